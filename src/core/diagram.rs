@@ -1,0 +1,214 @@
+//! State diagrams, drawn from the machine itself: it knows how to walk it, and must never list an edge
+//! by hand.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use uuid::Uuid;
+
+use crate::channel::{ChannelFacts, Method};
+use crate::clock::Timestamp;
+use crate::decide::{Policy, decide, open};
+use crate::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
+use crate::merchant::LateMoneyPolicy;
+use crate::money::{Currency, Money};
+use crate::observation::{Claim, Observation, PayCode, Receipt, Source};
+use crate::order::{Dossier, Order, OrderState};
+use crate::payment::{Evidence, PayerDetails, Payment, PaymentState};
+use crate::plan::Plans;
+
+/// An edge: from, what was observed, to.
+pub type Edge<S> = (S, &'static str, S);
+
+/// How many observations deep the walk goes. Every edge shows within this many: the tests check that
+/// walking deeper finds no more.
+const DEPTH: usize = 6;
+
+/// All edges of the payment machine and of the order machine.
+#[derive(Debug, Default)]
+pub struct Edges {
+    /// Edges between states of a payment.
+    pub payment: BTreeSet<Edge<PaymentState>>,
+    /// Edges between states of an order.
+    pub order: BTreeSet<Edge<OrderState>>,
+}
+
+const STEP_MS: i64 = 100;
+
+fn start() -> Dossier {
+    let zero = Timestamp::from_millis(0);
+    let merchant = MerchantId(Uuid::nil());
+    let amount = Money::new(1, Currency::CNY);
+    let order = Order {
+        id: OrderId(Uuid::nil()),
+        merchant,
+        number: String::new(),
+        amount,
+        description: String::new(),
+        state: OrderState::Created,
+        close_reason: None,
+        late_money: false,
+        expires_at: zero,
+        event_count: 0,
+        version: 0,
+        created_at: zero,
+    };
+    let payment = Payment {
+        id: PaymentId(Uuid::nil()),
+        order: order.id,
+        merchant,
+        account: ChannelAccountId(Uuid::nil()),
+        method: Method::WechatNative,
+        amount,
+        payer: PayerDetails::default(),
+        state: PaymentState::New,
+        evidence: Evidence::default(),
+        version: 0,
+        due_at: None,
+        created_at: zero,
+    };
+    open(order, payment, zero).next
+}
+
+fn claims() -> Vec<Claim> {
+    let receipt = |amount_minor| Receipt {
+        transaction_id: "t".into(),
+        amount_minor,
+        currency: "CNY".into(),
+        payee_matches: true,
+        paid_at: Timestamp::from_millis(0),
+    };
+    let why = String::new;
+    vec![
+        Claim::Sending,
+        Claim::Accepted { code: PayCode::QrCode { url: String::new() } },
+        Claim::Refused { reason: why() },
+        Claim::NoAnswer { why: why() },
+        Claim::Absent,
+        Claim::Unpaid,
+        Claim::AttemptFailed { reason: why() },
+        Claim::Paid(receipt(1)),
+        Claim::Paid(receipt(2)),
+        Claim::ClosedAtChannel,
+        Claim::CloseRequested { reason: why() },
+        Claim::CloseAccepted,
+    ]
+}
+
+fn label(claim: &Claim) -> &'static str {
+    match claim {
+        Claim::Paid(receipt) if receipt.amount_minor != 1 => "paid, but not as expected",
+        other => other.name(),
+    }
+}
+
+/// Walks the machine breadth-first from a new order, `depth` observations deep.
+pub fn walk(plans: &Plans, depth: usize) -> Edges {
+    let facts = ChannelFacts { min_close_age_ms: 0, propagation_ms: 2 * STEP_MS, watch_ms: 0 };
+    let mut edges = Edges::default();
+    for late_money in [LateMoneyPolicy::AcceptWhileClosing, LateMoneyPolicy::NeverAccept] {
+        let policy = Policy { plans, facts, late_money };
+        let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+        let mut queue = VecDeque::from([(start(), 0)]);
+        while let Some((dossier, level)) = queue.pop_front() {
+            let Some(before) = dossier.payments.first().cloned() else {
+                continue;
+            };
+            let now = Timestamp::from_millis(i64::try_from(level + 1).unwrap_or(0) * STEP_MS);
+            for claim in claims() {
+                let observation = Observation::new(Source::Query, now, claim.clone());
+                let next = decide(&dossier, before.id, &observation, &policy, now).next;
+                let Some(after) = next.payments.first() else {
+                    continue;
+                };
+                if before.state != after.state {
+                    edges.payment.insert((before.state, label(&claim), after.state));
+                }
+                if dossier.order.state != next.order.state {
+                    edges.order.insert((dossier.order.state, label(&claim), next.order.state));
+                }
+                let mark = format!("{:?}{:?}{}", next.order.state, after.evidence, next.order.late_money);
+                if level + 1 < depth && !seen.contains_key(&mark) {
+                    seen.insert(mark, level);
+                    queue.push_back((next, level + 1));
+                }
+            }
+        }
+    }
+    edges
+}
+
+fn mermaid<S: Copy + Ord>(
+    edges: &BTreeSet<Edge<S>>,
+    first: S,
+    name: impl Fn(S) -> &'static str,
+    last: impl Fn(S) -> bool,
+    all: &[S],
+) -> String {
+    let mut grouped: BTreeMap<(S, S), Vec<&str>> = BTreeMap::new();
+    for (from, label, to) in edges {
+        grouped.entry((*from, *to)).or_default().push(label);
+    }
+    let mut out = format!("stateDiagram-v2\n    [*] --> {}\n", name(first));
+    for ((from, to), labels) in grouped {
+        out.push_str(&format!("    {} --> {}: {}\n", name(from), name(to), labels.join(", ")));
+    }
+    for state in all.iter().filter(|s| last(**s)) {
+        out.push_str(&format!("    {} --> [*]\n", name(*state)));
+    }
+    out
+}
+
+/// The payment machine as a Mermaid state diagram.
+pub fn payment(plans: &Plans) -> String {
+    let edges = walk(plans, DEPTH).payment;
+    mermaid(&edges, PaymentState::New, PaymentState::name, PaymentState::is_final, &PaymentState::ALL)
+}
+
+/// The order machine as a Mermaid state diagram.
+pub fn order(plans: &Plans) -> String {
+    let edges = walk(plans, DEPTH).order;
+    mermaid(&edges, OrderState::Paying, OrderState::name, OrderState::is_final, &OrderState::ALL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plans() -> Plans {
+        let plan = |text: &str| text.parse().unwrap();
+        Plans {
+            poll: plan("5s"),
+            unknown: plan("2s"),
+            close: plan("1s"),
+            watch: plan("5m"),
+            webhook: plan("0ms"),
+            failure: plan("1s"),
+        }
+    }
+
+    #[test]
+    fn no_edge_leads_away_from_captured_but_to_a_hold() {
+        for (from, label, to) in walk(&plans(), DEPTH).payment {
+            if from == PaymentState::Captured {
+                assert_eq!(to, PaymentState::IntegrityHold, "{label}");
+            }
+            if from == PaymentState::Closed {
+                assert!(matches!(to, PaymentState::Captured | PaymentState::IntegrityHold), "{label}");
+            }
+            assert_ne!(from, PaymentState::IntegrityHold, "only a person leads out of a hold");
+        }
+    }
+
+    #[test]
+    fn final_orders_stay_final() {
+        assert!(walk(&plans(), DEPTH).order.iter().all(|(from, _, _)| !from.is_final()));
+    }
+
+    #[test]
+    fn every_state_is_reached() {
+        let reached: BTreeSet<_> = walk(&plans(), DEPTH).payment.into_iter().map(|(_, _, to)| to).collect();
+        for state in PaymentState::ALL.into_iter().filter(|s| *s != PaymentState::New) {
+            assert!(reached.contains(&state), "{state:?}");
+        }
+    }
+}

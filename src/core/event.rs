@@ -1,0 +1,91 @@
+//! What merchants are told: it knows the events and their bodies, and must never know how they are
+//! delivered.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::clock::Timestamp;
+use crate::order::Dossier;
+
+/// A merchant event.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+pub enum EventKind {
+    /// The whole amount was captured.
+    #[serde(rename = "order.paid")]
+    OrderPaid,
+    /// The order ended unpaid.
+    #[serde(rename = "order.closed")]
+    OrderClosed,
+    /// Money came after the order was closed.
+    #[serde(rename = "order.late_money")]
+    OrderLateMoney,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::OrderPaid, Self::OrderClosed, Self::OrderLateMoney];
+
+    /// The stable number in the database.
+    pub const fn code(self) -> i16 {
+        match self {
+            Self::OrderPaid => 1,
+            Self::OrderClosed => 2,
+            Self::OrderLateMoney => 3,
+        }
+    }
+
+    /// The stable name in bodies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OrderPaid => "order.paid",
+            Self::OrderClosed => "order.closed",
+            Self::OrderLateMoney => "order.late_money",
+        }
+    }
+
+    /// The kind with this code.
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.code() == code)
+    }
+}
+
+/// Something that the merchant must be told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// What happened.
+    pub kind: EventKind,
+    /// 1, 2, 3 … per order, without gaps.
+    pub sequence: i64,
+    /// When we learned of it.
+    pub at: Timestamp,
+}
+
+/// The body of a webhook: the same bytes on every attempt, for every endpoint. Follows the shape of
+/// [Standard Webhooks](https://www.standardwebhooks.com) (`type`, `timestamp`, `data`).
+pub fn body(event: Event, dossier: &Dossier) -> Value {
+    let order = &dossier.order;
+    let payments: Vec<Value> = dossier
+        .payments
+        .iter()
+        .map(|p| {
+            let mut value = json!({
+                "id": p.id, "method": p.method, "state": p.state, "amount_minor": p.amount.minor,
+            });
+            if let (Some(receipt), Some(map)) = (&p.evidence.paid, value.as_object_mut()) {
+                map.insert("transaction_id".into(), json!(receipt.transaction_id));
+                map.insert("paid_at".into(), json!(receipt.paid_at));
+            }
+            value
+        })
+        .collect();
+    json!({
+        "type": event.kind.name(),
+        "timestamp": event.at,
+        "sequence": event.sequence,
+        "data": {
+            "order_id": order.id, "number": order.number, "state": order.state,
+            "amount_minor": order.amount.minor, "currency": order.amount.currency,
+            "close_reason": order.close_reason, "payments": payments,
+        },
+    })
+}

@@ -1,0 +1,27 @@
+//! The pure core: it knows the rules of money, and must never know of async, IO, clocks, randomness,
+//! channels' dialects or SQL. Everything here is a function of its arguments.
+//!
+//! Start reading at [`decide`]: an observation goes in, the next state, ledger postings and effects
+//! come out. [`payment::Evidence`] explains why the order of observations does not matter.
+
+pub mod chance;
+pub mod channel;
+pub mod clock;
+pub mod decide;
+pub mod diagram;
+pub mod event;
+pub mod id;
+pub mod job;
+pub mod ledger;
+pub mod merchant;
+pub mod money;
+pub mod observation;
+pub mod order;
+pub mod payment;
+pub mod plan;
+pub mod text;
+
+pub use chance::Chance;
+pub use clock::{Clock, Timestamp};
+pub use decide::{Decision, Effect, Policy, decide};
+pub use money::{Currency, Money};

@@ -1,0 +1,201 @@
+//! What was observed about a payment: it knows claims and their sources, and must never know how one
+//! was obtained.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::id::NotificationId;
+use crate::money::Money;
+
+/// Where a claim comes from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Our own decision, written down before acting on it.
+    Intent,
+    /// The answer to our create call.
+    Create,
+    /// The answer to our query.
+    Query,
+    /// The answer to our close call.
+    Close,
+    /// A message from the channel.
+    Notification,
+    /// The merchant, through the API.
+    Merchant,
+    /// An operator.
+    Operator,
+    /// Time passed.
+    Clock,
+    /// The sweep found it.
+    Sweep,
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: [Self; 9] = [
+        Self::Intent,
+        Self::Create,
+        Self::Query,
+        Self::Close,
+        Self::Notification,
+        Self::Merchant,
+        Self::Operator,
+        Self::Clock,
+        Self::Sweep,
+    ];
+
+    /// The stable number in the database.
+    pub const fn code(self) -> i16 {
+        match self {
+            Self::Intent => 1,
+            Self::Create => 2,
+            Self::Query => 3,
+            Self::Close => 4,
+            Self::Notification => 5,
+            Self::Merchant => 6,
+            Self::Operator => 7,
+            Self::Clock => 8,
+            Self::Sweep => 9,
+        }
+    }
+
+    /// The source with this code.
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.code() == code)
+    }
+}
+
+/// What the payer needs in order to pay.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PayCode {
+    /// Show `url` as a QR code.
+    QrCode {
+        /// The text of the code.
+        url: String,
+    },
+    /// Send the payer's browser to `url`.
+    Redirect {
+        /// The page.
+        url: String,
+    },
+    /// Hand `fields` to the channel's front-end SDK.
+    Sdk {
+        /// Names and values as the SDK wants them, signature included.
+        fields: std::collections::BTreeMap<String, String>,
+    },
+}
+
+/// What a channel says about money that it took.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The channel's own number of the payment.
+    pub transaction_id: String,
+    /// Minor units taken.
+    pub amount_minor: i64,
+    /// ISO 4217 code as the channel wrote it.
+    pub currency: String,
+    /// Whether the channel named our merchant and app numbers as the payee.
+    pub payee_matches: bool,
+    /// When the payer paid, by the channel's clock.
+    pub paid_at: Timestamp,
+}
+
+impl Receipt {
+    /// Why this receipt is not the payment of `expected`; `None` when it is.
+    pub fn mismatch(&self, expected: Money) -> Option<String> {
+        if !self.payee_matches {
+            return Some(format!("transaction {} names another merchant or app as the payee", self.transaction_id));
+        }
+        if self.currency != expected.currency.code() || self.amount_minor != expected.minor {
+            return Some(format!(
+                "transaction {} took {} minor units of {}, expected {expected}",
+                self.transaction_id, self.amount_minor, self.currency
+            ));
+        }
+        None
+    }
+}
+
+/// What was claimed.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(tag = "claim", rename_all = "snake_case")]
+pub enum Claim {
+    /// We are about to call the channel with the payment's number.
+    Sending,
+    /// The channel has it and the payer can pay.
+    Accepted {
+        /// What the payer needs.
+        code: PayCode,
+    },
+    /// The channel definitely refused to create it: no money is possible.
+    Refused {
+        /// The channel's reason, with its code.
+        reason: String,
+    },
+    /// A call to create it ended without a usable answer: it may or may not have happened.
+    NoAnswer {
+        /// What went wrong.
+        why: String,
+    },
+    /// The channel does not know the number.
+    Absent,
+    /// The channel knows it; it is not paid.
+    Unpaid,
+    /// One attempt of the payer failed; he may try again.
+    AttemptFailed {
+        /// The channel's reason.
+        reason: String,
+    },
+    /// Money was taken.
+    Paid(Receipt),
+    /// The channel says that it is closed or revoked.
+    ClosedAtChannel,
+    /// It shall be closed.
+    CloseRequested {
+        /// Why: expired, by the merchant, by an operator.
+        reason: String,
+    },
+    /// The channel answered our close call with yes or "already closed".
+    CloseAccepted,
+}
+
+impl Claim {
+    /// The stable name in timelines.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::Accepted { .. } => "accepted",
+            Self::Refused { .. } => "refused",
+            Self::NoAnswer { .. } => "no_answer",
+            Self::Absent => "absent",
+            Self::Unpaid => "unpaid",
+            Self::AttemptFailed { .. } => "attempt_failed",
+            Self::Paid(_) => "paid",
+            Self::ClosedAtChannel => "closed_at_channel",
+            Self::CloseRequested { .. } => "close_requested",
+            Self::CloseAccepted => "close_accepted",
+        }
+    }
+}
+
+/// One claim, as it was seen.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Observation {
+    /// Where it comes from.
+    pub source: Source,
+    /// When we saw it.
+    pub seen_at: Timestamp,
+    /// What was claimed.
+    pub claim: Claim,
+    /// The stored message that carried it.
+    pub notification: Option<NotificationId>,
+}
+
+impl Observation {
+    /// `claim` from `source`, seen at `seen_at`.
+    pub const fn new(source: Source, seen_at: Timestamp, claim: Claim) -> Self {
+        Self { source, seen_at, claim, notification: None }
+    }
+}

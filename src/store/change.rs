@@ -1,0 +1,171 @@
+//! What a writer hands to the store: it knows the rows and guards of one change, and must never know
+//! how they are written.
+
+use bursar_core::Timestamp;
+use bursar_core::decide::Question;
+use bursar_core::event::EventKind;
+use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::job::{JobKey, NewJob};
+use bursar_core::ledger::Posting;
+use bursar_core::observation::Observation;
+use bursar_core::order::Order;
+use bursar_core::payment::Payment;
+use uuid::Uuid;
+
+/// Rows that are written together or not at all. A guard that does not hold refuses the whole change.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Orders to insert (version 0 becomes 1). Guard: the merchant has no order of that number.
+    pub new_orders: Vec<Order>,
+    /// Payments to insert (version 0 becomes 1).
+    pub new_payments: Vec<Payment>,
+    /// Orders to update. Guard: the row still has `version`, which is counted up.
+    pub orders: Vec<Order>,
+    /// Payments to update. Guard: the row still has `version`, which is counted up.
+    pub payments: Vec<Payment>,
+    /// Observations to append; numbered per payment by the payment's new version and their position.
+    pub observations: Vec<(PaymentId, Observation)>,
+    /// Postings to append, with the time of the transition.
+    pub postings: Vec<(Posting, Timestamp)>,
+    /// Questions to open. One that is already open stays as it is.
+    pub questions: Vec<Question>,
+    /// Jobs to add. One that is already live keeps its state and takes the earlier due time.
+    pub jobs: Vec<NewJob>,
+    /// Jobs to drop.
+    pub cancel: Vec<JobKey>,
+    /// Deliveries to add.
+    pub new_deliveries: Vec<NewDelivery>,
+    /// Outcome of an attempt at a delivery.
+    pub delivery_attempts: Vec<DeliveryAttempt>,
+    /// A notification to store. Guard: not seen before.
+    pub notification: Option<NewNotification>,
+    /// An idempotency key to take with its answer. Guard: not taken.
+    pub idempotency: Option<IdempotencyKey>,
+    /// The job whose run this is. Guard: we still hold its lease.
+    pub settle: Option<Settle>,
+    /// Whether losing this change in a crash of the database would only cost work, not money or
+    /// promises. A batch commits asynchronously only when all its changes may.
+    pub may_be_lost: bool,
+}
+
+/// How a claimed job goes on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settle {
+    /// The job.
+    pub key: JobKey,
+    /// The process that claimed it.
+    pub owner: Uuid,
+    /// The fence of its claim.
+    pub fence: i64,
+    /// What happens to it.
+    pub how: Settlement,
+}
+
+/// What happens to a claimed job.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Settlement {
+    /// The run goes on: only check that we still hold the lease.
+    Hold,
+    /// Finished: delete it.
+    Done,
+    /// Run again at `due_at`; not a bad ending: attempts start afresh.
+    Again {
+        /// When.
+        due_at: Timestamp,
+        /// The step of its plan.
+        step: i32,
+        /// Why, in a few words, for people.
+        why: String,
+    },
+    /// The run ended badly: again at `due_at`, and the attempt stays counted.
+    Failed {
+        /// When.
+        due_at: Timestamp,
+        /// What went wrong.
+        error: String,
+    },
+    /// Wait for a person.
+    Park {
+        /// The question.
+        question: String,
+    },
+}
+
+/// How a change was received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// Written.
+    Committed,
+    /// A version had moved on: reload and decide again.
+    Stale,
+    /// Our lease is gone: drop it.
+    Fenced,
+    /// The order number, notification or idempotency key was there before: read that.
+    Duplicate,
+}
+
+/// A message received from a channel, as it came.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewNotification {
+    /// Its id, derived from account and channel id.
+    pub id: NotificationId,
+    /// The account whose URL it came to.
+    pub account: ChannelAccountId,
+    /// Whose account it is.
+    pub merchant: MerchantId,
+    /// Headers that prove it, as the channel sent them, one `name: value` per line.
+    pub headers: String,
+    /// The raw body.
+    pub body: Vec<u8>,
+    /// When we got it.
+    pub received_at: Timestamp,
+}
+
+/// An idempotency key with the request that took it and the answer that it got.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IdempotencyKey {
+    /// Keys of different merchants are different keys.
+    pub merchant: MerchantId,
+    /// The key as the client sent it.
+    pub key: String,
+    /// SHA-256 over method, path and body.
+    pub request_digest: Vec<u8>,
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// Body of the answer.
+    pub answer: String,
+    /// When it was taken.
+    pub created_at: Timestamp,
+}
+
+/// One merchant event for one endpoint.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewDelivery {
+    /// Its id; also the webhook's id, the same on every attempt.
+    pub id: DeliveryId,
+    /// The order.
+    pub order: OrderId,
+    /// The event's number within the order.
+    pub sequence: i64,
+    /// What happened.
+    pub kind: EventKind,
+    /// Where to; `None` when the merchant has no endpoint (the event is kept all the same).
+    pub endpoint: Option<EndpointId>,
+    /// The body.
+    pub body: String,
+    /// When it happened.
+    pub created_at: Timestamp,
+}
+
+/// The outcome of one attempt at a delivery.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeliveryAttempt {
+    /// Which.
+    pub id: DeliveryId,
+    /// When.
+    pub at: Timestamp,
+    /// `None`: delivered. Otherwise what went wrong, in a few words.
+    pub error: Option<String>,
+    /// Whether no further attempt will be made.
+    pub given_up: bool,
+}
