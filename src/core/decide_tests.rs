@@ -78,6 +78,7 @@ fn claims() -> Vec<Claim> {
         Claim::Accepted { code: PayCode::QrCode { url: "u".into() } },
         Claim::Refused { reason: "r".into() },
         Claim::NoAnswer { why: "w".into() },
+        Claim::NotSent { why: "w".into() },
         Claim::Absent,
         Claim::Unpaid,
         Claim::AttemptFailed { reason: "f".into() },

@@ -83,6 +83,7 @@ fn claims() -> Vec<Claim> {
         Claim::Accepted { code: PayCode::QrCode { url: String::new() } },
         Claim::Refused { reason: why() },
         Claim::NoAnswer { why: why() },
+        Claim::NotSent { why: why() },
         Claim::Absent,
         Claim::Unpaid,
         Claim::AttemptFailed { reason: why() },

@@ -7,6 +7,7 @@
 pub mod chance;
 pub mod channel;
 pub mod clock;
+mod compact;
 pub mod decide;
 pub mod diagram;
 pub mod event;

@@ -139,6 +139,11 @@ pub enum Claim {
         /// What went wrong.
         why: String,
     },
+    /// The call certainly never left us: no connection, or held back by our own limits.
+    NotSent {
+        /// What held it back.
+        why: String,
+    },
     /// The channel does not know the number.
     Absent,
     /// The channel knows it; it is not paid.
@@ -169,6 +174,7 @@ impl Claim {
             Self::Accepted { .. } => "accepted",
             Self::Refused { .. } => "refused",
             Self::NoAnswer { .. } => "no_answer",
+            Self::NotSent { .. } => "not_sent",
             Self::Absent => "absent",
             Self::Unpaid => "unpaid",
             Self::AttemptFailed { .. } => "attempt_failed",

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::{ChannelFacts, Method};
 use crate::clock::Timestamp;
+use crate::compact::{dated, instant, pair};
 use crate::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
 use crate::money::Money;
 use crate::observation::{Claim, Observation, PayCode, Receipt};
@@ -101,32 +102,51 @@ impl PaymentState {
 
 /// The join of everything observed about a payment. Times are when *we* saw something.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Evidence {
     /// The latest moment at which a create call was about to leave.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
     pub sent_at: Option<Timestamp>,
     /// The latest create call that ended without a usable answer.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
     pub no_answer_at: Option<Timestamp>,
+    /// The latest create call that certainly never left.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    pub not_sent_at: Option<Timestamp>,
     /// The latest acceptance and what the payer needs (a fresh code replaces an older one).
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
     pub accepted: Option<(Timestamp, PayCode)>,
     /// The latest moment at which the channel knew it as not paid.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
     pub unpaid_at: Option<Timestamp>,
     /// The two latest moments at which the channel did not know it, latest first.
+    #[serde(with = "pair", skip_serializing_if = "nothing_absent")]
     pub absent_at: (Option<Timestamp>, Option<Timestamp>),
     /// The earliest definite refusal and its reason.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
     pub refused: Option<(Timestamp, String)>,
     /// The latest failed attempt of the payer and its reason.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
     pub attempt_failed: Option<(Timestamp, String)>,
     /// The earliest request to close and its reason.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
     pub close_requested: Option<(Timestamp, String)>,
     /// The earliest "yes" to our close call.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
     pub close_accepted_at: Option<Timestamp>,
     /// The earliest "it is closed" of the channel.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
     /// The smallest receipt for the expected amount and payee.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub paid: Option<Receipt>,
     /// The first reason (in text order) to distrust what the channel says.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<String>,
+}
+
+fn nothing_absent(absent: &(Option<Timestamp>, Option<Timestamp>)) -> bool {
+    *absent == (None, None)
 }
 
 fn latest<T: Ord>(slot: &mut Option<T>, value: T) {
@@ -149,6 +169,7 @@ impl Evidence {
         match &observation.claim {
             Claim::Sending => latest(&mut self.sent_at, at),
             Claim::NoAnswer { .. } => latest(&mut self.no_answer_at, at),
+            Claim::NotSent { .. } => latest(&mut self.not_sent_at, at),
             Claim::Accepted { code } => latest(&mut self.accepted, (at, code.clone())),
             Claim::Unpaid => latest(&mut self.unpaid_at, at),
             Claim::Absent => self.join_absent(at),
@@ -191,12 +212,22 @@ impl Evidence {
         self.accepted.is_some() || self.unpaid_at.is_some()
     }
 
-    /// Whether the channel said twice, the second time beyond the propagation window after the last
-    /// call, that it does not know the number: only then may the call be made again.
+    /// Whether the last call certainly never left. Calls before it are proven not to have arrived: only
+    /// then was it made.
+    fn never_left(&self) -> bool {
+        self.not_sent_at.is_some() && self.not_sent_at >= self.sent_at
+    }
+
+    /// Whether the last call had no effect: it never left, or the channel said twice, the second time
+    /// beyond the propagation window after the call, that it does not know the number. Only then may
+    /// the call be made again.
     pub fn never_arrived(&self, facts: ChannelFacts) -> bool {
         let Some(sent) = self.sent_at else {
             return false;
         };
+        if self.never_left() {
+            return true;
+        }
         match self.absent_at {
             (Some(last), Some(before)) => before > sent && last >= sent.plus_ms(facts.propagation_ms),
             _ => false,
@@ -239,6 +270,7 @@ impl Evidence {
         }
         match self.sent_at {
             None if self.no_answer_at.is_none() => PaymentState::New,
+            _ if self.never_left() => PaymentState::New,
             _ if self.never_arrived(facts) => PaymentState::Sending,
             _ if self.unanswered() => PaymentState::Unknown,
             _ => PaymentState::Sending,
@@ -336,6 +368,7 @@ mod tests {
             Claim::Accepted { code: code("b") },
             Claim::Refused { reason: "r".into() },
             Claim::NoAnswer { why: "w".into() },
+            Claim::NotSent { why: "w".into() },
             Claim::Absent,
             Claim::Unpaid,
             Claim::AttemptFailed { reason: "f".into() },
@@ -386,7 +419,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(checked, 14 * 14 * 14 * 6 * 6);
+        assert_eq!(checked, 15 * 15 * 15 * 6 * 6);
     }
 
     proptest! {
@@ -426,6 +459,24 @@ mod tests {
         // After the call was made again, the old absences prove nothing any more.
         let again = [&twice[..], &[(62_000, Claim::Sending), (62_005, lost)]].concat();
         assert_eq!(state(&again), PaymentState::Unknown);
+    }
+
+    #[test]
+    fn evidence_round_trips_through_its_stored_form() {
+        let history: Vec<_> = claims().into_iter().zip(1..).map(|(c, i)| (i * 1_000, c)).collect();
+        let evidence = fold(&history);
+        let text = serde_json::to_string(&evidence).unwrap();
+        assert_eq!(serde_json::from_str::<Evidence>(&text).unwrap(), evidence);
+        assert_eq!(serde_json::to_string(&Evidence::default()).unwrap(), "{}");
+    }
+
+    #[test]
+    fn a_call_that_never_left_is_new_again_and_can_be_closed_at_once() {
+        let refused = Claim::NotSent { why: "connection refused".into() };
+        assert_eq!(state(&[(0, Claim::Sending), (1, refused.clone())]), PaymentState::New);
+        let close = Claim::CloseRequested { reason: "x".into() };
+        assert_eq!(state(&[(0, Claim::Sending), (1, refused.clone()), (2, close)]), PaymentState::Declined);
+        assert_eq!(state(&[(0, Claim::Sending), (1, refused), (2, Claim::Sending)]), PaymentState::Sending);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! conformance suite runs on both.
 
 pub mod change;
+pub mod desk;
+pub mod directory;
 mod error;
 pub mod gather;
 mod migrate;
@@ -24,6 +26,8 @@ use bursar_core::order::Dossier;
 use uuid::Uuid;
 
 pub use change::{Answer, Change, IdempotencyKey, NewDelivery, NewNotification, Settle, Settlement};
+pub use desk::Desk;
+pub use directory::Directory;
 pub use error::StoreError;
 pub use gather::Gatherer;
 pub use record::{
