@@ -1,0 +1,106 @@
+//! The operator's side of a stand-alone sandbox, below `/_sandbox`: it knows how to show books and
+//! change settings over HTTP, and must never speak a channel's protocol.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::world::World;
+use crate::{Faults, PayMode};
+
+pub(crate) fn router() -> Router<Arc<World>> {
+    Router::new()
+        .route("/books", get(books))
+        .route("/counters", get(counters))
+        .route("/faults", get(show_faults))
+        .route("/faults", put(set_faults))
+        .route("/orders/{number}/pay", post(pay))
+        .route("/rotate-certificate", post(rotate_certificate))
+        .route("/outage", post(outage))
+}
+
+async fn books(State(world): State<Arc<World>>) -> Response {
+    let entries = world.orders().entries(world.pace.now_ms());
+    Json(entries).into_response()
+}
+
+async fn counters(State(world): State<Arc<World>>) -> Response {
+    let mut counters = world.tally.snapshot();
+    counters.orders = u64::try_from(world.orders().list.len()).unwrap_or(u64::MAX);
+    Json(counters).into_response()
+}
+
+async fn show_faults(State(world): State<Arc<World>>) -> Response {
+    Json(world.faults()).into_response()
+}
+
+/// A preset's name (as JSON text) or an object of probabilities.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum WantedFaults {
+    Preset(String),
+    Each(Faults),
+}
+
+async fn set_faults(State(world): State<Arc<World>>, Json(wanted): Json<WantedFaults>) -> Response {
+    let faults = match wanted {
+        WantedFaults::Each(faults) => faults,
+        WantedFaults::Preset(name) => match Faults::named(&name) {
+            Some(faults) => faults,
+            None => return refuse(StatusCode::BAD_REQUEST, "the presets are calm, normal and harsh"),
+        },
+    };
+    world.set_faults(faults);
+    Json(faults).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PayQuery {
+    mode: Option<PayMode>,
+    mchid: Option<String>,
+}
+
+async fn pay(State(world): State<Arc<World>>, Path(number): Path<String>, Query(query): Query<PayQuery>) -> Response {
+    let found = {
+        let orders = world.orders();
+        // Without a merchant, the first one who has an order of this number.
+        let mut merchants = world.merchants.keys().filter(|mchid| query.mchid.as_ref().is_none_or(|it| it == *mchid));
+        merchants.find_map(|mchid| orders.position(mchid, &number))
+    };
+    let Some(position) = found else {
+        return refuse(StatusCode::NOT_FOUND, "there is no such order");
+    };
+    match world.pay_by_hand(position, query.mode.unwrap_or(PayMode::Normal)) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(why) => refuse(StatusCode::CONFLICT, why),
+    }
+}
+
+async fn rotate_certificate(State(world): State<Arc<World>>) -> Response {
+    match tokio::task::spawn_blocking(move || world.rotate_certificate()).await {
+        Ok(Ok(serial)) => Json(json!({ "serial": serial })).into_response(),
+        _ => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the certificate could not be issued"),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Outage {
+    on: bool,
+}
+
+async fn outage(State(world): State<Arc<World>>, Json(outage): Json<Outage>) -> Response {
+    world.set_outage(outage.on);
+    StatusCode::NO_CONTENT.into_response()
+}
+
+fn refuse(status: StatusCode, why: &str) -> Response {
+    (status, Json(json!({ "error": why }))).into_response()
+}

@@ -1,0 +1,105 @@
+//! The sandbox's own books, kept naively: it knows when money was taken from a payer and when an order
+//! was closed, and must never know a channel's wire format nor anything of the merchant's books.
+
+use serde::{Deserialize, Serialize};
+
+/// One order as the channel's books have it, for comparison with the merchant's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookEntry {
+    /// The merchant's number of the order.
+    pub out_trade_no: String,
+    /// The merchant.
+    pub mchid: String,
+    /// What the order is for, as the merchant described it.
+    pub description: String,
+    /// The amount of one charge, in fen.
+    pub amount_minor: i64,
+    /// The channel's word: `NOTPAY`, `SUCCESS` or `CLOSED`.
+    pub state: String,
+    /// How many times money was really taken from the payer. More than one is a double charge.
+    pub charges: u32,
+    /// How many attempts of the payer failed.
+    pub failed_attempts: u32,
+    /// The channel's number of the (last) charge.
+    pub transaction_id: Option<String>,
+    /// When the order was first created, in milliseconds since the epoch.
+    pub created_at_ms: i64,
+    /// When money was (last) taken.
+    pub paid_at_ms: Option<i64>,
+    /// When the order was closed; stays when late money makes it `SUCCESS` afterwards.
+    pub closed_at_ms: Option<i64>,
+    /// Notifications of this order that the merchant answered with 2xx.
+    pub notifications_accepted: u32,
+}
+
+/// What happened to the money of one order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tab {
+    pub(crate) charges: u32,
+    pub(crate) failed_attempts: u32,
+    pub(crate) transaction_id: Option<String>,
+    pub(crate) created_at_ms: i64,
+    pub(crate) paid_at_ms: Option<i64>,
+    pub(crate) closed_at_ms: Option<i64>,
+}
+
+/// An order's state as the books imply it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    NotPay,
+    Success,
+    Closed,
+}
+
+impl Tab {
+    pub(crate) fn opened(created_at_ms: i64) -> Self {
+        Self { created_at_ms, ..Self::default() }
+    }
+
+    /// The one place where money is taken: every call is an effect and is counted.
+    pub(crate) fn take_money(&mut self, now_ms: i64, transaction_id: String) {
+        self.charges += 1;
+        self.paid_at_ms = Some(now_ms);
+        self.transaction_id = Some(transaction_id);
+    }
+
+    pub(crate) fn close(&mut self, now_ms: i64) {
+        self.closed_at_ms.get_or_insert(now_ms);
+    }
+
+    /// Money taken beats closed: that is what late money means.
+    pub(crate) fn state(&self) -> State {
+        match (self.charges, self.closed_at_ms) {
+            (0, None) => State::NotPay,
+            (0, Some(_)) => State::Closed,
+            (_, _) => State::Success,
+        }
+    }
+}
+
+impl State {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::NotPay => "NOTPAY",
+            Self::Success => "SUCCESS",
+            Self::Closed => "CLOSED",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_charge_is_counted_and_late_money_shows_as_success() {
+        let mut tab = Tab::opened(1);
+        assert_eq!(tab.state(), State::NotPay);
+        tab.close(2);
+        tab.close(3);
+        assert_eq!((tab.state(), tab.closed_at_ms), (State::Closed, Some(2)));
+        tab.take_money(4, "a".into());
+        tab.take_money(5, "b".into());
+        assert_eq!((tab.state(), tab.charges, tab.closed_at_ms), (State::Success, 2, Some(2)));
+    }
+}

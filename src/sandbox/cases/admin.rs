@@ -1,0 +1,87 @@
+//! The operator's endpoints of a stand-alone sandbox.
+
+use serde_json::{Value, json};
+
+use super::merchant::keys;
+use super::{Stage, stage};
+use crate::{BookEntry, Counters, Faults};
+
+async fn ask(stage: &Stage, method: &str, path: &str, body: Option<Value>) -> (u16, Vec<u8>) {
+    let url = format!("{}/_sandbox/{path}", stage.sandbox.base_url());
+    let mut request = reqwest::Client::builder().no_proxy().build().unwrap().request(method.parse().unwrap(), url);
+    if let Some(body) = body {
+        request = request.header("content-type", "application/json").body(body.to_string());
+    }
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.bytes().await.unwrap().to_vec())
+}
+
+#[tokio::test]
+async fn books_and_counters_are_shown_as_the_library_shows_them() {
+    let stage = stage().await;
+    stage.shop.create("order-0001", "cleaning [payer:never]").await;
+    assert_eq!(ask(&stage, "POST", "orders/order-0001/pay?mode=silent", None).await.0, 204);
+    let books: Vec<BookEntry> = serde_json::from_slice(&ask(&stage, "GET", "books", None).await.1).unwrap();
+    assert_eq!(books, stage.sandbox.books());
+    assert_eq!(books[0].charges, 1);
+    let counters: Counters = serde_json::from_slice(&ask(&stage, "GET", "counters", None).await.1).unwrap();
+    assert_eq!(counters, stage.sandbox.counters());
+    assert_eq!((counters.orders, counters.payments), (1, 1));
+}
+
+#[tokio::test]
+async fn orders_are_paid_by_hand_in_every_mode() {
+    let stage = stage().await;
+    stage.shop.create("order-0001", "cleaning [payer:never]").await;
+    let mchid = &keys().provisioned.mchid;
+    for (path, status) in [
+        ("orders/order-0009/pay".to_owned(), 404),
+        ("orders/order-0001/pay?mchid=1900000001".to_owned(), 404),
+        ("orders/order-0001/pay?mode=fail".to_owned(), 204),
+        (format!("orders/order-0001/pay?mchid={mchid}"), 204),
+        ("orders/order-0001/pay".to_owned(), 409),
+        ("orders/order-0001/pay?mode=late".to_owned(), 409),
+        ("orders/order-0001/pay?mode=again".to_owned(), 204),
+        ("orders/order-0001/pay?mode=often".to_owned(), 400),
+    ] {
+        assert_eq!(ask(&stage, "POST", &path, None).await.0, status, "{path}");
+    }
+    let entry = stage.entry("order-0001");
+    assert_eq!((entry.charges, entry.failed_attempts), (2, 1));
+}
+
+#[tokio::test]
+async fn faults_are_set_by_preset_or_one_by_one() {
+    let stage = stage().await;
+    for (body, status, faults) in [
+        (json!("harsh"), 200, Faults::harsh()),
+        (json!("terrible"), 400, Faults::harsh()),
+        (json!({ "slow": 5 }), 200, Faults { slow: 5, ..Faults::calm() }),
+        (json!({ "slwo": 5 }), 422, Faults { slow: 5, ..Faults::calm() }),
+        (json!("calm"), 200, Faults::calm()),
+    ] {
+        assert_eq!(ask(&stage, "PUT", "faults", Some(body.clone())).await.0, status, "{body}");
+        assert_eq!(stage.sandbox.world.faults(), faults, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_outage_is_switched_and_the_certificate_rotated_over_http() {
+    let stage = stage().await;
+    assert_eq!(ask(&stage, "POST", "outage", Some(json!({ "on": true }))).await.0, 204);
+    assert!(stage.shop.try_query("order-0001").await.is_err());
+    assert_eq!(ask(&stage, "POST", "outage", Some(json!({ "on": false }))).await.0, 204);
+    assert_eq!(stage.shop.query("order-0001").await.status, 404);
+    let (status, body) = ask(&stage, "POST", "rotate-certificate", None).await;
+    let serial = serde_json::from_slice::<Value>(&body).unwrap()["serial"].clone();
+    assert_eq!(status, 200);
+    assert_eq!(stage.sandbox.world.platform().certificate_serials().last().map(String::as_str), serial.as_str());
+}
+
+#[tokio::test]
+async fn a_stopped_sandbox_answers_nobody() {
+    let stage = stage().await;
+    let Stage { sandbox, shop, .. } = stage;
+    sandbox.stop().await;
+    assert!(shop.try_query("order-0001").await.is_err());
+}

@@ -1,0 +1,48 @@
+//! What a sandbox is started with: it knows settings and their defaults, and must never read the
+//! environment or a file.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bursar_core::clock::Clock;
+
+use crate::{Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned};
+
+/// The settings of a sandbox.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Where to listen; port 0 lets the system choose. Loopback, unless the network is trusted: the
+    /// admin endpoints ask for no password.
+    pub listen: SocketAddr,
+    /// Decides everything that is drawn: the same seed and orders meet the same payers and faults.
+    pub seed: u64,
+    /// What goes wrong; can be changed while running.
+    pub faults: Faults,
+    /// The sandbox's time; a fast clock makes payers and notification schedules fast.
+    pub clock: Arc<dyn Clock>,
+    /// Who pays how.
+    pub payers: PayerMix,
+    /// How long the faults `timeout_before_effect` and `slow` hold a connection, in real milliseconds.
+    pub fault_hold_ms: u64,
+    /// The merchants.
+    pub accounts: Vec<MerchantAccount>,
+    /// The platform's keys, shared by all merchants.
+    pub platform: PlatformKeys,
+}
+
+impl SandboxConfig {
+    /// A calm sandbox with one merchant on a free port of loopback.
+    pub fn new(clock: Arc<dyn Clock>, keys: &Provisioned) -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            seed: 0,
+            faults: Faults::calm(),
+            clock,
+            payers: PayerMix::default(),
+            // Short, so that runs do not crawl; clients with a shorter time-out see a time-out.
+            fault_hold_ms: 300,
+            accounts: vec![keys.account.clone()],
+            platform: keys.platform.clone(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Counts of what happened: it knows numbers and names only, and must never hold an order's facts.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+/// What the sandbox did since it started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Requests to a channel, refused and faulted ones included.
+    pub requests: u64,
+    /// Answered requests by operation: `create`, `query`, `close`, `certificates`.
+    pub operations: BTreeMap<String, u64>,
+    /// Refusals by the channel's error code.
+    pub refusals: BTreeMap<String, u64>,
+    /// Orders that were created (a repeated create is not counted again).
+    pub orders: u64,
+    /// Payments that took a payer's money.
+    pub payments: u64,
+    /// Of those, payments that came after the order was closed.
+    pub late_payments: u64,
+    /// Payers' attempts that failed.
+    pub failed_attempts: u64,
+    /// Notifications sent, each attempt and copy counted, probes not.
+    pub notifications_sent: u64,
+    /// Of those, answered 2xx in time.
+    pub notifications_accepted: u64,
+    /// Of those, answered otherwise.
+    pub notifications_refused: u64,
+    /// Of those, not answered at all within five seconds.
+    pub notifications_unanswered: u64,
+    /// Orders whose whole schedule of attempts failed.
+    pub notifications_given_up: u64,
+    /// Probes with a wrong signature that the merchant accepted: each is a defect of the merchant.
+    pub probes_accepted: u64,
+    /// Faults actually played, by the name of their member in [`crate::Faults`].
+    pub faults: BTreeMap<String, u64>,
+}
+
+/// The counters of a running sandbox.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(Mutex<Counters>);
+
+impl Tally {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Counters)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub(crate) fn fault(&self, name: &str) {
+        self.change(|c| add(&mut c.faults, name));
+    }
+
+    pub(crate) fn refusal(&self, code: &str) {
+        self.change(|c| add(&mut c.refusals, code));
+    }
+
+    pub(crate) fn operation(&self, name: &str) {
+        self.change(|c| add(&mut c.operations, name));
+    }
+
+    pub(crate) fn snapshot(&self) -> Counters {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn add(counts: &mut BTreeMap<String, u64>, name: &str) {
+    // Most names are known after the first seconds: no allocation then.
+    if let Some(count) = counts.get_mut(name) {
+        *count += 1;
+    } else {
+        counts.insert(name.to_owned(), 1);
+    }
+}

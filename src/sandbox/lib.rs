@@ -1,0 +1,52 @@
+//! The sandbox: payment channels on loopback that speak the real wire protocols. It knows the
+//! channels' documents and keeps its own naive books; it must never know how Bursar reads those
+//! documents (nothing of `bursar-channels` is used), so that one misunderstanding cannot sit on
+//! both sides.
+//!
+//! ```no_run
+//! # use std::{path::Path, sync::Arc};
+//! # async fn run(clock: Arc<dyn bursar_core::clock::Clock>) -> Result<(), bursar_sandbox::SandboxError> {
+//! use bursar_sandbox::{SandboxConfig, provision, start, system_random};
+//!
+//! let keys = provision(Path::new("keys"), "shop", &system_random)?;
+//! let sandbox = start(SandboxConfig::new(clock, &keys)).await?;
+//! println!("{} {}", sandbox.base_url(), keys.mchid);
+//! sandbox.stop().await;
+//! # Ok(()) }
+//! ```
+//!
+//! What the payer of an order does can be asked for in its description: `[payer:soon]`,
+//! `[payer:late]`, `[payer:closing]`, `[payer:inflight]`, `[payer:never]` or `[payer:retry]`
+//! (see [`Behaviour`]). Without such a tag a seeded draw by the weights of [`PayerMix`] decides.
+
+mod admin;
+mod books;
+#[cfg(test)]
+mod cases;
+mod config;
+mod counters;
+mod dice;
+mod error;
+mod faults;
+mod keys;
+mod pace;
+mod payer;
+mod pem;
+mod provision;
+mod sandbox;
+mod serve;
+mod timers;
+mod wechat;
+mod world;
+
+pub use books::BookEntry;
+pub use config::SandboxConfig;
+pub use counters::Counters;
+pub use error::SandboxError;
+pub use faults::Faults;
+pub use keys::system_random;
+pub use payer::{Behaviour, PayerMix};
+pub use provision::{Provisioned, provision};
+pub use sandbox::{PayMode, Sandbox, start};
+pub use wechat::account::MerchantAccount;
+pub use wechat::platform::PlatformKeys;

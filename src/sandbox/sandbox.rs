@@ -1,0 +1,124 @@
+//! Starting, watching and stopping a sandbox: it knows the tasks that make one up, and must never know
+//! a channel's rules.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::any;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::wechat::notify;
+use crate::world::World;
+use crate::{BookEntry, Counters, Faults, SandboxConfig, SandboxError, admin, serve, wechat};
+
+/// How an order is paid by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PayMode {
+    /// As a payer would: only while the order is open and its last moment has not passed.
+    Normal,
+    /// As `normal`, but the merchant is never notified.
+    Silent,
+    /// Even after the close or the last moment: money that was in flight.
+    Late,
+    /// Takes money even when the order is paid: a double charge, to see whether it is found.
+    Again,
+    /// An attempt that fails; the payer tries again and then pays.
+    Fail,
+}
+
+/// A running sandbox. Dropping it ends it as [`Sandbox::stop`] does, without waiting.
+pub struct Sandbox {
+    address: SocketAddr,
+    pub(crate) world: Arc<World>,
+    tasks: JoinSet<()>,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// Starts a sandbox on the current tokio runtime.
+///
+/// # Errors
+/// When the address cannot be listened on, a merchant's key is damaged or a merchant is given twice.
+pub async fn start(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
+    let listen = config.listen;
+    let refused = |source| SandboxError::Listen { address: listen, source };
+    let client = notify::client()?;
+    let (outbox, inbox) = mpsc::unbounded_channel();
+    let world = Arc::new(World::new(config, outbox)?);
+    let listener = TcpListener::bind(listen).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+
+    let router = Router::new()
+        .nest("/_sandbox", admin::router())
+        .route("/v3/{*rest}", any(wechat::api::serve))
+        .with_state(world.clone());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(serve::run(listener, router));
+    tasks.spawn(notify::run(world.clone(), client, inbox));
+    let timed = world.clone();
+    tasks.spawn(async move { timed.timers.run(&timed.pace, |due| timed.fire(due)).await });
+    Ok(Sandbox { address, world, tasks })
+}
+
+impl Sandbox {
+    /// `http://` and the address, without a slash at the end: the channel's host.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The channel's books, in the order of creation.
+    pub fn books(&self) -> Vec<BookEntry> {
+        self.world.orders().entries(self.world.pace.now_ms())
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.world.tally.snapshot();
+        counters.orders = u64::try_from(self.world.orders().list.len()).unwrap_or(u64::MAX);
+        counters
+    }
+
+    /// Changes what goes wrong from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.world.set_faults(faults);
+    }
+
+    /// During an outage every request's connection breaks and notifications fail.
+    pub fn set_outage(&self, on: bool) {
+        self.world.set_outage(on);
+    }
+
+    /// Pays an order by hand.
+    ///
+    /// # Errors
+    /// A sentence that says why the order cannot be paid in this mode.
+    pub fn pay(&self, mchid: &str, out_trade_no: &str, mode: PayMode) -> Result<(), &'static str> {
+        let position = self.world.orders().position(mchid, out_trade_no).ok_or("there is no such order")?;
+        self.world.pay_by_hand(position, mode)
+    }
+
+    /// Makes a new platform certificate that signs from now on, while the one before stays valid;
+    /// gives its serial. Takes a moment, as an RSA key is made.
+    ///
+    /// # Errors
+    /// When the cryptographic library fails.
+    pub async fn rotate_certificate(&self) -> Result<String, SandboxError> {
+        let world = self.world.clone();
+        tokio::task::spawn_blocking(move || world.rotate_certificate())
+            .await
+            .unwrap_or(Err(SandboxError::Crypto("issuing a platform certificate")))
+    }
+
+    /// Breaks all connections, stops all payers and notifications.
+    pub async fn stop(mut self) {
+        self.tasks.shutdown().await;
+    }
+}

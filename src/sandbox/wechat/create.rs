@@ -1,0 +1,94 @@
+//! Creating an order, and creating it again: it knows when a number is free, re-entrant or dead, and
+//! what the payer is given to pay with; it must never take money.
+
+use serde_json::{Value, json};
+
+use crate::books::{State, Tab};
+use crate::dice;
+use crate::pace::beijing_digits;
+use crate::payer::PayerMix;
+use crate::wechat::body::{CreateBody, Kind};
+use crate::wechat::orders::{Order, Orders};
+use crate::wechat::platform::SignWith;
+use crate::wechat::refusal::Refusal;
+
+/// A code or prepay id is valid for two hours; without `time_expire` that ends the order's life too.
+const CODE_LIFE_MS: i64 = 2 * 3_600_000;
+
+/// What a create needs besides its body.
+pub(crate) struct Terms<'a> {
+    pub(crate) now_ms: i64,
+    pub(crate) fate: u64,
+    pub(crate) sign_with: SignWith,
+    pub(crate) payers: &'a PayerMix,
+}
+
+/// A created order.
+pub(crate) struct Created {
+    /// The position of an order that was not there before.
+    pub(crate) fresh: Option<usize>,
+    pub(crate) answer: Value,
+}
+
+impl Orders {
+    pub(crate) fn create(&mut self, body: CreateBody, terms: &Terms<'_>) -> Result<Created, Refusal> {
+        let expired = body.expires_at_ms.is_some_and(|at| at <= terms.now_ms);
+        let code_ends_ms = terms.now_ms.saturating_add(CODE_LIFE_MS);
+        let expires_at_ms = body.expires_at_ms.unwrap_or(code_ends_ms);
+        let kind = body.kind;
+        let known = match self.by_number(&body.mchid, &body.out_trade_no, terms.now_ms) {
+            Some(known) => {
+                may_reenter(known, &body)?;
+                true
+            }
+            None => false,
+        };
+        if expired {
+            return Err(Refusal::parameter("/time_expire", "is in the past"));
+        }
+        let fresh = if known {
+            if let Some(order) = self.by_number(&body.mchid, &body.out_trade_no, terms.now_ms) {
+                order.expires_at_ms = expires_at_ms;
+            }
+            None
+        } else {
+            let behaviour = terms.payers.choose(&body.description, dice::draw(&[terms.fate, 1]));
+            Some(self.insert(Order {
+                body,
+                tab: Tab::opened(terms.now_ms),
+                behaviour,
+                fate: terms.fate,
+                expires_at_ms,
+                sign_with: terms.sign_with,
+                notifications_accepted: 0,
+            }))
+        };
+        self.serial += 1;
+        Ok(Created { fresh, answer: ticket(kind, terms.now_ms, dice::draw(&[terms.fate, 2, self.serial])) })
+    }
+}
+
+/// The same number again: the same parameters are welcome while the order is open.
+fn may_reenter(known: &Order, body: &CreateBody) -> Result<(), Refusal> {
+    let same = known.body.kind == body.kind && known.body.whole == body.whole;
+    match known.tab.state() {
+        State::Success if same => Err(Refusal::new(400, "ORDER_PAID", "the order is paid")),
+        State::Success => Err(Refusal::new(403, "OUT_TRADE_NO_USED", "out_trade_no is used by a paid order")),
+        State::Closed => Err(Refusal::new(400, "ORDER_CLOSED", "the order is closed; use a new number")),
+        State::NotPay if same => Ok(()),
+        State::NotPay => Err(Refusal::invalid("out_trade_no was used with other parameters").with_number(268_498_688)),
+    }
+}
+
+/// What the payer is given, always a fresh one.
+fn ticket(kind: Kind, now_ms: i64, draw: u64) -> Value {
+    let prepay_id = format!("wx{}{draw:016x}{:02x}00", beijing_digits(now_ms), draw % 251);
+    match kind {
+        Kind::Native => json!({ "code_url": format!("weixin://wxpay/bizpayurl?pr={draw:016x}") }),
+        Kind::Jsapi | Kind::App => json!({ "prepay_id": prepay_id }),
+        Kind::H5 => {
+            let address = "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb";
+            json!({ "h5_url": format!("{address}?prepay_id={prepay_id}&package={}", draw % 10_000_000_000) })
+        }
+    }
+}

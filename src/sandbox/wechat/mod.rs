@@ -1,0 +1,24 @@
+//! WeChat Pay API v3 as its documents describe it: orders (native, JSAPI, app, H5), query, close,
+//! platform certificates and notifications. It knows that wire protocol; other channels get rooms of
+//! their own beside this one.
+
+pub(crate) mod account;
+pub(crate) mod aead;
+pub(crate) mod answer;
+pub(crate) mod api;
+pub(crate) mod authorization;
+pub(crate) mod body;
+pub(crate) mod certificates;
+pub(crate) mod create;
+pub(crate) mod fates;
+pub(crate) mod misbehave;
+pub(crate) mod notify;
+pub(crate) mod operation;
+pub(crate) mod orders;
+pub(crate) mod payment;
+pub(crate) mod platform;
+pub(crate) mod refusal;
+pub(crate) mod shape;
+pub(crate) mod sign;
+pub(crate) mod transaction;
+pub(crate) mod verify;

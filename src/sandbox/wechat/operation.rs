@@ -1,0 +1,104 @@
+//! Which call is this? It knows the paths and methods of the API and that the merchant in the query or
+//! body must be the one who signed; it must never look at the books.
+
+use crate::wechat::account::Merchant;
+use crate::wechat::body::{CreateBody, Kind, read_close, read_create};
+use crate::wechat::refusal::Refusal;
+use crate::wechat::verify::Received;
+
+/// A call whose request is well formed.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Create(Box<CreateBody>),
+    QueryByNumber(String),
+    QueryByTransaction(String),
+    Close(String),
+    Certificates,
+}
+
+impl Call {
+    /// Reads a request of `merchant`.
+    pub(crate) fn read(request: &Received<'_>, merchant: &Merchant) -> Result<Self, Refusal> {
+        let (path, query) = request.target.split_once('?').unwrap_or((request.target, ""));
+        let parts: Vec<&str> = path.split('/').skip(1).collect();
+        match (request.method, parts.as_slice()) {
+            ("POST", ["v3", "pay", "transactions", way @ ("native" | "jsapi" | "app" | "h5")]) => {
+                let kind = match *way {
+                    "native" => Kind::Native,
+                    "jsapi" => Kind::Jsapi,
+                    "app" => Kind::App,
+                    _ => Kind::H5,
+                };
+                let body = read_create(kind, request.body)?;
+                same_merchant(&body.mchid, "/mchid", merchant)?;
+                if !merchant.account.appids.contains(&body.appid) {
+                    return Err(Refusal::new(400, "APPID_MCHID_NOT_MATCH", "appid is not bound to mchid"));
+                }
+                Ok(Self::Create(Box::new(body)))
+            }
+            ("GET", ["v3", "pay", "transactions", "out-trade-no", number]) => {
+                same_merchant_in_query(query, merchant)?;
+                Ok(Self::QueryByNumber(decode(number)?))
+            }
+            ("GET", ["v3", "pay", "transactions", "id", id]) => {
+                same_merchant_in_query(query, merchant)?;
+                Ok(Self::QueryByTransaction(decode(id)?))
+            }
+            ("POST", ["v3", "pay", "transactions", "out-trade-no", number, "close"]) => {
+                same_merchant(&read_close(request.body)?, "/mchid", merchant)?;
+                Ok(Self::Close(decode(number)?))
+            }
+            ("GET", ["v3", "certificates"]) => Ok(Self::Certificates),
+            _ => Err(Refusal::new(404, "RESOURCE_NOT_EXISTS", "there is no such method and path")),
+        }
+    }
+
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::QueryByNumber(_) | Self::QueryByTransaction(_) => "query",
+            Self::Close(_) => "close",
+            Self::Certificates => "certificates",
+        }
+    }
+}
+
+fn same_merchant(named: &str, at: &str, merchant: &Merchant) -> Result<(), Refusal> {
+    let same = named == merchant.account.mchid;
+    same.then_some(()).ok_or_else(|| Refusal::parameter(at, "is not the merchant who signed"))
+}
+
+fn same_merchant_in_query(query: &str, merchant: &Merchant) -> Result<(), Refusal> {
+    let named = query.split('&').find_map(|pair| pair.strip_prefix("mchid="));
+    same_merchant(named.ok_or_else(|| Refusal::parameter("mchid", "is missing in the query"))?, "mchid", merchant)
+}
+
+/// Undoes percent-encoding in a path segment (`|` and `*` of an order number must be encoded).
+fn decode(segment: &str) -> Result<String, Refusal> {
+    let wrong = || Refusal::parameter("out_trade_no", "is not well encoded in the path");
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digits: String = rest.by_ref().take(2).map(char::from).collect();
+            let both = digits.len() == 2 && digits.chars().all(|c| c.is_ascii_hexdigit());
+            bytes.push(u8::from_str_radix(&digits, 16).ok().filter(|_| both).ok_or_else(wrong)?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| wrong())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn path_segments_are_decoded_and_bad_ones_refused() {
+        assert_eq!(decode("a%7Cb%2ac").unwrap(), "a|b*c");
+        assert!(decode("a%7").is_err());
+        assert!(decode("a%+1").is_err());
+        assert!(decode("%ff").is_err());
+    }
+}

@@ -1,0 +1,53 @@
+//! A transaction as the channel writes it, the same in a query's answer and inside a notification: it
+//! knows the members and their words, and must never change an order.
+
+use serde_json::{Value, json};
+
+use crate::books::State;
+use crate::pace::beijing;
+use crate::wechat::orders::Order;
+
+/// The members of `order`; those that do not apply are absent, never null.
+pub(crate) fn write(order: &Order) -> Value {
+    let body = &order.body;
+    let state = order.tab.state();
+    let mut amount = json!({ "total": body.total_fen, "currency": "CNY", "payer_currency": "CNY" });
+    let mut written = json!({
+        "appid": body.appid,
+        "mchid": body.mchid,
+        "out_trade_no": body.out_trade_no,
+        "trade_state": state.name(),
+        "trade_state_desc": describe(state, order.tab.failed_attempts),
+        "promotion_detail": [],
+    });
+    let mut put = |name: &str, value: Option<Value>| {
+        if let (Some(members), Some(value)) = (written.as_object_mut(), value) {
+            members.insert(name.to_owned(), value);
+        }
+    };
+    put("attach", body.attach.clone().map(Value::from));
+    if state == State::Success {
+        put("transaction_id", order.tab.transaction_id.clone().map(Value::from));
+        put("trade_type", Some(body.kind.trade_type().into()));
+        put("bank_type", Some("OTHERS".into()));
+        put("success_time", order.tab.paid_at_ms.map(|ms| beijing(ms).into()));
+        // Native, app and H5 payers are known only once they paid.
+        let openid = body.openid.clone().unwrap_or_else(|| format!("oSandbox{:020}", order.fate));
+        put("payer", Some(json!({ "openid": openid })));
+        if let Some(members) = amount.as_object_mut() {
+            members.insert("payer_total".to_owned(), body.total_fen.into());
+        }
+    }
+    put("amount", Some(amount));
+    written
+}
+
+fn describe(state: State, failed_attempts: u32) -> &'static str {
+    match (state, failed_attempts) {
+        (State::Success, _) => "支付成功",
+        (State::Closed, _) => "订单已关闭",
+        (State::NotPay, 0) => "订单未支付",
+        // PAYERROR belongs to code payments: here the payer may simply try again.
+        (State::NotPay, _) => "支付失败，请重试",
+    }
+}
