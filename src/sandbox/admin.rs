@@ -31,29 +31,25 @@ async fn books(State(world): State<Arc<World>>) -> Response {
 }
 
 async fn counters(State(world): State<Arc<World>>) -> Response {
-    let mut counters = world.tally.snapshot();
-    counters.orders = u64::try_from(world.orders().list.len()).unwrap_or(u64::MAX);
-    Json(counters).into_response()
+    Json(world.counters()).into_response()
 }
 
 async fn show_faults(State(world): State<Arc<World>>) -> Response {
     Json(world.faults()).into_response()
 }
 
-/// A preset's name (as JSON text) or an object of probabilities.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum WantedFaults {
-    Preset(String),
-    Each(Faults),
-}
-
-async fn set_faults(State(world): State<Arc<World>>, Json(wanted): Json<WantedFaults>) -> Response {
-    let faults = match wanted {
-        WantedFaults::Each(faults) => faults,
-        WantedFaults::Preset(name) => match Faults::named(&name) {
-            Some(faults) => faults,
-            None => return refuse(StatusCode::BAD_REQUEST, "the presets are calm, normal and harsh"),
+/// The body is a preset's name, with or without quotes, or an object of probabilities. Bodies are read
+/// as plain text here and below, so that `curl -d` works without a header.
+async fn set_faults(State(world): State<Arc<World>>, body: String) -> Response {
+    let body = body.trim();
+    let faults = match Faults::named(body.trim_matches('"')) {
+        Some(preset) => preset,
+        None => match serde_json::from_str(body) {
+            Ok(faults) => faults,
+            Err(error) => {
+                let why = format!("neither calm, normal, harsh nor an object of probabilities: {error}");
+                return refuse(StatusCode::BAD_REQUEST, &why);
+            }
         },
     };
     world.set_faults(faults);
@@ -96,9 +92,14 @@ struct Outage {
     on: bool,
 }
 
-async fn outage(State(world): State<Arc<World>>, Json(outage): Json<Outage>) -> Response {
-    world.set_outage(outage.on);
-    StatusCode::NO_CONTENT.into_response()
+async fn outage(State(world): State<Arc<World>>, body: String) -> Response {
+    match serde_json::from_str::<Outage>(&body) {
+        Ok(outage) => {
+            world.set_outage(outage.on);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(_) => refuse(StatusCode::BAD_REQUEST, r#"the body must be {"on":true} or {"on":false}"#),
+    }
 }
 
 fn refuse(status: StatusCode, why: &str) -> Response {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct Counters {
     /// Requests to a channel, refused and faulted ones included.
     pub requests: u64,
-    /// Answered requests by operation: `create`, `query`, `close`, `certificates`.
+    /// Verified and well-formed requests by operation: `create`, `query`, `close`, `certificates`.
     pub operations: BTreeMap<String, u64>,
     /// Refusals by the channel's error code.
     pub refusals: BTreeMap<String, u64>,
@@ -34,7 +34,8 @@ pub struct Counters {
     pub notifications_given_up: u64,
     /// Probes with a wrong signature that the merchant accepted: each is a defect of the merchant.
     pub probes_accepted: u64,
-    /// Faults actually played, by the name of their member in [`crate::Faults`].
+    /// Faults actually played, by the name of their member in [`crate::Faults`]; `outage` counts the
+    /// requests that met one.
     pub faults: BTreeMap<String, u64>,
 }
 

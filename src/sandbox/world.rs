@@ -16,7 +16,7 @@ use crate::wechat::fates::Fates;
 use crate::wechat::notify::Delivery;
 use crate::wechat::orders::Orders;
 use crate::wechat::platform::{PlatformCertificate, PlatformKeys};
-use crate::{Faults, PayerMix, SandboxConfig, SandboxError};
+use crate::{Counters, Faults, PayerMix, SandboxConfig, SandboxError};
 
 /// The shared state.
 pub(crate) struct World {
@@ -88,6 +88,12 @@ impl World {
 
     pub(crate) fn set_outage(&self, on: bool) {
         self.outage.store(on, Ordering::Relaxed);
+    }
+
+    /// What happened so far.
+    pub(crate) fn counters(&self) -> Counters {
+        let orders = u64::try_from(self.orders().list.len()).unwrap_or(u64::MAX);
+        Counters { orders, ..self.tally.snapshot() }
     }
 
     /// Adds a platform certificate that signs from now on, and gives its serial.

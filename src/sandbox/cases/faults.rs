@@ -121,6 +121,7 @@ async fn an_outage_breaks_every_connection_and_holds_notifications_back() {
     stage.shop.create("order-0001", "cleaning [payer:never]").await;
     stage.sandbox.set_outage(true);
     assert!(stage.shop.try_query("order-0001").await.is_err());
+    assert_eq!(played(&stage, "outage"), 1);
     stage.sandbox.pay(&keys().provisioned.mchid, "order-0001", PayMode::Normal).unwrap();
     stage.skip_to_next().await;
     eventually("the attempt fails", || stage.sandbox.counters().notifications_unanswered == 1).await;
@@ -159,6 +160,22 @@ async fn a_duplicated_notification_arrives_twice_with_one_id() {
     let letters = stage.receiver.letters();
     assert_eq!(letters[0].envelope()["id"], letters[1].envelope()["id"]);
     assert!(letters.iter().all(super::receiver::Letter::is_genuine));
+}
+
+#[tokio::test]
+async fn of_a_refused_duplicate_only_one_copy_is_repeated() {
+    let stage = stage_with(faults(Faults { notification_duplicated: ALWAYS, ..Faults::calm() })).await;
+    stage.receiver.answer_with(503);
+    stage.shop.create("order-0001", "cleaning [payer:never]").await;
+    stage.sandbox.pay(&keys().provisioned.mchid, "order-0001", PayMode::Normal).unwrap();
+    stage.skip_to_next().await;
+    eventually("both are refused", || stage.sandbox.counters().notifications_refused == 2).await;
+    stage.sandbox.set_faults(Faults::calm());
+    stage.receiver.answer_with(200);
+    stage.skip_to_next().await;
+    eventually("one more arrives", || stage.sandbox.counters().notifications_accepted == 1).await;
+    assert_eq!(stage.sandbox.world.timers.next_due_ms(), None);
+    assert_eq!(stage.receiver.count(), 3);
 }
 
 #[tokio::test]

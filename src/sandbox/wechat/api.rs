@@ -26,6 +26,7 @@ const BODY_LIMIT_BYTES: usize = 256 * 1024;
 pub(crate) async fn serve(State(world): State<Arc<World>>, request: Request) -> Response {
     world.tally.change(|counters| counters.requests += 1);
     if world.is_out() {
+        world.tally.fault("outage");
         return hang_up();
     }
     let (head, body) = request.into_parts();
