@@ -1,1 +1,42 @@
-//! stub
+//! The jobs: a file per job. They know the sequence *load, ask the channel, observe, commit*, and must
+//! never know how a job is stored, claimed or retried after a crash.
+//!
+//! Each file reads like its neighbour: what its subject is, what it must not do, and `run`. Everything
+//! that a run learns goes through [`bursar_store::Desk::observe`]; how it goes on is its [`Outcome`].
+//!
+//! To add a job, touch exactly: `src/core/job.rs` (its kind), a new file here, and [`run`] below.
+
+mod ask;
+pub mod close_payment;
+mod context;
+pub mod create_payment;
+pub mod deliver_webhook;
+pub mod handle_notification;
+mod observe;
+pub mod poll_payment;
+pub mod prune;
+pub mod sweep_stuck;
+pub mod watch_payment;
+
+use bursar_core::job::JobKind;
+
+pub use context::{Housekeeping, JobContext, JobSettings};
+pub use observe::{JobError, Outcome, Running};
+
+/// Runs one claimed job.
+///
+/// # Errors
+/// When our own side failed (database, configuration): the run ended badly and is tried again with
+/// back-off. What a *channel* does is never an error here, but an observation.
+pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobError> {
+    match job.claimed.key.kind {
+        JobKind::CreatePayment => create_payment::run(context, job).await,
+        JobKind::HandleNotification => handle_notification::run(context, job).await,
+        JobKind::PollPayment => poll_payment::run(context, job).await,
+        JobKind::ClosePayment => close_payment::run(context, job).await,
+        JobKind::WatchPayment => watch_payment::run(context, job).await,
+        JobKind::DeliverWebhook => deliver_webhook::run(context, job).await,
+        JobKind::SweepStuck => sweep_stuck::run(context, job).await,
+        JobKind::Prune => prune::run(context, job).await,
+    }
+}

@@ -1,0 +1,105 @@
+//! The close protocol, durable step by step: query; when old enough, close; query again; only a query
+//! *after* an accepted close ends the payment unpaid. Subject: a payment that is closing. Must never
+//! believe a close call alone: the payer may have paid in that instant.
+
+use bursar_channels::{Closed, Outcome as Answer};
+use bursar_core::observation::{Claim, Source};
+use bursar_core::order::Dossier;
+use bursar_core::payment::PaymentState;
+use bursar_store::Settlement;
+
+use crate::ask::{Told, ask};
+use crate::context::Subject;
+use crate::observe::{JobError, Outcome, Running};
+use crate::JobContext;
+
+/// Runs it.
+///
+/// # Errors
+/// When our own side failed.
+pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobError> {
+    let Some(mut subject) = context.subject(job.payment()).await? else { return Ok(Outcome::Done) };
+    if subject.payment.state != PaymentState::Closing {
+        return Ok(Outcome::Done);
+    }
+    if subject.payment.evidence.close_accepted_at.is_none() {
+        match before_close(context, job, &mut subject).await? {
+            Step::Close => {}
+            Step::Stop(outcome) => return Ok(outcome),
+        }
+        match call_close(context, job, &mut subject).await? {
+            Step::Close => {}
+            Step::Stop(outcome) => return Ok(outcome),
+        }
+    }
+    let told = ask(&subject).await;
+    match told {
+        Told::Claim(claim) => conclude(context, job, &subject, claim).await,
+        Told::Nothing { why, retry_after_ms } => Ok(again(context, job, why, retry_after_ms)),
+    }
+}
+
+enum Step {
+    /// The way is free.
+    Close,
+    /// The run is over.
+    Stop(Outcome),
+}
+
+/// Step 2 and 3: the channel is asked first, and a young payment waits.
+async fn before_close(context: &JobContext, job: &Running, subject: &mut Subject) -> Result<Step, JobError> {
+    match ask(subject).await {
+        Told::Claim(Claim::Unpaid) => {
+            let Some(dossier) = context.note(job, Source::Query, Claim::Unpaid, &subject.dossier).await? else {
+                return Ok(Step::Stop(Outcome::Fenced));
+            };
+            subject.dossier = dossier;
+        }
+        Told::Claim(Claim::AttemptFailed { .. }) => {}
+        Told::Claim(claim) => return Ok(Step::Stop(conclude(context, job, subject, claim).await?)),
+        Told::Nothing { why, retry_after_ms } => return Ok(Step::Stop(again(context, job, why, retry_after_ms))),
+    }
+    let sent_at = subject.payment.evidence.sent_at.unwrap_or(subject.payment.created_at);
+    let earliest = sent_at.plus_ms(subject.facts.min_close_age_ms);
+    if context.now() < earliest {
+        let why = "younger than the channel lets us close".to_owned();
+        return Ok(Step::Stop(Outcome::Again { due_at: earliest, step: job.claimed.step, why }));
+    }
+    Ok(Step::Close)
+}
+
+/// Step 4: the close call; its "yes" is written down before anything else.
+async fn call_close(context: &JobContext, job: &Running, subject: &mut Subject) -> Result<Step, JobError> {
+    match subject.channel.close(&subject.payment.number()).await {
+        Answer::Done(Closed::Accepted) => {
+            let noted = context.note(job, Source::Close, Claim::CloseAccepted, &subject.dossier).await?;
+            let Some(dossier) = noted else { return Ok(Step::Stop(Outcome::Fenced)) };
+            subject.dossier = dossier;
+            Ok(Step::Close)
+        }
+        // "Already paid" and "no such number" are for the query that follows to prove.
+        Answer::Done(Closed::AlreadyPaid | Closed::Absent) => Ok(Step::Close),
+        Answer::Done(Closed::TooEarly) => Ok(Step::Stop(again(context, job, "the channel says it is too early to close".to_owned(), None))),
+        Answer::Refused(refusal) => Ok(Step::Stop(again(context, job, format!("close refused: {refusal}"), None))),
+        Answer::Unknown(why) => Ok(Step::Stop(again(context, job, format!("close: {why}"), why.retry_after_ms))),
+    }
+}
+
+/// Writes what the query told; while it leaves the payment closing, the protocol starts over.
+async fn conclude(context: &JobContext, job: &Running, subject: &Subject, claim: Claim) -> Result<Outcome, JobError> {
+    let retry = again(context, job, "not closed yet when last asked".to_owned(), None);
+    context.conclude(job, Source::Query, claim, &subject.dossier, move |after: &Dossier| {
+        let closing = after.payments.iter().any(|p| p.id == job.payment() && p.state == PaymentState::Closing);
+        match &retry {
+            Outcome::Again { due_at, step, why } if closing => {
+                Settlement::Again { due_at: *due_at, step: *step, why: why.clone() }
+            }
+            _ => Settlement::Done,
+        }
+    }).await
+}
+
+fn again(context: &JobContext, job: &Running, why: String, retry_after_ms: Option<i64>) -> Outcome {
+    let delay = context.desk.plans.close.delay_or_last_ms(job.claimed.step).max(retry_after_ms.unwrap_or(0));
+    Outcome::Again { due_at: context.now().plus_ms(delay), step: job.claimed.step.saturating_add(1), why }
+}

@@ -1,0 +1,107 @@
+//! What every job may use. It knows the rooms downstairs, and must never know who wakes a job.
+
+use std::sync::Arc;
+
+use bursar_channels::merchant::MerchantHttp;
+use bursar_channels::{Channel, Channels};
+use bursar_core::Timestamp;
+use bursar_core::id::{ChannelAccountId, PaymentId};
+use bursar_core::order::{Dossier, Order};
+use bursar_core::payment::Payment;
+use bursar_store::directory::Entries;
+use bursar_store::{Desk, Retention};
+
+use crate::observe::JobError;
+
+/// Everything that jobs work with.
+#[derive(Clone, Debug)]
+pub struct JobContext {
+    /// Reads and writes.
+    pub desk: Desk,
+    /// The channels' adapters.
+    pub channels: Arc<Channels>,
+    /// Webhooks out.
+    pub merchants: Arc<MerchantHttp>,
+    /// Settings.
+    pub settings: Arc<JobSettings>,
+}
+
+/// Settings of jobs.
+#[derive(Clone, Debug)]
+pub struct JobSettings {
+    /// Where channels reach us, without a slash at the end: notifications go to
+    /// `{public_url}/notify/{channel}/{account}`.
+    pub public_url: String,
+    /// The sweep gives a payment its job back when it has been overdue for so long, in milliseconds.
+    pub sweep_grace_ms: i64,
+    /// Most payments per sweep run.
+    pub sweep_limit: u32,
+    /// Most rows of each kind per prune run.
+    pub prune_limit: u32,
+    /// How long ended rows are kept, in milliseconds.
+    pub keep_idempotency_ms: i64,
+    /// See above.
+    pub keep_deliveries_ms: i64,
+    /// See above.
+    pub keep_notifications_ms: i64,
+    /// When the recurring housekeeping jobs run next.
+    pub housekeeping: Arc<dyn Housekeeping>,
+}
+
+/// When recurring jobs are due: answered by the schedules, which live upstairs.
+pub trait Housekeeping: Send + Sync + std::fmt::Debug {
+    /// The next instant after `after` at which `kind` is due.
+    fn next(&self, kind: bursar_core::job::JobKind, after: Timestamp) -> Timestamp;
+}
+
+/// A payment with its order and the adapter of its channel.
+pub(crate) struct Subject {
+    pub dossier: Dossier,
+    pub payment: Payment,
+    pub channel: Arc<dyn Channel>,
+    pub facts: bursar_core::channel::ChannelFacts,
+}
+
+impl Subject {
+    pub(crate) fn order(&self) -> &Order {
+        &self.dossier.order
+    }
+}
+
+impl JobContext {
+    /// The present instant.
+    pub fn now(&self) -> Timestamp {
+        self.desk.clock.now()
+    }
+
+    /// Merchants, accounts and endpoints.
+    pub(crate) async fn entries(&self) -> Result<Arc<Entries>, JobError> {
+        Ok(self.desk.directory.entries().await?)
+    }
+
+    /// The adapter of an account.
+    pub(crate) async fn channel(&self, account: ChannelAccountId) -> Result<(Arc<dyn Channel>, bursar_core::channel::ChannelFacts), JobError> {
+        let entries = self.desk.directory.entries_with(|e| e.accounts.contains_key(&account)).await?;
+        let account = entries.accounts.get(&account).ok_or_else(|| JobError::Configuration(format!("channel account {account} does not exist")))?;
+        let channel = self.channels.of(account).map_err(|e| JobError::Configuration(e.to_string()))?;
+        Ok((channel, account.facts()))
+    }
+
+    /// The payment that a job is about; `None` when there is none (any more).
+    pub(crate) async fn subject(&self, id: PaymentId) -> Result<Option<Subject>, JobError> {
+        let Some(dossier) = self.desk.gatherer.dossier_of(id).await? else { return Ok(None) };
+        let Some(payment) = dossier.payment(id).cloned() else { return Ok(None) };
+        let (channel, facts) = self.channel(payment.account).await?;
+        Ok(Some(Subject { dossier, payment, channel, facts }))
+    }
+
+    /// Up to which instants ended rows may be deleted.
+    pub(crate) fn retention(&self) -> Retention {
+        let ago = |ms: i64| self.now().plus_ms(-ms);
+        Retention {
+            idempotency_before: ago(self.settings.keep_idempotency_ms),
+            delivery_before: ago(self.settings.keep_deliveries_ms),
+            notification_before: ago(self.settings.keep_notifications_ms),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Makes a payment payable. Subject: a payment. The payment's number was committed when its order was
+//! taken; this job commits "about to send" before each call, so that a crash leaves a trace, and must
+//! never call again while an earlier call may have arrived.
+
+use bursar_channels::{CreateRequest, Outcome as Answer, Refusal, RefusalClass, Why};
+use bursar_core::decide::expired;
+use bursar_core::observation::{Claim, PayCode, Source};
+use bursar_core::order::Dossier;
+use bursar_core::payment::PaymentState;
+use bursar_store::Settlement;
+
+use crate::ask::{Told, ask};
+use crate::context::Subject;
+use crate::observe::{JobError, Outcome, Running, done};
+use crate::JobContext;
+
+/// Runs it.
+///
+/// # Errors
+/// When our own side failed.
+pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobError> {
+    let Some(mut subject) = context.subject(job.payment()).await? else { return Ok(Outcome::Done) };
+    let now = context.now();
+    let fetch_code = match subject.payment.state {
+        PaymentState::New => false,
+        PaymentState::Sending if subject.payment.evidence.never_arrived(subject.facts) => false,
+        PaymentState::Sending => {
+            let claim = Claim::NoAnswer { why: "the process ended during the call".to_owned() };
+            return context.conclude(job, Source::Sweep, claim, &subject.dossier, done).await;
+        }
+        PaymentState::AwaitingPayer if subject.payment.evidence.code().is_none() => true,
+        _ => return Ok(Outcome::Done),
+    };
+    if now >= subject.order().expires_at {
+        return context.conclude(job, Source::Clock, expired(now).claim, &subject.dossier, done).await;
+    }
+    let Some(dossier) = context.note(job, Source::Intent, Claim::Sending, &subject.dossier).await? else {
+        return Ok(Outcome::Fenced);
+    };
+    subject.dossier = dossier;
+    let notify_url = format!("{}/notify/{}/{}", context.settings.public_url, subject.payment.method.channel().name(), subject.payment.account);
+    let request = CreateRequest { order: &subject.dossier.order, payment: &subject.payment, notify_url: &notify_url };
+    let answer = subject.channel.create(&request).await;
+    if let Answer::Done(code) = answer {
+        return context.conclude(job, Source::Create, Claim::Accepted { code }, &subject.dossier, done).await;
+    }
+    if fetch_code { look_again(context, job, &subject, answer).await } else { first_call(context, job, &subject, answer).await }
+}
+
+/// The channel had never confirmed the number before this call.
+async fn first_call(context: &JobContext, job: &Running, subject: &Subject, answer: Answer<PayCode>) -> Result<Outcome, JobError> {
+    let claim = match answer {
+        Answer::Done(code) => Claim::Accepted { code },
+        Answer::Refused(Refusal { class: RefusalClass::AlreadyPaid, code, message }) => {
+            Claim::NoAnswer { why: format!("{code}: {message}") }
+        }
+        Answer::Refused(refusal) => Claim::Refused { reason: format!("{}: {}", refusal.code, refusal.message) },
+        Answer::Unknown(why) if why.not_sent => return not_sent(context, job, subject, why).await,
+        Answer::Unknown(why) => Claim::NoAnswer { why: why.to_string() },
+    };
+    context.conclude(job, Source::Create, claim, &subject.dossier, done).await
+}
+
+/// The call never left: the same call later is lawful at once.
+async fn not_sent(context: &JobContext, job: &Running, subject: &Subject, why: Why) -> Result<Outcome, JobError> {
+    let again = again(context, job, &why.to_string(), why.retry_after_ms);
+    let claim = Claim::NotSent { why: why.to_string() };
+    context.conclude(job, Source::Create, claim, &subject.dossier, move |after: &Dossier| {
+        // Closed meanwhile: nothing was ever there, and nothing is left to do.
+        let open = after.payments.iter().any(|p| p.id == job.payment() && p.state == PaymentState::New);
+        if open { again.clone() } else { Settlement::Done }
+    }).await
+}
+
+/// The channel has the number, but its code was lost with an answer, and this call did not give it
+/// either: ask where it stands (it may be paid or closed by now).
+async fn look_again(context: &JobContext, job: &Running, subject: &Subject, answer: Answer<PayCode>) -> Result<Outcome, JobError> {
+    let (why, retry_after_ms) = match answer {
+        Answer::Done(_) => (String::new(), None),
+        Answer::Refused(refusal) => (refusal.to_string(), None),
+        Answer::Unknown(why) => (why.to_string(), why.retry_after_ms),
+    };
+    let again = again(context, job, &why, retry_after_ms);
+    match ask(subject).await {
+        Told::Claim(claim) => {
+            context.conclude(job, Source::Query, claim, &subject.dossier, move |after: &Dossier| {
+                let waits = after.payments.iter().any(|p| p.id == job.payment() && p.state == PaymentState::AwaitingPayer);
+                if waits { again.clone() } else { Settlement::Done }
+            }).await
+        }
+        Told::Nothing { .. } => match again {
+            Settlement::Again { due_at, step, why } => Ok(Outcome::Again { due_at, step, why }),
+            _ => Ok(Outcome::Done),
+        },
+    }
+}
+
+fn again(context: &JobContext, job: &Running, why: &str, retry_after_ms: Option<i64>) -> Settlement {
+    let step = job.claimed.step.saturating_add(1);
+    let delay = context.desk.plans.unknown.delay_or_last_ms(job.claimed.step).max(retry_after_ms.unwrap_or(0));
+    Settlement::Again { due_at: context.now().plus_ms(delay), step, why: why.to_owned() }
+}

@@ -1,0 +1,106 @@
+//! How a run ends and how it writes what it saw. It knows leases by name only, and must never know a
+//! channel.
+
+use bursar_core::Timestamp;
+use bursar_core::id::PaymentId;
+use bursar_core::observation::{Claim, Observation, Source};
+use bursar_core::order::Dossier;
+use bursar_store::desk::{Run, Taken};
+use bursar_store::{Claimed, Settle, Settlement, StoreError};
+use uuid::Uuid;
+
+use crate::JobContext;
+
+/// A claimed job that runs now.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// The job.
+    pub claimed: Claimed,
+    /// The process that claimed it.
+    pub owner: Uuid,
+}
+
+impl Running {
+    /// A settlement of this run.
+    pub fn settle(&self, how: Settlement) -> Settle {
+        Settle { key: self.claimed.key, owner: self.owner, fence: self.claimed.fence, how }
+    }
+
+    /// The payment that the job is about.
+    pub(crate) fn payment(&self) -> PaymentId {
+        PaymentId(self.claimed.key.subject)
+    }
+}
+
+/// How a job goes on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// The run has settled the job itself, together with what it wrote.
+    Settled,
+    /// The lease was lost: nothing of the last step was written, and somebody else carries on.
+    Fenced,
+    /// Finished without anything to write.
+    Done,
+    /// Run again.
+    Again {
+        /// When.
+        due_at: Timestamp,
+        /// The step of its plan.
+        step: i32,
+        /// Why, for people.
+        why: String,
+    },
+    /// Wait for a person.
+    Park {
+        /// The question.
+        question: String,
+    },
+}
+
+/// Why a run ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something is set up wrongly; it says what.
+    #[error("configuration: {0}")]
+    Configuration(String),
+}
+
+impl JobContext {
+    /// Writes `claim` about the job's payment and goes on running. `None`: the lease is gone.
+    pub(crate) async fn note(&self, job: &Running, source: Source, claim: Claim, known: &Dossier) -> Result<Option<Dossier>, JobError> {
+        let observation = Observation::new(source, self.now(), claim);
+        let run = Run { settle: job.settle(Settlement::Hold) };
+        let taken = self.desk.observe(job.payment(), &observation, Some(&run), Some(known), |_| Settlement::Hold).await?;
+        Ok(match taken {
+            Taken::Written(dossier) => Some(*dossier),
+            Taken::Fenced | Taken::NoSuchPayment => None,
+        })
+    }
+
+    /// Writes `claim` about the job's payment and settles the job in the same transaction.
+    pub(crate) async fn conclude(
+        &self,
+        job: &Running,
+        source: Source,
+        claim: Claim,
+        known: &Dossier,
+        settle: impl Fn(&Dossier) -> Settlement + Send + Sync,
+    ) -> Result<Outcome, JobError> {
+        let observation = Observation::new(source, self.now(), claim);
+        let run = Run { settle: job.settle(Settlement::Done) };
+        let taken = self.desk.observe(job.payment(), &observation, Some(&run), Some(known), settle).await?;
+        Ok(match taken {
+            Taken::Written(_) => Outcome::Settled,
+            Taken::Fenced => Outcome::Fenced,
+            Taken::NoSuchPayment => Outcome::Done,
+        })
+    }
+}
+
+/// Settles the job as done, whatever the dossier says.
+pub(crate) fn done(_: &Dossier) -> Settlement {
+    Settlement::Done
+}

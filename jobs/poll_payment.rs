@@ -1,0 +1,49 @@
+//! Asks the channel where a payment stands, until it is paid, closed or expired. Subject: a payment
+//! that awaits its payer or whose state is unknown. Must never close anything: at expiry it hands over
+//! to the close protocol.
+
+use bursar_core::decide::{expired, next_poll_at};
+use bursar_core::observation::Source;
+use bursar_core::order::Dossier;
+use bursar_core::payment::PaymentState;
+use bursar_store::Settlement;
+
+use crate::ask::{Told, ask};
+use crate::observe::{JobError, Outcome, Running, done};
+use crate::JobContext;
+
+/// Runs it.
+///
+/// # Errors
+/// When our own side failed.
+pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobError> {
+    let Some(subject) = context.subject(job.payment()).await? else { return Ok(Outcome::Done) };
+    let plan = match subject.payment.state {
+        PaymentState::Unknown => &context.desk.plans.unknown,
+        PaymentState::AwaitingPayer if subject.payment.evidence.code().is_some() => &context.desk.plans.poll,
+        _ => return Ok(Outcome::Done),
+    };
+    let now = context.now();
+    if now >= subject.order().expires_at {
+        return context.conclude(job, Source::Clock, expired(now).claim, &subject.dossier, done).await;
+    }
+    let step = job.claimed.step.saturating_add(1);
+    let next_at = |delay_ms: i64| next_poll_at(subject.order(), delay_ms, context.now());
+    let before = subject.payment.state;
+    match ask(&subject).await {
+        Told::Claim(claim) => {
+            context.conclude(job, Source::Query, claim, &subject.dossier, |after: &Dossier| {
+                let same = after.payments.iter().any(|p| p.id == job.payment() && p.state == before);
+                if !same {
+                    return Settlement::Done;
+                }
+                let due_at = next_at(plan.delay_or_last_ms(step));
+                Settlement::Again { due_at, step, why: format!("{} when last asked", before.name()) }
+            }).await
+        }
+        Told::Nothing { why, retry_after_ms } => {
+            let due_at = next_at(plan.delay_or_last_ms(step).max(retry_after_ms.unwrap_or(0)));
+            Ok(Outcome::Again { due_at, step, why })
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Gives every open payment and every undelivered event its job back when it has none: a job row is a
+//! hint, never the truth. Subject: nil. Must never change a payment.
+
+use bursar_core::decide::owed_job;
+use bursar_core::job::{JobKey, JobKind, NewJob};
+use bursar_store::Change;
+
+use crate::observe::{JobError, Outcome, Running};
+use crate::JobContext;
+
+/// Runs it.
+///
+/// # Errors
+/// When our own side failed.
+pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobError> {
+    let now = context.now();
+    let store = context.desk.gatherer.store();
+    let (before, limit) = (now.plus_ms(-context.settings.sweep_grace_ms), context.settings.sweep_limit);
+    let stuck = store.stuck(before, limit).await?;
+    let dossiers = store.dossiers_of(&stuck).await?;
+    let payments = dossiers.iter().flat_map(|d| &d.payments).filter(|p| stuck.contains(&p.id));
+    let mut jobs: Vec<NewJob> = payments.filter_map(|p| owed_job(p, now)).collect();
+    for (delivery, merchant) in store.stuck_deliveries(before, limit).await? {
+        jobs.push(NewJob::new(JobKey::new(JobKind::DeliverWebhook, delivery.uuid()), merchant, now));
+    }
+    let found = jobs.len();
+    if found > 0 {
+        tracing::warn!(found, "the sweep gave work its jobs back");
+        context.desk.gatherer.commit(Change { jobs, ..Change::default() }).await?;
+    }
+    let due_at = context.settings.housekeeping.next(job.claimed.key.kind, now);
+    Ok(Outcome::Again { due_at, step: 0, why: format!("{found} given back by the last sweep") })
+}

@@ -1,0 +1,59 @@
+//! Keeps an eye on a payment that ended unpaid, for as long as the channel may still send something.
+//! Subject: a payment that is closed or declined. Must never reopen anything: late money goes the way
+//! that the machine decides.
+
+use bursar_core::order::Dossier;
+use bursar_core::observation::{Claim, Source};
+use bursar_core::payment::Payment;
+use bursar_store::{Answer, Change, Settlement};
+
+use crate::ask::{Told, ask};
+use crate::context::Subject;
+use crate::observe::{JobError, Outcome, Running};
+use crate::JobContext;
+
+/// Runs it.
+///
+/// # Errors
+/// When our own side failed.
+pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobError> {
+    let Some(subject) = context.subject(job.payment()).await? else { return Ok(Outcome::Done) };
+    if !subject.payment.state.ended_unpaid() {
+        return Ok(Outcome::Done);
+    }
+    let step = job.claimed.step.saturating_add(1);
+    let plan = &context.desk.plans.watch;
+    match ask(&subject).await {
+        Told::Claim(claim @ Claim::Paid(_)) => {
+            context.conclude(job, Source::Query, claim, &subject.dossier, |_: &Dossier| Settlement::Done).await
+        }
+        Told::Claim(_) => match plan.delay_ms(step) {
+            Some(delay) => Ok(Outcome::Again { due_at: context.now().plus_ms(delay), step, why: "still unpaid".to_owned() }),
+            None => rest(context, job, &subject).await,
+        },
+        Told::Nothing { why, retry_after_ms } => {
+            // An unanswered question does not count: the same step again.
+            let delay = context.desk.plans.unknown.delay_or_last_ms(4).max(retry_after_ms.unwrap_or(0));
+            Ok(Outcome::Again { due_at: context.now().plus_ms(delay), step: job.claimed.step, why })
+        }
+    }
+}
+
+/// The watch is over: nothing is due for the payment any more.
+async fn rest(context: &JobContext, job: &Running, subject: &Subject) -> Result<Outcome, JobError> {
+    let change = Change {
+        payments: vec![Payment { due_at: None, ..subject.payment.clone() }],
+        settle: Some(job.settle(Settlement::Done)),
+        may_be_lost: true,
+        ..Change::default()
+    };
+    match context.desk.gatherer.commit(change).await? {
+        Answer::Committed => Ok(Outcome::Settled),
+        Answer::Fenced => Ok(Outcome::Fenced),
+        // Something was observed meanwhile: look again at once.
+        Answer::Stale | Answer::Duplicate => {
+            let why = "changed while the watch ended".to_owned();
+            Ok(Outcome::Again { due_at: context.now(), step: job.claimed.step, why })
+        }
+    }
+}
