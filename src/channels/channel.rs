@@ -1,0 +1,82 @@
+//! The face that every channel shows: it knows what can be asked of a channel, and must never know how
+//! one of them is asked.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use bursar_core::Timestamp;
+use bursar_core::observation::PayCode;
+use bursar_core::order::Order;
+use bursar_core::payment::Payment;
+
+use crate::headers::HeaderLookup;
+use crate::notice::{Notice, NotificationRefusal, Reply};
+use crate::outcome::{Closed, Outcome, Standing, Why};
+
+/// What a channel needs to know in order to make a payment payable. Every attempt for the same payment
+/// must give the same values: the same number with other values is a conflict at the channel.
+#[derive(Clone, Copy, Debug)]
+pub struct CreateRequest<'a> {
+    /// The order that is paid.
+    pub order: &'a Order,
+    /// The payment; its number is what the channel will know it by.
+    pub payment: &'a Payment,
+    /// Where the channel shall tell us of it: public, without a query.
+    pub notify_url: &'a str,
+}
+
+/// One merchant's account on one channel.
+///
+/// Calls end within their time-outs, keep to the account's rate and breaker, and are safe to repeat
+/// with the same number. Dropping the future of a call leaves its result unknown.
+#[async_trait]
+pub trait Channel: Send + Sync + Debug {
+    /// Makes the payment payable. Safe to repeat: the channel answers with a fresh code.
+    async fn create(&self, request: &CreateRequest<'_>) -> Outcome<PayCode>;
+
+    /// Asks where the payment with this number stands.
+    async fn query(&self, number: &str) -> Outcome<Standing>;
+
+    /// Asks the channel to take no more money for this number. Safe to repeat.
+    async fn close(&self, number: &str) -> Outcome<Closed>;
+
+    /// Verifies a message over its raw bytes, then decrypts and reads it. CPU only.
+    ///
+    /// # Errors
+    /// Why the message is not taken. [`NotificationRefusal::UnknownSerial`] may be cured by
+    /// [`Channel::refresh_keys`].
+    fn read_notification(
+        &self,
+        headers: &dyn HeaderLookup,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Notice, NotificationRefusal>;
+
+    /// The same for a message that was verified when it was stored: its age is not judged again, its
+    /// signature is.
+    ///
+    /// # Errors
+    /// Why the message is not taken.
+    fn reread_notification(&self, headers: &dyn HeaderLookup, body: &[u8]) -> Result<Notice, NotificationRefusal>;
+
+    /// The names of the headers that prove a message: these must be stored with its body.
+    fn proof_headers(&self) -> &'static [&'static str];
+
+    /// Fetches the channel's current verification keys, when they are of the kind that is fetched.
+    /// Bounded in rate, so that it may be called for every message with an unknown key.
+    ///
+    /// # Errors
+    /// Why they could not be fetched. The keys that are known stay in force.
+    async fn refresh_keys(&self) -> Result<(), Why> {
+        Ok(())
+    }
+
+    /// What the channel wants to hear after a message was stored.
+    fn acknowledge(&self) -> Reply;
+
+    /// What the channel wants to hear when a message is not taken.
+    fn refuse(&self, why: &NotificationRefusal) -> Reply;
+
+    /// What the channel wants to hear when we cannot take any message now; it shall send it again.
+    fn unavailable(&self) -> Reply;
+}

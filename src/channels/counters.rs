@@ -1,0 +1,105 @@
+//! Counters of channel calls: it knows how often each verb ended how, and must never know why.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::outcome::{Outcome, WhyKind};
+
+/// What was asked of a channel.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Verb {
+    /// Make a payment payable.
+    Create,
+    /// Where does it stand.
+    Query,
+    /// Take no more money.
+    Close,
+    /// Fetch verification keys.
+    Keys,
+}
+
+impl Verb {
+    /// Every verb.
+    pub const ALL: [Self; 4] = [Self::Create, Self::Query, Self::Close, Self::Keys];
+
+    /// The stable name in metrics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Query => "query",
+            Self::Close => "close",
+            Self::Keys => "keys",
+        }
+    }
+}
+
+/// Names of outcomes in metrics: `done`, `refused`, or the name of a [`WhyKind`].
+pub(crate) fn outcome_name<T>(outcome: &Outcome<T>) -> &'static str {
+    match outcome {
+        Outcome::Done(_) => "done",
+        Outcome::Refused(_) => "refused",
+        Outcome::Unknown(why) => why.kind.name(),
+    }
+}
+
+/// How often one verb ended in one way since the program started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CounterRow {
+    /// The channel.
+    pub channel: &'static str,
+    /// What was asked.
+    pub verb: &'static str,
+    /// `done`, `refused`, or the name of a [`WhyKind`].
+    pub outcome: &'static str,
+    /// How often.
+    pub count: u64,
+}
+
+const OUTCOMES: usize = 2 + WhyKind::ALL.len();
+
+/// The counters of one channel, over all its accounts.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    cells: [[AtomicU64; OUTCOMES]; Verb::ALL.len()],
+}
+
+fn outcome_names() -> impl Iterator<Item = &'static str> {
+    ["done", "refused"].into_iter().chain(WhyKind::ALL.into_iter().map(WhyKind::name))
+}
+
+impl Counters {
+    pub(crate) fn count(&self, verb: Verb, outcome: &str) {
+        let rows = Verb::ALL.into_iter().zip(&self.cells);
+        for (_, row) in rows.filter(|(known, _)| *known == verb) {
+            for (_, cell) in outcome_names().zip(row).filter(|(name, _)| *name == outcome) {
+                cell.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Every cell, zeros included: a counter that appears late hides its first increase.
+    pub(crate) fn rows(&self, channel: &'static str) -> Vec<CounterRow> {
+        let mut rows = Vec::with_capacity(Verb::ALL.len() * OUTCOMES);
+        for (verb, row) in Verb::ALL.into_iter().zip(&self.cells) {
+            for (outcome, cell) in outcome_names().zip(row) {
+                rows.push(CounterRow { channel, verb: verb.name(), outcome, count: cell.load(Ordering::Relaxed) });
+            }
+        }
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_cells_exist_at_zero_and_exactly_one_counts() {
+        let counters = Counters::default();
+        let rows = counters.rows("wechat");
+        assert_eq!(rows.len(), 44);
+        assert!(rows.iter().all(|r| r.count == 0));
+        counters.count(Verb::Query, "timeout");
+        let counted: Vec<_> = counters.rows("wechat").into_iter().filter(|r| r.count > 0).collect();
+        assert_eq!(counted, [CounterRow { channel: "wechat", verb: "query", outcome: "timeout", count: 1 }]);
+    }
+}

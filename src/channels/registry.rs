@@ -1,0 +1,157 @@
+//! Adapters by account: it knows which accounts are in use, and must never know what is inside one.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use bursar_core::channel::ChannelKind;
+use bursar_core::id::ChannelAccountId;
+use bursar_core::merchant::ChannelAccount;
+use bursar_core::{Chance, Clock};
+
+use crate::breaker::{Breaker, BreakerState};
+use crate::channel::Channel;
+use crate::counters::{CounterRow, Counters};
+use crate::http::{self, HttpSettings};
+use crate::secrets::Secrets;
+use crate::wechat;
+
+/// Why an account cannot be used.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum ChannelError {
+    /// Its settings are wrong, or a secret that they name cannot be read.
+    #[error("channel account {account}: {reason}")]
+    Settings {
+        /// The account.
+        account: ChannelAccountId,
+        /// What is wrong and what to do.
+        reason: String,
+    },
+    /// This machine cannot do HTTP.
+    #[error("{0}")]
+    Http(String),
+}
+
+/// What every adapter is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) http: reqwest::Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) chance: Arc<dyn Chance>,
+    pub(crate) breaker: Arc<Breaker>,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// The breaker of one account, for metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BreakerRow {
+    /// The account.
+    pub account: ChannelAccountId,
+    /// Its channel.
+    pub channel: ChannelKind,
+    /// What the breaker does.
+    pub state: BreakerState,
+}
+
+#[derive(Debug)]
+struct Entry {
+    settings: serde_json::Value,
+    channel: ChannelKind,
+    breaker: Arc<Breaker>,
+    adapter: Arc<dyn Channel>,
+}
+
+/// Builds the adapter of an account once and keeps it until the account's settings change, so that
+/// keys are parsed once and limits, breakers and connections are shared by all calls.
+#[derive(Debug)]
+pub struct Channels {
+    http: HttpSettings,
+    secrets: Arc<dyn Secrets>,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    /// By connect time-out, which belongs to the client; accounts with the same one share the pool.
+    clients: RwLock<HashMap<u64, reqwest::Client>>,
+    entries: RwLock<HashMap<ChannelAccountId, Entry>>,
+    wechat: Arc<Counters>,
+}
+
+impl Channels {
+    /// An empty registry.
+    pub fn new(http: HttpSettings, secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
+        let (clients, entries) = (RwLock::default(), RwLock::default());
+        Self { http, secrets, clock, chance, clients, entries, wechat: Arc::default() }
+    }
+
+    /// The adapter of `account`.
+    ///
+    /// # Errors
+    /// What is wrong with its settings, in words that name the member and what to do.
+    pub fn of(&self, account: &ChannelAccount) -> Result<Arc<dyn Channel>, ChannelError> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get(&account.id).filter(|e| e.settings == account.settings) {
+            return Ok(entry.adapter.clone());
+        }
+        drop(entries);
+        // Two callers may build at the same time; the later one wins, which costs one build.
+        let entry = self.build(account)?;
+        let adapter = entry.adapter.clone();
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).insert(account.id, entry);
+        Ok(adapter)
+    }
+
+    /// Whether `account` could be used, without keeping its adapter: for faces that take settings.
+    ///
+    /// # Errors
+    /// As [`Channels::of`].
+    pub fn check(&self, account: &ChannelAccount) -> Result<(), ChannelError> {
+        self.build(account).map(drop)
+    }
+
+    /// Drops the adapter of `account`, so that its secrets are read again at the next use.
+    pub fn forget(&self, account: ChannelAccountId) {
+        self.entries.write().unwrap_or_else(PoisonError::into_inner).remove(&account);
+    }
+
+    fn build(&self, account: &ChannelAccount) -> Result<Entry, ChannelError> {
+        let wrong = |reason| ChannelError::Settings { account: account.id, reason };
+        match account.channel {
+            ChannelKind::Wechat => {
+                let settings = wechat::Settings::read(&account.settings).map_err(wrong)?;
+                let keys = settings.load_keys(&*self.secrets).map_err(wrong)?;
+                let breaker = Arc::new(settings.breaker());
+                let parts = Parts {
+                    http: self.client(settings.connect_timeout_ms)?,
+                    clock: self.clock.clone(),
+                    chance: self.chance.clone(),
+                    breaker: breaker.clone(),
+                    counters: self.wechat.clone(),
+                };
+                let adapter = Arc::new(wechat::Wechat::new(account.id, settings, keys, parts));
+                Ok(Entry { settings: account.settings.clone(), channel: account.channel, breaker, adapter })
+            }
+        }
+    }
+
+    fn client(&self, connect_timeout_ms: u64) -> Result<reqwest::Client, ChannelError> {
+        let mut clients = self.clients.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&connect_timeout_ms) {
+            return Ok(client.clone());
+        }
+        let client = http::client(&self.http, connect_timeout_ms, |b| b).map_err(ChannelError::Http)?;
+        clients.insert(connect_timeout_ms, client.clone());
+        Ok(client)
+    }
+
+    /// How often which verb ended how, since the program started, zeros included.
+    pub fn counters(&self) -> Vec<CounterRow> {
+        self.wechat.rows(ChannelKind::Wechat.name())
+    }
+
+    /// The breakers of all accounts that were used since the program started.
+    pub fn breakers(&self) -> Vec<BreakerRow> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries
+            .iter()
+            .map(|(id, e)| BreakerRow { account: *id, channel: e.channel, state: e.breaker.state() })
+            .collect()
+    }
+}

@@ -1,0 +1,210 @@
+//! Making a payment payable: it knows the order call of each product and the code that it gives, and
+//! must never know what happens to the payment.
+
+use std::collections::BTreeMap;
+
+use bursar_core::channel::Method as PayMethod;
+use bursar_core::money::Currency;
+use bursar_core::observation::PayCode;
+use bytes::Bytes;
+use jiff::tz::{Offset, TimeZone};
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+
+use super::{Answered, Wechat, number, sign};
+use crate::channel::CreateRequest;
+use crate::outcome::{Outcome, Refusal, RefusalClass, Why, WhyKind};
+
+/// Longest notification address that the channel takes, in bytes.
+const MAX_NOTIFY_URL_BYTES: usize = 255;
+
+/// The body. The order of the members is fixed, so that every attempt sends the same bytes.
+#[derive(Serialize)]
+struct Body<'a> {
+    appid: &'a str,
+    mchid: &'a str,
+    description: &'a str,
+    out_trade_no: &'a str,
+    time_expire: String,
+    attach: String,
+    notify_url: &'a str,
+    amount: Amount<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payer: Option<Payer<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scene_info: Option<Scene<'a>>,
+}
+
+#[derive(Serialize)]
+struct Amount<'a> {
+    total: i64,
+    currency: &'a str,
+}
+
+#[derive(Serialize)]
+struct Payer<'a> {
+    openid: &'a str,
+}
+
+#[derive(Serialize)]
+struct Scene<'a> {
+    payer_client_ip: &'a str,
+    h5_info: H5Info,
+}
+
+#[derive(Serialize)]
+struct H5Info {
+    r#type: &'static str,
+}
+
+#[derive(Deserialize)]
+struct Success {
+    code_url: Option<String>,
+    prepay_id: Option<String>,
+    h5_url: Option<String>,
+}
+
+fn refused(code: &str, message: &str, class: RefusalClass) -> Refusal {
+    Refusal { code: code.into(), message: message.into(), class }
+}
+
+/// The instant in Beijing time with whole seconds, as the channel writes times.
+fn beijing(at: bursar_core::Timestamp) -> Option<String> {
+    let zone = TimeZone::fixed(Offset::constant(8));
+    let zoned = jiff::Timestamp::from_second(at.as_seconds()).ok()?.to_zoned(zone);
+    Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+}
+
+const fn path(method: PayMethod) -> &'static str {
+    match method {
+        PayMethod::WechatNative => "/v3/pay/transactions/native",
+        PayMethod::WechatJsapi => "/v3/pay/transactions/jsapi",
+        PayMethod::WechatH5 => "/v3/pay/transactions/h5",
+        PayMethod::WechatApp => "/v3/pay/transactions/app",
+    }
+}
+
+impl Wechat {
+    /// The bytes of the order call: a function of the request, the same for every attempt.
+    pub(super) fn create_body(&self, request: &CreateRequest<'_>) -> Result<Bytes, Refusal> {
+        let (order, payment) = (request.order, request.payment);
+        let wrong = |code, message| refused(code, message, RefusalClass::Definite);
+        if payment.amount.currency != Currency::CNY {
+            return Err(wrong("CURRENCY", "this account takes CNY only"));
+        }
+        if request.notify_url.len() > MAX_NOTIFY_URL_BYTES || request.notify_url.contains('?') {
+            let message = "the notification address is longer than 255 bytes or has a query; mend `public_url`";
+            return Err(refused("NOTIFY_URL", message, RefusalClass::Configuration));
+        }
+        let payer = match (payment.method, &payment.payer.openid) {
+            (PayMethod::WechatJsapi, None) => return Err(wrong("OPENID", "wechat_jsapi needs the payer's openid")),
+            (PayMethod::WechatJsapi, Some(openid)) => Some(Payer { openid }),
+            _ => None,
+        };
+        let scene_info = match (payment.method, &payment.payer.client_ip) {
+            (PayMethod::WechatH5, None) => return Err(wrong("CLIENT_IP", "wechat_h5 needs the payer's IP address")),
+            (PayMethod::WechatH5, Some(payer_client_ip)) => {
+                Some(Scene { payer_client_ip, h5_info: H5Info { r#type: "Wap" } })
+            }
+            _ => None,
+        };
+        let out_trade_no = payment.number();
+        let body = Body {
+            appid: &self.payee.appid,
+            mchid: &self.payee.mchid,
+            description: &order.description,
+            out_trade_no: &out_trade_no,
+            time_expire: beijing(order.expires_at)
+                .ok_or_else(|| wrong("EXPIRES_AT", "the last moment to pay is beyond the calendar"))?,
+            attach: order.id.to_string(),
+            notify_url: request.notify_url,
+            amount: Amount { total: payment.amount.minor, currency: Currency::CNY.code() },
+            payer,
+            scene_info,
+        };
+        serde_json::to_vec(&body).map(Bytes::from).map_err(|_| wrong("BODY", "the call cannot be written"))
+    }
+
+    pub(super) async fn create_order(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
+        let body = match self.create_body(request) {
+            Ok(body) => body,
+            Err(refusal) => return Outcome::Refused(refusal),
+        };
+        debug_assert!(number::is_valid(&request.payment.number()), "core makes numbers that every channel takes");
+        match self.call(Method::POST, path(request.payment.method), body).await {
+            Err(why) => Outcome::Unknown(why),
+            Ok(Answered::Error(error)) => error.outcome(),
+            Ok(Answered::Success(answer)) => match self.pay_code(request.payment.method, &answer.body) {
+                Some(code) => Outcome::Done(code),
+                None => Outcome::Unknown(Why::new(WhyKind::Unreadable, "the answer holds no code for the payer")),
+            },
+        }
+    }
+
+    fn pay_code(&self, method: PayMethod, body: &[u8]) -> Option<PayCode> {
+        let success: Success = serde_json::from_slice(body).ok()?;
+        let some = |text: Option<String>| text.filter(|t| !t.is_empty());
+        match method {
+            PayMethod::WechatNative => some(success.code_url).map(|url| PayCode::QrCode { url }),
+            PayMethod::WechatH5 => some(success.h5_url).map(|url| PayCode::Redirect { url }),
+            PayMethod::WechatJsapi => self.jsapi_fields(&some(success.prepay_id)?),
+            PayMethod::WechatApp => self.app_fields(&some(success.prepay_id)?),
+        }
+    }
+
+    fn sdk_fields(
+        &self,
+        last: &str,
+        fields: impl FnOnce(String, String, String) -> Vec<(&'static str, String)>,
+    ) -> Option<PayCode> {
+        let parts = self.transport.parts();
+        let (time, nonce) = (parts.clock.now().as_seconds().to_string(), sign::nonce(&*parts.chance));
+        let message = sign::pay_message(&self.payee.appid, &time, &nonce, last);
+        let signature = self.transport.signing().sign(message.as_bytes())?;
+        let fields: BTreeMap<_, _> =
+            fields(time, nonce, signature).into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        Some(PayCode::Sdk { fields })
+    }
+
+    /// Inside WeChat: the arguments of `WeixinJSBridge` and `wx.requestPayment`.
+    fn jsapi_fields(&self, prepay_id: &str) -> Option<PayCode> {
+        let package = format!("prepay_id={prepay_id}");
+        self.sdk_fields(&package.clone(), |time, nonce, signature| {
+            vec![
+                ("appId", self.payee.appid.clone()),
+                ("timeStamp", time),
+                ("nonceStr", nonce),
+                ("package", package),
+                ("signType", "RSA".into()),
+                ("paySign", signature),
+            ]
+        })
+    }
+
+    /// In an app: the members of the SDK's request.
+    fn app_fields(&self, prepay_id: &str) -> Option<PayCode> {
+        self.sdk_fields(prepay_id, |time, nonce, signature| {
+            vec![
+                ("appid", self.payee.appid.clone()),
+                ("partnerid", self.payee.mchid.clone()),
+                ("prepayid", prepay_id.to_owned()),
+                ("package", "Sign=WXPay".into()),
+                ("noncestr", nonce),
+                ("timestamp", time),
+                ("sign", signature),
+            ]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_beijing_time_with_whole_seconds() {
+        let at = bursar_core::Timestamp::parse_rfc3339("2026-11-22T16:00:00.999Z").unwrap();
+        assert_eq!(beijing(at).unwrap(), "2026-11-23T00:00:00+08:00");
+        assert_eq!(beijing(bursar_core::Timestamp::from_millis(i64::MAX)), None);
+    }
+}

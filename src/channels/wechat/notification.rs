@@ -1,0 +1,59 @@
+//! Messages of the channel: it knows their envelope, and must never look inside before the signature
+//! over the raw bytes was checked.
+
+use bursar_core::Timestamp;
+use serde::Deserialize;
+
+use super::Wechat;
+use super::aead::Sealed;
+use super::transaction::Transaction;
+use crate::headers::HeaderLookup;
+use crate::notice::{Notice, NotificationRefusal};
+use crate::outcome::shorten;
+
+/// The only event about payments of the products that are used here.
+const PAID: &str = "TRANSACTION.SUCCESS";
+/// Longest id of a message that is taken; the channel's have 36 characters.
+const MAX_ID_BYTES: usize = 128;
+
+#[derive(Deserialize)]
+struct Envelope {
+    id: String,
+    create_time: String,
+    event_type: String,
+    resource: Sealed,
+}
+
+fn unreadable(what: impl std::fmt::Display) -> NotificationRefusal {
+    NotificationRefusal::Unreadable(shorten(&what.to_string()))
+}
+
+impl Wechat {
+    /// `now` is `None` for a message that was fresh when it was stored.
+    pub(super) fn read_message(
+        &self,
+        headers: &dyn HeaderLookup,
+        body: &[u8],
+        now: Option<Timestamp>,
+    ) -> Result<Notice, NotificationRefusal> {
+        self.keyring.verify(headers, body, now)?;
+        let envelope: Envelope = serde_json::from_slice(body).map_err(unreadable)?;
+        if envelope.id.is_empty() || envelope.id.len() > MAX_ID_BYTES {
+            return Err(unreadable("its id is empty or too long"));
+        }
+        let at = Timestamp::parse_rfc3339(&envelope.create_time).map_err(unreadable)?;
+        // Opened whatever it is about: a key of the channel may sign for many merchants, but only the
+        // channel and we can seal with ours.
+        let plain = self.api.open(&envelope.resource).map_err(unreadable)?;
+        if envelope.event_type != PAID {
+            return Ok(Notice::Other { channel_id: envelope.id, event: shorten(&envelope.event_type) });
+        }
+        let transaction: Transaction = serde_json::from_slice(&plain).map_err(unreadable)?;
+        if !self.payee.is_of(&transaction) {
+            return Err(NotificationRefusal::Foreign);
+        }
+        let number = transaction.out_trade_no.clone();
+        let standing = transaction.standing(&self.payee, at).map_err(unreadable)?;
+        Ok(Notice::Payment { channel_id: envelope.id, number, standing, at })
+    }
+}

@@ -1,0 +1,35 @@
+//! Asking where a payment stands: it knows the query call, and must never judge its answer.
+
+use bytes::Bytes;
+use reqwest::Method;
+
+use super::errors::Meaning;
+use super::transaction::Transaction;
+use super::{Answered, Wechat, bad_number, number};
+use crate::outcome::{Outcome, Standing, Why, WhyKind};
+
+impl Wechat {
+    pub(super) async fn query_order(&self, number: &str) -> Outcome<Standing> {
+        let Some(segment) = number::segment(number) else {
+            return Outcome::Refused(bad_number());
+        };
+        let target = format!("/v3/pay/transactions/out-trade-no/{segment}?mchid={}", self.payee.mchid);
+        match self.call(Method::GET, &target, Bytes::new()).await {
+            Err(why) => Outcome::Unknown(why),
+            Ok(Answered::Error(error)) if error.meaning == Some(Meaning::Absent) => Outcome::Done(Standing::Absent),
+            Ok(Answered::Error(error)) => error.outcome(),
+            Ok(Answered::Success(answer)) => match self.read_standing(number, &answer.body) {
+                Ok(standing) => Outcome::Done(standing),
+                Err(what) => Outcome::Unknown(Why::new(WhyKind::Unreadable, format!("the answer: {what}"))),
+            },
+        }
+    }
+
+    fn read_standing(&self, number: &str, body: &[u8]) -> Result<Standing, String> {
+        let transaction: Transaction = serde_json::from_slice(body).map_err(|e| e.to_string())?;
+        if transaction.out_trade_no != number {
+            return Err("it is about another number".into());
+        }
+        transaction.standing(&self.payee, self.transport.parts().clock.now())
+    }
+}
