@@ -38,9 +38,9 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(config: SandboxConfig, outbox: mpsc::UnboundedSender<Delivery>) -> Result<Self, SandboxError> {
         let mut merchants = HashMap::new();
-        for account in config.accounts {
+        for (ordinal, account) in (0..).zip(config.accounts) {
             let mchid = account.mchid.clone();
-            if merchants.insert(mchid.clone(), Merchant::new(account)?).is_some() {
+            if merchants.insert(mchid.clone(), Merchant::new(account, ordinal)?).is_some() {
                 return Err(SandboxError::Config(format!("merchant {mchid} is given twice")));
             }
         }

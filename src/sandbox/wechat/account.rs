@@ -36,13 +36,16 @@ impl std::fmt::Debug for MerchantAccount {
 pub(crate) struct Merchant {
     pub(crate) account: MerchantAccount,
     pub(crate) key: VerifyingKey,
+    /// Its place in the configuration: its name in seeded draws, as its number differs from folder to
+    /// folder of keys.
+    pub(crate) ordinal: u64,
 }
 
 impl Merchant {
-    pub(crate) fn new(account: MerchantAccount) -> Result<Self, SandboxError> {
+    pub(crate) fn new(account: MerchantAccount, ordinal: u64) -> Result<Self, SandboxError> {
         let der = pem::decode("PUBLIC KEY", &account.merchant_public_key_pem).ok_or_else(|| {
             SandboxError::Config(format!("the public key of merchant {} is not a PEM", account.mchid))
         })?;
-        Ok(Self { key: VerifyingKey::from_der(&der)?, account })
+        Ok(Self { key: VerifyingKey::from_der(&der)?, account, ordinal })
     }
 }

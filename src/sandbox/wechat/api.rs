@@ -46,7 +46,7 @@ pub(crate) async fn serve(State(world): State<Arc<World>>, request: Request) -> 
         Err(refusal) => return refuse(&world, with, &refusal),
     };
 
-    let drawn = world.fates().draw(&merchant.account.mchid, &call);
+    let drawn = world.fates().draw(&merchant.account.mchid, merchant.ordinal, &call);
     let fault = world.faults().strikes_request(drawn.request);
     if let Some(fault) = fault {
         world.tally.fault(fault.name());

@@ -40,15 +40,12 @@ impl Fates {
         Self { seed, ..Self::default() }
     }
 
-    /// Draws for a call of `mchid`.
-    pub(crate) fn draw(&mut self, mchid: &str, call: &Call) -> Drawn {
+    /// Draws for a call of the merchant `mchid`, the `ordinal`-th of the configuration.
+    pub(crate) fn draw(&mut self, mchid: &str, ordinal: u64, call: &Call) -> Drawn {
         match call {
             Call::Create(body) => {
-                let label = dice::draw(&[
-                    dice::text(mchid),
-                    dice::text(&body.description),
-                    u64::try_from(body.total_fen).unwrap_or(0),
-                ]);
+                let label =
+                    dice::draw(&[ordinal, dice::text(&body.description), u64::try_from(body.total_fen).unwrap_or(0)]);
                 let Self { seed, alike, orders, .. } = self;
                 let fate = orders.entry(key(mchid, &body.out_trade_no)).or_insert_with(|| {
                     let nth = alike.entry(label).or_insert(0);
@@ -100,20 +97,20 @@ mod tests {
     }
 
     #[test]
-    fn fates_repeat_from_run_to_run_whatever_the_numbers_are() {
-        let run = |numbers: [&str; 3]| {
+    fn fates_repeat_from_run_to_run_whatever_the_numbers_and_keys_are() {
+        let run = |mchid: &str, numbers: [&str; 3]| {
             let mut fates = Fates::new(9);
             let draws = [
-                fates.draw("1", &create(numbers[0], "same")),
-                fates.draw("1", &create(numbers[1], "same")),
-                fates.draw("1", &create(numbers[2], "other")),
-                fates.draw("1", &create(numbers[0], "same")),
-                fates.draw("1", &Call::QueryByNumber(numbers[1].to_owned())),
+                fates.draw(mchid, 0, &create(numbers[0], "same")),
+                fates.draw(mchid, 0, &create(numbers[1], "same")),
+                fates.draw(mchid, 0, &create(numbers[2], "other")),
+                fates.draw(mchid, 0, &create(numbers[0], "same")),
+                fates.draw(mchid, 0, &Call::QueryByNumber(numbers[1].to_owned())),
             ];
             draws.map(|drawn| (drawn.fate, drawn.request))
         };
-        let first = run(["random-1", "random-2", "random-3"]);
-        assert_eq!(first, run(["number-7", "number-8", "number-9"]));
+        let first = run("1", ["random-1", "random-2", "random-3"]);
+        assert_eq!(first, run("2", ["number-7", "number-8", "number-9"]));
         assert_ne!(first[0].0, first[1].0, "alike orders have their own fates");
         assert_eq!(first[0].0, first[3].0, "a repeated create keeps the order's fate");
         assert_ne!(first[0].1, first[3].1, "but each request is drawn anew");
