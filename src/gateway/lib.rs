@@ -1,1 +1,119 @@
-//! stub
+//! The gateway: it knows HTTP, and must never know SQL or a channel's dialect.
+//!
+//! A JSON API for merchants, the addresses where channels tell us things, health, metrics and the
+//! documentation of it all. Start reading at [`router`]. Every error, from wherever it comes, is a
+//! [`problem::Problem`]; every bound is in [`limits`].
+
+pub mod adapters;
+pub mod auth;
+mod body;
+mod cursor;
+mod docs;
+pub mod explain;
+mod guard;
+mod health;
+mod idempotency;
+mod json;
+pub mod limits;
+pub mod metrics;
+mod notify;
+pub mod orders;
+mod prefer;
+pub mod problem;
+mod query;
+
+#[cfg(test)]
+mod testing;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use bursar_core::{Chance, Clock};
+use bursar_store::desk::Desk;
+use tokio::sync::{Mutex, Semaphore};
+use utoipa_swagger_ui::SwaggerUi;
+
+pub use adapters::Adapters;
+pub use auth::mint_api_key;
+pub use docs::openapi_json;
+pub use limits::GatewaySettings;
+pub use metrics::{Metrics, MetricsSource};
+
+/// What the gateway needs of the rest of the program.
+#[derive(Clone, Debug)]
+pub struct GatewayContext {
+    /// Where orders are opened and observations are taken in.
+    pub desk: Desk,
+    /// The channels' adapters.
+    pub channels: Arc<dyn Adapters>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance; cryptographically strong, since ids come from it.
+    pub chance: Arc<dyn Chance>,
+    /// Bounds.
+    pub settings: GatewaySettings,
+    /// Counters; other parts of the process register theirs here.
+    pub metrics: Arc<Metrics>,
+}
+
+/// What handlers share.
+#[derive(Debug)]
+pub(crate) struct App {
+    context: GatewayContext,
+    /// Places for API requests.
+    in_flight: Semaphore,
+    /// Places for notifications.
+    notifications_in_flight: Semaphore,
+    /// Places for requests that wait for a payment's code: half of all, so that waiting never keeps
+    /// others out. Who finds none is answered at once.
+    waiting: Semaphore,
+    /// Held while a channel's keys are fetched.
+    refreshing: Mutex<()>,
+}
+
+impl std::ops::Deref for App {
+    type Target = GatewayContext;
+    fn deref(&self) -> &GatewayContext {
+        &self.context
+    }
+}
+
+/// The whole HTTP face. Needs a tokio runtime when called.
+pub fn router(context: GatewayContext) -> Router {
+    let settings = &context.settings;
+    let app = Arc::new(App {
+        in_flight: Semaphore::new(settings.max_in_flight),
+        notifications_in_flight: Semaphore::new(settings.max_notifications_in_flight),
+        waiting: Semaphore::new(settings.max_in_flight / 2),
+        refreshing: Mutex::new(()),
+        context,
+    });
+    let api = Router::new()
+        .route("/v1/orders", post(orders::create::create).get(orders::list::list))
+        .route("/v1/orders/{id}", get(orders::show::show))
+        .route("/v1/orders/{id}/timeline", get(orders::timeline::timeline))
+        .route("/v1/orders/{id}/close", post(orders::close::close))
+        .layer(from_fn_with_state(app.clone(), guard::api));
+    let notifications = Router::new()
+        .route("/notify/{channel}/{account}", post(notify::receive))
+        .layer(from_fn_with_state(app.clone(), guard::notifications));
+    let others = Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(docs::openapi))
+        .route("/problems/{kind}", get(docs::problem_page))
+        .route("/", get(docs::index));
+    let page = SwaggerUi::new("/docs").config(utoipa_swagger_ui::Config::from("/openapi.json"));
+    Router::new()
+        .merge(api)
+        .merge(notifications)
+        .merge(others)
+        .merge(page)
+        .fallback(guard::no_such_route)
+        .method_not_allowed_fallback(guard::no_such_method)
+        .layer(from_fn_with_state(app.clone(), guard::outside))
+        .with_state(app)
+}

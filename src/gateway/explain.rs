@@ -1,0 +1,124 @@
+//! One sentence about an order: it knows why it is not final and what happens next when, and must never
+//! decide anything. Pure.
+
+use bursar_core::Timestamp;
+use bursar_core::job::JobKind;
+use bursar_core::order::OrderState;
+use bursar_core::payment::{Payment, PaymentState};
+use bursar_store::{JobRow, Timeline};
+
+/// Why the order is not final, and what happens next when; or that it is final.
+pub fn next(timeline: &Timeline, now: Timestamp) -> String {
+    let order = &timeline.dossier.order;
+    if let Some(question) = timeline.questions.first() {
+        return format!("A person must answer: {}", question.text);
+    }
+    if let Some(job) = timeline.jobs.iter().find(|j| j.question.is_some()) {
+        let question = job.question.as_deref().unwrap_or_default();
+        return format!("The job {} is parked until a person looks at it: {question}", job.key.kind.name());
+    }
+    match order.state {
+        OrderState::Paid => format!("Paid and final. {}", telling(timeline, now)),
+        OrderState::Closed => format!("Closed and final. {}", closed(timeline, now)),
+        OrderState::Created => "No payment was started yet.".to_owned(),
+        OrderState::Paying | OrderState::PartiallyPaid | OrderState::Closing => open(timeline, now),
+    }
+}
+
+fn open(timeline: &Timeline, now: Timestamp) -> String {
+    let held = timeline.dossier.payments.iter().find(|p| p.state == PaymentState::IntegrityHold);
+    let open = timeline.dossier.payments.iter().find(|p| !p.state.is_final());
+    let Some(payment) = open.or(held) else {
+        return "Every payment has ended; the order follows with the next observation.".to_owned();
+    };
+    format!("{} {}", why(payment, timeline), action(payment, timeline, now))
+}
+
+fn why(payment: &Payment, timeline: &Timeline) -> String {
+    let expires_at = timeline.dossier.order.expires_at;
+    match payment.state {
+        PaymentState::New if payment.evidence.not_sent_at.is_some() => {
+            "The channel cannot be reached, so the call has not left yet.".to_owned()
+        }
+        PaymentState::New => "The order is accepted; the channel was not called yet.".to_owned(),
+        PaymentState::Sending => "The channel is being asked to make it payable.".to_owned(),
+        PaymentState::Unknown => {
+            "A call to the channel ended without an answer, so nobody knows yet whether it arrived.".to_owned()
+        }
+        PaymentState::AwaitingPayer if payment.evidence.code().is_some() => {
+            format!("The payer has not paid yet and may until {expires_at}.")
+        }
+        PaymentState::AwaitingPayer => "The channel has it, but the payer's code was lost on the way.".to_owned(),
+        PaymentState::Closing => {
+            let reason = payment.evidence.close_requested.as_ref().map_or("", |(_, reason)| reason.as_str());
+            format!("It is being closed ({reason}) and the channel has not confirmed that no money came.")
+        }
+        PaymentState::IntegrityHold => {
+            let reason = payment.evidence.mismatch.as_deref().unwrap_or("the channel contradicts itself");
+            format!("It is held because {reason}; a person decides.")
+        }
+        PaymentState::Captured | PaymentState::Declined | PaymentState::Closed => "It has ended.".to_owned(),
+    }
+}
+
+fn action(payment: &Payment, timeline: &Timeline, now: Timestamp) -> String {
+    let mut jobs: Vec<&JobRow> = timeline.jobs.iter().filter(|j| j.key.subject == payment.id.uuid()).collect();
+    jobs.sort_by_key(|j| j.due_at);
+    let Some(job) = jobs.first() else {
+        return match payment.due_at {
+            Some(_) => "No job is live for it; the sweep gives it one within minutes.".to_owned(),
+            None => "Nothing is due for it.".to_owned(),
+        };
+    };
+    let what = match job.key.kind {
+        JobKind::CreatePayment => "The channel is called",
+        JobKind::PollPayment => "The channel is asked where it stands",
+        JobKind::ClosePayment => "The close protocol goes on",
+        JobKind::WatchPayment => "The channel is asked once more",
+        JobKind::HandleNotification => "A message of the channel is read",
+        JobKind::DeliverWebhook => "The merchant is told",
+        JobKind::SweepStuck | JobKind::Prune => "Housekeeping runs",
+    };
+    let last = job.note.as_ref().map(|n| format!(" Last: {n}.")).unwrap_or_default();
+    format!("{what} {}.{last}", when(job, now))
+}
+
+fn when(job: &JobRow, now: Timestamp) -> String {
+    if job.owner.is_some() {
+        return "at this moment".to_owned();
+    }
+    let ahead_ms = job.due_at.since_ms(now);
+    if ahead_ms <= 0 {
+        return "as soon as a worker is free".to_owned();
+    }
+    format!("in {} s, at {}", (ahead_ms + 999) / 1_000, job.due_at)
+}
+
+fn closed(timeline: &Timeline, now: Timestamp) -> String {
+    if timeline.dossier.order.late_money {
+        return "Money came after that; a person decides about it.".to_owned();
+    }
+    let watch = timeline.jobs.iter().find(|j| j.key.kind == JobKind::WatchPayment);
+    let watched = watch.map(|j| format!("The channel is asked once more {}, in case money comes late. ", when(j, now)));
+    format!("{}{}", watched.unwrap_or_default(), telling(timeline, now)).trim_end().to_owned()
+}
+
+/// Whether the merchant was told everything.
+fn telling(timeline: &Timeline, now: Timestamp) -> String {
+    let open = timeline.deliveries.iter().find(|d| d.endpoint.is_some() && d.delivered_at.is_none());
+    let Some(delivery) = open else {
+        return if timeline.deliveries.iter().any(|d| d.delivered_at.is_some()) {
+            "The merchant was told.".to_owned()
+        } else {
+            "Nothing more happens by itself.".to_owned()
+        };
+    };
+    let name = delivery.kind.name();
+    if delivery.given_up_at.is_some() {
+        return format!("Telling the merchant {name} was given up after {} attempts.", delivery.attempts);
+    }
+    match timeline.jobs.iter().find(|j| j.key.subject == delivery.id.uuid()) {
+        Some(job) => format!("The merchant is told {name} {}.", when(job, now)),
+        None => format!("The merchant was not told {name} yet."),
+    }
+}

@@ -1,0 +1,234 @@
+//! Strict JSON: it knows how to take an object apart without forgiving anything, and must never know
+//! what its members are for.
+//!
+//! Members are looked at as raw text: numbers are never turned into floats (`1e400` and `0.1` are
+//! refused as what they are), nesting is skipped without recursion, a member that stands twice or that
+//! nobody asked for is an error. Every wrong member is reported at once, each with its JSON pointer.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::limits::{MEMBERS_MAX, shown};
+use crate::problem::{FieldError, Kind, Problem};
+
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members: Vec<(String, &'de RawValue)> = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if members.iter().any(|(n, _)| *n == name) {
+                        return Err(A::Error::custom(format!("the member `{}` stands twice", shown(&name))));
+                    }
+                    if members.len() >= MEMBERS_MAX {
+                        return Err(A::Error::custom(format!("an object has more than {MEMBERS_MAX} members")));
+                    }
+                    members.push((name, map.next_value()?));
+                }
+                Ok(Members(members))
+            }
+        }
+        d.deserialize_map(Collect)
+    }
+}
+
+/// Reads the members of one object and remembers what was wrong with them.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    pointer: String,
+    members: Vec<(String, &'a RawValue)>,
+    errors: Vec<FieldError>,
+}
+
+impl<'a> Reader<'a> {
+    /// Takes the object in `body` apart.
+    ///
+    /// # Errors
+    /// [`Kind::MalformedJson`] when the body is not one JSON object in UTF-8 with distinct members.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Problem> {
+        let malformed = |why: String| Problem::new(Kind::MalformedJson, why);
+        let text = std::str::from_utf8(body).map_err(|e| malformed(format!("The body is not UTF-8: {e}.")))?;
+        if text.trim().is_empty() {
+            return Err(malformed("The body is empty; a JSON object is expected.".to_owned()));
+        }
+        let members: Members<'a> = serde_json::from_str(text)
+            .map_err(|e| malformed(format!("The body is not the JSON that is expected: {e}.")))?;
+        Ok(Self { pointer: String::new(), members: members.0, errors: Vec::new() })
+    }
+
+    fn pointer_to(&self, name: &str) -> String {
+        format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"))
+    }
+
+    /// Notes that the member `name` is wrong.
+    pub fn refuse(&mut self, name: &str, message: impl Into<String>) {
+        let pointer = self.pointer_to(name);
+        self.refuse_at(pointer, message);
+    }
+
+    /// Notes that what `pointer` leads to is wrong.
+    pub fn refuse_at(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
+        self.errors.push(FieldError::at(pointer, message));
+    }
+
+    /// Takes the member out; `null` counts as absent.
+    fn take(&mut self, name: &str) -> Option<&'a str> {
+        let at = self.members.iter().position(|(n, _)| n == name)?;
+        let (_, raw) = self.members.swap_remove(at);
+        Some(raw.get().trim()).filter(|text| *text != "null")
+    }
+
+    fn required<T>(&mut self, name: &str, read: impl FnOnce(&mut Self, &str) -> Option<T>) -> Option<T> {
+        let before = self.errors.len();
+        let value = read(self, name);
+        if value.is_none() && self.errors.len() == before {
+            self.refuse(name, format!("`{name}` is missing"));
+        }
+        value
+    }
+
+    /// A string that must be there. `None` was noted as an error.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        self.required(name, Self::optional_text)
+    }
+
+    /// A string that may be absent.
+    pub fn optional_text(&mut self, name: &str) -> Option<String> {
+        let raw = self.take(name)?;
+        let read = if raw.starts_with('"') { serde_json::from_str(raw).ok() } else { None };
+        if read.is_none() {
+            self.refuse(name, format!("`{name}` must be a string"));
+        }
+        read
+    }
+
+    /// A whole number that must be there, written without fraction or exponent. `None` was noted.
+    pub fn integer(&mut self, name: &str) -> Option<i64> {
+        self.required(name, Self::optional_integer)
+    }
+
+    /// A whole number that may be absent.
+    pub fn optional_integer(&mut self, name: &str) -> Option<i64> {
+        let raw = self.take(name)?;
+        let digits = raw.strip_prefix('-').unwrap_or(raw);
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            self.refuse(name, format!("`{name}` must be a whole number (a JSON integer), not `{}`", shown(raw)));
+            return None;
+        }
+        let read = raw.parse().ok();
+        if read.is_none() {
+            self.refuse(name, format!("`{name}` is beyond every lawful number: `{}`", shown(raw)));
+        }
+        read
+    }
+
+    /// An object that may be absent. Hand its reader back to [`Reader::absorb`].
+    pub fn optional_object(&mut self, name: &str) -> Option<Reader<'a>> {
+        let raw = self.take(name)?;
+        match serde_json::from_str::<Members<'a>>(raw) {
+            Ok(members) => Some(Self { pointer: self.pointer_to(name), members: members.0, errors: Vec::new() }),
+            Err(error) => {
+                let what = if raw.starts_with('{') { error.to_string() } else { "it must be an object".to_owned() };
+                self.refuse(name, format!("`{name}`: {what}"));
+                None
+            }
+        }
+    }
+
+    /// Takes over what was wrong in a part, its unread members included.
+    pub fn absorb(&mut self, part: Reader<'a>) {
+        self.errors.extend(part.errors());
+    }
+
+    fn errors(mut self) -> Vec<FieldError> {
+        let unread: Vec<String> = self.members.iter().map(|(name, _)| name.clone()).collect();
+        for name in unread {
+            let message = format!("`{}` is not a member that is known here; remove it", shown(&name));
+            self.refuse(&shown(&name), message);
+        }
+        self.errors
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidRequest`] with everything that was noted and every member that nobody read.
+    pub fn finish(self) -> Result<(), Problem> {
+        let errors = self.errors();
+        if errors.is_empty() { Ok(()) } else { Err(Problem::invalid(errors)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointers(problem: &Problem) -> Vec<&str> {
+        problem.errors.iter().filter_map(|e| e.pointer.as_deref()).collect()
+    }
+
+    #[test]
+    fn what_is_not_one_object_with_distinct_members_is_malformed() {
+        for bad in [
+            &b""[..],
+            b"  ",
+            b"[]",
+            b"null",
+            b"{",
+            b"{} {}",
+            b"{\"a\":1,\"a\":2}",
+            b"{\"a\":1,\"\\u0061\":2}",
+            b"{\"a\":\xff}",
+            b"\xef\xbb\xbf{}",
+        ] {
+            let problem = Reader::parse(bad).unwrap_err();
+            assert_eq!(problem.kind, Kind::MalformedJson, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_whole_are_refused_as_what_they_are() {
+        for bad in ["0.1", "1e2", "1e400", "\"100\"", "9223372036854775808", "true", "[1]", "-"] {
+            let body = format!("{{\"amount\":{bad}}}");
+            let Ok(mut reader) = Reader::parse(body.as_bytes()) else {
+                assert_eq!(bad, "-", "only this is not JSON at all");
+                continue;
+            };
+            assert_eq!(reader.integer("amount"), None, "{bad}");
+            assert_eq!(pointers(&reader.finish().unwrap_err()), ["/amount"], "{bad}");
+        }
+        let mut reader = Reader::parse(b"{\"amount\": -12 }").unwrap();
+        assert_eq!(reader.integer("amount"), Some(-12));
+        reader.finish().unwrap();
+    }
+
+    #[test]
+    fn ten_thousand_levels_of_nesting_are_only_an_unknown_member() {
+        let body = format!("{{\"x\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
+        let problem = Reader::parse(body.as_bytes()).unwrap().finish().unwrap_err();
+        assert_eq!(pointers(&problem), ["/x"]);
+    }
+
+    #[test]
+    fn every_wrong_member_is_named_at_once_with_its_pointer() {
+        let mut reader = Reader::parse(b"{\"a\":1,\"b\":{\"c\":[],\"d\":2},\"e~/f\":null,\"s\":\"\\ud800\"}").unwrap();
+        assert_eq!(reader.text("a"), None);
+        assert_eq!(reader.text("s"), None);
+        assert_eq!(reader.text("missing"), None);
+        let mut part = reader.optional_object("b").unwrap();
+        assert_eq!(part.optional_text("c"), None);
+        reader.absorb(part);
+        let problem = reader.finish().unwrap_err();
+        assert_eq!(pointers(&problem), ["/a", "/s", "/missing", "/b/c", "/b/d", "/e~0~1f"]);
+    }
+}

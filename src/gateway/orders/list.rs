@@ -1,0 +1,87 @@
+//! GET /v1/orders: it knows filters and pages, and must never count.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use bursar_core::Timestamp;
+use bursar_store::OrderFilter;
+use http::{StatusCode, Uri};
+
+use super::view::{OrderPage, OrderView, to_json};
+use crate::auth::Caller;
+use crate::idempotency::json;
+use crate::limits::{GatewaySettings, NUMBER_MAX_CHARS, shown};
+use crate::problem::{Problem, ProblemBody};
+use crate::query::Parameters;
+use crate::{App, cursor};
+
+/// Orders that match, newest first, in pages.
+#[utoipa::path(
+    get, path = "/v1/orders", tag = "orders", security(("api_key" = [])),
+    params(
+        ("state" = Option<String>, Query, description = "Only orders in this state."),
+        ("number" = Option<String>, Query, description = "Only the order with this number of yours."),
+        ("created_from" = Option<String>, Query, description = "Only orders accepted at or after (RFC 3339; write `+` as `%2B`)."),
+        ("created_to" = Option<String>, Query, description = "Only orders accepted before (RFC 3339)."),
+        ("limit" = Option<u32>, Query, description = "Orders per page: 1 to 100; 20 when left out."),
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before, with the same filters."),
+    ),
+    responses(
+        (status = 200, description = "A page.", body = OrderPage),
+        (status = 400, description = "A parameter is not valid.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "No valid API key.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn list(State(app): State<Arc<App>>, caller: Caller, uri: Uri) -> Result<Response, Problem> {
+    let (filter, limit) = filter(&uri, caller, &app.settings)?;
+    let mut dossiers = app.desk.gatherer.store().orders(&filter).await?;
+    let more = dossiers.len() > limit;
+    dossiers.truncate(limit);
+    let last = dossiers.last().filter(|_| more).map(|d| d.order.id);
+    let page = OrderPage {
+        orders: dossiers.iter().map(OrderView::from).collect(),
+        next_cursor: last.map(|id| cursor::write(&OrderFilter { before: None, ..filter }, caller.merchant, id)),
+    };
+    Ok(json(StatusCode::OK, to_json(&page)))
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(&shown(text)).map_err(|e| format!("{e}; in an address `+` must be written as %2B"))
+}
+
+/// The filter (asking for one row more than the page has) and the size of the page.
+fn filter(uri: &Uri, caller: Caller, settings: &GatewaySettings) -> Result<(OrderFilter, usize), Problem> {
+    let mut parameters = Parameters::parse(uri)?;
+    let max = settings.max_page_size;
+    let limit = parameters.take("limit", |text| {
+        let number: Option<u32> = text.parse().ok().filter(|n| (1..=max).contains(n));
+        number.ok_or_else(|| format!("`limit` must be 1 to {max}, not `{}`", shown(text)))
+    });
+    let limit = limit.unwrap_or(settings.default_page_size);
+    let mut filter = OrderFilter {
+        merchant: Some(caller.merchant),
+        state: parameters.take("state", |text| text.parse().map_err(|_| state_message(text))),
+        number: parameters.take("number", |text| {
+            let length = text.chars().count();
+            if (1..=NUMBER_MAX_CHARS).contains(&length) {
+                Ok(text.to_owned())
+            } else {
+                Err("`number` is empty or too long".to_owned())
+            }
+        }),
+        created_from: parameters.take("created_from", time),
+        created_to: parameters.take("created_to", time),
+        before: None,
+        limit: limit.saturating_add(1),
+    };
+    let before = parameters.take("cursor", |text| cursor::read(&filter, caller.merchant, text));
+    filter.before = before;
+    parameters.finish()?;
+    Ok((filter, usize::try_from(limit).unwrap_or(usize::MAX)))
+}
+
+fn state_message(text: &str) -> String {
+    let names: Vec<_> = bursar_core::order::OrderState::ALL.into_iter().map(|s| s.name()).collect();
+    format!("`{}` is not a state of an order; there are {}", shown(text), names.join(", "))
+}

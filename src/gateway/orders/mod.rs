@@ -1,0 +1,32 @@
+//! Orders over HTTP: one file per verb; `view` is how an order looks to its merchant, `intake` what may
+//! become an order.
+
+pub(crate) mod close;
+pub(crate) mod create;
+pub(crate) mod intake;
+pub(crate) mod list;
+pub(crate) mod show;
+pub(crate) mod timeline;
+pub mod view;
+
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use bursar_core::id::OrderId;
+use bursar_core::order::Dossier;
+
+use crate::App;
+use crate::auth::Caller;
+use crate::problem::Problem;
+
+/// The caller's order with the id of the path. Another merchant's order is as absent as none.
+async fn owned(app: &App, caller: Caller, path: Result<Path<String>, PathRejection>) -> Result<Dossier, Problem> {
+    let id = id(path)?;
+    let dossier = app.desk.gatherer.store().dossier(id).await?;
+    dossier.filter(|d| d.order.merchant == caller.merchant).ok_or_else(|| Problem::not_found("order"))
+}
+
+/// The id of the path. What cannot be an id is an order that does not exist.
+fn id(path: Result<Path<String>, PathRejection>) -> Result<OrderId, Problem> {
+    let text = path.map_or_else(|_| String::new(), |Path(text)| text);
+    text.parse().map_err(|_| Problem::not_found("order"))
+}

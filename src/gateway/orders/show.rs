@@ -1,0 +1,33 @@
+//! GET /v1/orders/{id}: it knows how one order is shown, and must never change it.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use http::StatusCode;
+
+use super::view::{OrderView, to_json};
+use crate::App;
+use crate::auth::Caller;
+use crate::idempotency::json;
+use crate::problem::{Problem, ProblemBody};
+
+/// An order as it stands.
+#[utoipa::path(
+    get, path = "/v1/orders/{id}", tag = "orders", security(("api_key" = [])),
+    params(("id" = String, Path, description = "The order (`ord_…`).")),
+    responses(
+        (status = 200, description = "The order.", body = OrderView),
+        (status = 401, description = "No valid API key.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such order of yours.", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+pub async fn show(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let dossier = super::owned(&app, caller, path).await?;
+    Ok(json(StatusCode::OK, to_json(&OrderView::from(&dossier))))
+}

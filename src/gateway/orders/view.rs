@@ -1,0 +1,160 @@
+//! How an order looks to its merchant: it knows what is shown, and must never show a payer's data, a
+//! credential, or another merchant's row.
+
+use std::collections::BTreeMap;
+
+use bursar_core::Timestamp;
+use bursar_core::channel::Method;
+use bursar_core::id::{ChannelAccountId, OrderId, PaymentId};
+use bursar_core::observation::PayCode;
+use bursar_core::order::{Dossier, OrderState};
+use bursar_core::payment::{Payment, PaymentState};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// An order with its payments.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Order)]
+pub struct OrderView {
+    /// Its id.
+    #[schema(value_type = String, example = "ord_01kaqv0x5sfj3te9v9v5vyr7b8")]
+    pub id: OrderId,
+    /// The merchant's own number.
+    pub number: String,
+    /// `created`, `paying`, `partially_paid`, `paid`, `closing` or `closed`.
+    #[schema(value_type = String, example = "paying")]
+    pub state: OrderState,
+    /// What is owed, in minor units.
+    pub amount_minor: i64,
+    /// ISO 4217 code.
+    pub currency: String,
+    /// What for.
+    pub description: String,
+    /// The last moment to pay.
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Timestamp,
+    /// When it was accepted.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// Why it closed or is being closed.
+    pub close_reason: Option<String>,
+    /// Whether money came after it was closed; a person decides about it.
+    pub late_money: bool,
+    /// Its payments, oldest first.
+    pub payments: Vec<PaymentView>,
+}
+
+/// One payment of an order.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Payment)]
+pub struct PaymentView {
+    /// Its id.
+    #[schema(value_type = String, example = "pay_01kaqv0x5sfj3te9v9v5vyr7b9")]
+    pub id: PaymentId,
+    /// How the payer pays.
+    #[schema(value_type = String, example = "wechat_native")]
+    pub method: Method,
+    /// `new`, `sending`, `unknown`, `awaiting_payer`, `closing`, `captured`, `declined`, `closed` or
+    /// `integrity_hold`.
+    #[schema(value_type = String, example = "awaiting_payer")]
+    pub state: PaymentState,
+    /// What is to be taken, in minor units.
+    pub amount_minor: i64,
+    /// Through which channel account.
+    #[schema(value_type = String)]
+    pub account_id: ChannelAccountId,
+    /// What the payer needs in order to pay; there while the state is `awaiting_payer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<PayCodeView>,
+    /// The channel's number of the payment, when money was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transaction_id: Option<String>,
+    /// When the payer paid, by the channel's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub paid_at: Option<Timestamp>,
+}
+
+/// What the payer needs in order to pay.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = PayCode)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum PayCodeView {
+    /// Show `url` as a QR code.
+    QrCode {
+        /// The text of the code.
+        url: String,
+    },
+    /// Send the payer's browser to `url`.
+    Redirect {
+        /// The page.
+        url: String,
+    },
+    /// Hand `fields` to the channel's front-end SDK as they are.
+    Sdk {
+        /// Names and values as the SDK wants them, signature included.
+        fields: BTreeMap<String, String>,
+    },
+}
+
+impl From<&PayCode> for PayCodeView {
+    fn from(code: &PayCode) -> Self {
+        match code {
+            PayCode::QrCode { url } => Self::QrCode { url: url.clone() },
+            PayCode::Redirect { url } => Self::Redirect { url: url.clone() },
+            PayCode::Sdk { fields } => Self::Sdk { fields: fields.clone() },
+        }
+    }
+}
+
+impl From<&Payment> for PaymentView {
+    fn from(payment: &Payment) -> Self {
+        let receipt = payment.evidence.paid.as_ref();
+        let payable = payment.state == PaymentState::AwaitingPayer;
+        Self {
+            id: payment.id,
+            method: payment.method,
+            state: payment.state,
+            amount_minor: payment.amount.minor,
+            account_id: payment.account,
+            code: payment.evidence.code().filter(|_| payable).map(PayCodeView::from),
+            transaction_id: receipt.map(|r| r.transaction_id.clone()),
+            paid_at: receipt.map(|r| r.paid_at),
+        }
+    }
+}
+
+impl From<&Dossier> for OrderView {
+    fn from(dossier: &Dossier) -> Self {
+        let order = &dossier.order;
+        Self {
+            id: order.id,
+            number: order.number.clone(),
+            state: order.state,
+            amount_minor: order.amount.minor,
+            currency: order.amount.currency.code().to_owned(),
+            description: order.description.clone(),
+            expires_at: order.expires_at,
+            created_at: order.created_at,
+            close_reason: order.close_reason.clone(),
+            late_money: order.late_money,
+            payments: dossier.payments.iter().map(PaymentView::from).collect(),
+        }
+    }
+}
+
+/// A page of orders.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = OrderPage)]
+pub struct OrderPage {
+    /// Newest first.
+    pub orders: Vec<OrderView>,
+    /// Send it as `cursor`, with the same filters, for the next page; `null` on the last page.
+    pub next_cursor: Option<String>,
+}
+
+/// Any answer as JSON text.
+pub fn to_json(value: &impl Serialize) -> String {
+    // Serialising these types cannot fail: no maps with keys that are not strings, no IO.
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,283 @@
+//! The house that the gateway's tests live in: a real SQLite file, a clock that stands still, two
+//! merchants, and a channel whose proofs the tests can make. It must never open a socket.
+
+mod close;
+mod contract;
+mod create;
+mod fake;
+mod health;
+mod http;
+mod idempotency;
+mod list;
+mod notify;
+mod timeline;
+
+use std::sync::Arc;
+
+use ::http::{HeaderMap, Request};
+use axum::Router;
+use axum::body::Body;
+use bursar_core::chance::SeededChance;
+use bursar_core::clock::ManualClock;
+use bursar_core::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
+use bursar_core::merchant::{ChannelAccount, LateMoneyPolicy, Merchant};
+use bursar_core::observation::{Claim, Observation, PayCode, Receipt, Source};
+use bursar_core::order::Dossier;
+use bursar_core::plan::Plans;
+use bursar_core::{Chance, Clock, Timestamp};
+use bursar_store::desk::{Desk, Taken};
+use bursar_store::directory::Directory;
+use bursar_store::{Gatherer, JobFilter, JobRow, Settlement, Store};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::{Adapters, GatewayContext, GatewaySettings, Metrics, mint_api_key, router};
+use fake::FakeAdapters;
+
+/// 2026-11-22T09:00:00Z.
+pub const START: Timestamp = Timestamp::from_millis(1_795_338_000_000);
+
+pub struct House {
+    pub router: Router,
+    pub store: Arc<dyn Store>,
+    pub desk: Desk,
+    pub clock: Arc<ManualClock>,
+    pub metrics: Arc<Metrics>,
+    pub fake: Arc<FakeAdapters>,
+    pub merchant: MerchantId,
+    pub account: ChannelAccountId,
+    pub key: String,
+    pub other_merchant: MerchantId,
+    pub other_key: String,
+    _folder: tempfile::TempDir,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+
+    /// The slug of the problem, after checking that the answer is one in every respect.
+    pub fn problem(&self) -> String {
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{}", self.text());
+        let body = self.json();
+        assert_eq!(body["status"], self.status);
+        assert!(!body["title"].as_str().unwrap().is_empty() && !body["detail"].as_str().unwrap().is_empty());
+        body["type"].as_str().unwrap().strip_prefix("/problems/").unwrap().to_owned()
+    }
+
+    /// JSON pointers or parameters of the errors.
+    pub fn pointers(&self) -> Vec<String> {
+        let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
+        errors.iter().filter_map(|e| e["pointer"].as_str().or(e["parameter"].as_str()).map(str::to_owned)).collect()
+    }
+
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+}
+
+fn plans() -> Plans {
+    let plan = |text: &str| text.parse().unwrap();
+    Plans {
+        poll: plan("5s 10s then 3m"),
+        unknown: plan("2s then 1h"),
+        close: plan("5s then 1m"),
+        watch: plan("5m 1h 24h"),
+        webhook: plan("0ms 5s then 12h until 3d"),
+        failure: plan("1s then 1m"),
+    }
+}
+
+impl House {
+    pub async fn new() -> Self {
+        Self::with(GatewaySettings::default()).await
+    }
+
+    pub async fn with(settings: GatewaySettings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("gateway.db").display());
+        let store = bursar_store::open(&url, &bursar_store::Options::default()).await.unwrap();
+        store.migrate().await.unwrap();
+        let clock = Arc::new(ManualClock::at(START));
+        let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(7));
+        let (merchant, key) = Self::merchant(&store, chance.as_ref()).await;
+        let (other_merchant, other_key) = Self::merchant(&store, chance.as_ref()).await;
+        let account = Self::account(&store, merchant, chance.as_ref()).await;
+        Self::account(&store, other_merchant, chance.as_ref()).await;
+        let desk = Desk {
+            gatherer: Gatherer::start(store.clone()),
+            directory: Directory::new(store.clone()),
+            plans: Arc::new(plans()),
+            clock: clock.clone(),
+            chance: chance.clone(),
+        };
+        let (metrics, fake) = (Arc::new(Metrics::new()), Arc::new(FakeAdapters::default()));
+        let channels: Arc<dyn Adapters> = fake.clone();
+        let context = GatewayContext {
+            desk: desk.clone(),
+            channels,
+            clock: clock.clone(),
+            chance,
+            settings,
+            metrics: metrics.clone(),
+        };
+        Self {
+            router: router(context),
+            store,
+            desk,
+            clock,
+            metrics,
+            fake,
+            merchant,
+            account,
+            key,
+            other_merchant,
+            other_key,
+            _folder: folder,
+        }
+    }
+
+    async fn merchant(store: &Arc<dyn Store>, chance: &dyn Chance) -> (MerchantId, String) {
+        let id = MerchantId::fresh(START, chance);
+        let late_money = LateMoneyPolicy::default();
+        store.put_merchant(&Merchant { id, name: "Nannies".into(), late_money, created_at: START }).await.unwrap();
+        let (key, text) = mint_api_key(id, START, chance);
+        store.put_api_key(&key).await.unwrap();
+        (id, text)
+    }
+
+    pub async fn account(store: &Arc<dyn Store>, merchant: MerchantId, chance: &dyn Chance) -> ChannelAccountId {
+        let id = ChannelAccountId::fresh(START, chance);
+        let account = ChannelAccount {
+            id,
+            merchant,
+            channel: bursar_core::channel::ChannelKind::Wechat,
+            settings: json!({ "mchid": id.bare() }),
+            facts: None,
+            created_at: START,
+        };
+        store.put_account(&account).await.unwrap();
+        id
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 16 << 20).await.unwrap().to_vec();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, bytes }
+    }
+
+    /// A request with this merchant's key; `headers` are added.
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Request<Body> {
+        let bearer = format!("Bearer {}", self.key);
+        let mut request = Request::builder().method(method).uri(path).header("authorization", bearer);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.body(body.into()).unwrap()
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.request("GET", path, &[], Body::empty())).await
+    }
+
+    pub async fn get_as_other(&self, path: &str) -> Answer {
+        let bearer = format!("Bearer {}", self.other_key);
+        self.send(Request::get(path).header("authorization", bearer).body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn post(&self, path: &str, key: &str, body: impl Into<Body>) -> Answer {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        self.send(self.request("POST", path, &headers, body)).await
+    }
+
+    /// Takes an order with this number; the answer's body.
+    pub async fn order(&self, number: &str) -> Value {
+        let mut body = order_body();
+        body["number"] = json!(number);
+        self.post("/v1/orders", &format!("key-{number}"), body.to_string()).await.expect(201).json()
+    }
+
+    pub async fn dossier(&self, order: &Value) -> Dossier {
+        let id: OrderId = order["id"].as_str().unwrap().parse().unwrap();
+        self.store.dossier(id).await.unwrap().unwrap()
+    }
+
+    /// Puts a claim of the channel on the books.
+    pub async fn observe(&self, payment: PaymentId, claim: Claim) {
+        self.clock.advance_ms(1);
+        let observation = Observation::new(Source::Query, self.clock.now(), claim);
+        let taken = self.desk.observe(payment, &observation, None, None, |_| Settlement::Hold).await.unwrap();
+        assert!(matches!(taken, Taken::Written(_)), "{taken:?}");
+    }
+
+    /// Lets the channel accept the order's payment.
+    pub async fn accept(&self, order: &Value) -> PaymentId {
+        let payment = payment_id(order);
+        self.observe(payment, Claim::Sending).await;
+        let code = PayCode::QrCode { url: "weixin://wxpay/test".into() };
+        self.observe(payment, Claim::Accepted { code }).await;
+        payment
+    }
+
+    pub async fn pay(&self, payment: PaymentId, amount_minor: i64) {
+        let receipt = Receipt {
+            transaction_id: format!("42000{}", payment.bare()),
+            amount_minor,
+            currency: "CNY".into(),
+            payee_matches: true,
+            paid_at: self.clock.now(),
+        };
+        self.observe(payment, Claim::Paid(receipt)).await;
+    }
+
+    pub async fn jobs(&self) -> Vec<JobRow> {
+        self.store.jobs(&JobFilter { limit: 10_000, ..JobFilter::default() }).await.unwrap()
+    }
+
+    /// Everything that a request may change, as text: equal before and after means nothing changed.
+    pub async fn fingerprint(&self) -> String {
+        let filter = bursar_store::OrderFilter { limit: 10_000, ..Default::default() };
+        let orders = self.store.orders(&filter).await.unwrap();
+        let balances = self.store.balances().await.unwrap();
+        format!("{orders:?} {:?} {balances:?} {:?}", self.jobs().await, self.store.counts().await.unwrap())
+    }
+}
+
+pub fn payment_id(order: &Value) -> PaymentId {
+    order["payments"][0]["id"].as_str().unwrap().parse().unwrap()
+}
+
+/// A lawful request.
+pub fn order_body() -> Value {
+    json!({
+        "number": "b-1", "amount_minor": 12_800, "currency": "CNY",
+        "description": "日常保洁 2 小时", "method": "wechat_native",
+    })
+}
+
+/// The lawful request with some members replaced (or removed, by null).
+pub fn order_with(changes: &Value) -> Value {
+    let mut body = order_body();
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            body.as_object_mut().unwrap().remove(name);
+        } else {
+            body[name] = value.clone();
+        }
+    }
+    body
+}
