@@ -8,18 +8,24 @@
 pub mod change;
 pub mod desk;
 pub mod directory;
+mod codec;
+mod dialect;
 mod error;
+mod face;
 pub mod gather;
 mod migrate;
+mod numbering;
 pub mod postgres;
+mod read;
 pub mod record;
 pub mod sqlite;
+mod value;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
-use bursar_core::id::{ApiKeyId, ChannelAccountId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::id::{ApiKeyId, ChannelAccountId, DeliveryId, MerchantId, NotificationId, OrderId, PaymentId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::Dossier;
@@ -65,6 +71,10 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn timeline(&self, order: OrderId) -> Result<Option<Timeline>>;
     /// Payments that owe a job (`due_at` before `before`) and have no live one, oldest first.
     async fn stuck(&self, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>>;
+    /// Deliveries created before `before` that are neither delivered nor given up, have an endpoint and no
+    /// live job (not even a parked one), oldest first, with the order's merchant. Needs a partial index, so
+    /// that it never scans delivered ones.
+    async fn stuck_deliveries(&self, before: Timestamp, limit: u32) -> Result<Vec<(DeliveryId, MerchantId)>>;
     /// Open questions, oldest first.
     async fn parked(&self, merchant: Option<MerchantId>, limit: u32) -> Result<Vec<ParkedRow>>;
     /// Every payment with what we believe of it, for a comparison with a channel's books, in pages by

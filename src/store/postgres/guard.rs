@@ -1,0 +1,305 @@
+//! The guarded statements of a pass: it knows which rows must have been touched, and must never decide
+//! what happens when one was not.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use bursar_core::order::Order;
+use bursar_core::payment::Payment;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+use super::commit::Failure;
+use crate::codec::{payer_json, plain, to_json};
+use crate::{Answer, Change, Settle, Settlement};
+
+type Pass<'a> = [(usize, &'a Change)];
+type Refused = HashMap<usize, Answer>;
+type Done = std::result::Result<(), Failure>;
+
+/// Runs every guarded statement of `pass` and answers those changes whose guard did not hold; the first
+/// refusal of a change counts. The order of tables is always the same, and rows are in key order, so that
+/// two processes seldom wait for each other in a circle.
+pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> std::result::Result<Refused, Failure> {
+    let mut refused = Refused::new();
+    settle_done(tx, pass, &mut refused).await?;
+    settle_kept(tx, pass, &mut refused).await?;
+    settle_hold(tx, pass, &mut refused).await?;
+    update_payments(tx, pass, &mut refused).await?;
+    update_orders(tx, pass, &mut refused).await?;
+    insert_orders(tx, pass, &mut refused).await?;
+    insert_payments(tx, pass, &mut refused).await?;
+    insert_notifications(tx, pass, &mut refused).await?;
+    insert_idempotency(tx, pass, &mut refused).await?;
+    Ok(refused)
+}
+
+/// All `(index, row)` that `pick` finds in the pass.
+fn gather<'a, T>(pass: &Pass<'a>, pick: impl Fn(&'a Change) -> &'a [T]) -> Vec<(usize, &'a T)> {
+    pass.iter().flat_map(|(index, change)| pick(change).iter().map(move |row| (*index, row))).collect()
+}
+
+/// Runs `query`, and refuses the changes whose key it did not return.
+async fn expect<K: Eq + Hash>(
+    tx: &mut PgConnection,
+    query: Query<'_, sqlx::Postgres, PgArguments>,
+    wanted: impl IntoIterator<Item = (usize, K)>,
+    key: impl Fn(&PgRow) -> std::result::Result<K, sqlx::Error>,
+    answer: Answer,
+    refused: &mut Refused,
+) -> Done {
+    let rows = query.fetch_all(tx).await?;
+    let touched = rows.iter().map(key).collect::<std::result::Result<HashSet<K>, _>>()?;
+    for (index, key) in wanted {
+        if !touched.contains(&key) {
+            refused.entry(index).or_insert(answer);
+        }
+    }
+    Ok(())
+}
+
+fn id(row: &PgRow) -> std::result::Result<Uuid, sqlx::Error> {
+    row.try_get(0)
+}
+
+fn kind_subject(row: &PgRow) -> std::result::Result<(i16, Uuid), sqlx::Error> {
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+/// The settlements that `pick` wants, in key order.
+fn settles<'a>(pass: &Pass<'a>, pick: impl Fn(&Settlement) -> bool) -> Vec<(usize, &'a Settle)> {
+    let mut found: Vec<(usize, &Settle)> = gather(pass, |c| c.settle.as_slice());
+    found.retain(|(_, s)| pick(&s.how));
+    found.sort_unstable_by_key(|(_, s)| (s.key.subject, s.key.kind.code()));
+    found
+}
+
+fn bind_settles<'q>(
+    sql: &'static str,
+    settles: &[(usize, &Settle)],
+) -> Query<'q, sqlx::Postgres, PgArguments> {
+    sqlx::query(sql)
+        .bind(settles.iter().map(|(_, s)| s.key.kind.code()).collect::<Vec<_>>())
+        .bind(settles.iter().map(|(_, s)| s.key.subject).collect::<Vec<_>>())
+        .bind(settles.iter().map(|(_, s)| s.owner).collect::<Vec<_>>())
+        .bind(settles.iter().map(|(_, s)| s.fence).collect::<Vec<_>>())
+}
+
+fn settle_keys<'a>(settles: &'a [(usize, &Settle)]) -> impl Iterator<Item = (usize, (i16, Uuid))> + 'a {
+    settles.iter().map(|(index, s)| (*index, (s.key.kind.code(), s.key.subject)))
+}
+
+async fn settle_done(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
+    let rows = settles(pass, |how| matches!(how, Settlement::Done));
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = "delete from job j
+               using unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::bigint[]) as s(kind, subject, owner, fence)
+               where j.subject = s.subject and j.kind = s.kind and j.owner = s.owner and j.fence = s.fence
+               returning j.kind, j.subject";
+    expect(tx, bind_settles(sql, &rows), settle_keys(&rows), kind_subject, Answer::Fenced, refused).await
+}
+
+async fn settle_kept(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
+    let rows = settles(pass, |how| !matches!(how, Settlement::Done | Settlement::Hold));
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = "update job j set owner = null, leased_until = null, due_at = coalesce(s.due_at, j.due_at),
+                 step = coalesce(s.step, j.step), note = coalesce(s.note, j.note), question = s.question,
+                 attempts = case when s.afresh then 0 else j.attempts end
+               from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::integer[],
+                 $7::text[], $8::text[], $9::boolean[])
+                 as s(kind, subject, owner, fence, due_at, step, note, question, afresh)
+               where j.subject = s.subject and j.kind = s.kind and j.owner = s.owner and j.fence = s.fence
+               returning j.kind, j.subject";
+    let mut due: Vec<Option<i64>> = Vec::new();
+    let mut step: Vec<Option<i32>> = Vec::new();
+    let mut note: Vec<Option<String>> = Vec::new();
+    let mut question: Vec<Option<String>> = Vec::new();
+    let mut afresh: Vec<bool> = Vec::new();
+    for (_, settle) in &rows {
+        let (d, s, n, q, a) = match &settle.how {
+            Settlement::Again { due_at, step, why } => (Some(*due_at), Some(*step), Some(plain(why)), None, true),
+            Settlement::Failed { due_at, error } => (Some(*due_at), None, Some(plain(error)), None, false),
+            Settlement::Park { question } => (None, None, None, Some(plain(question)), false),
+            Settlement::Done | Settlement::Hold => (None, None, None, None, false),
+        };
+        due.push(d.map(|t| t.as_millis()));
+        step.push(s);
+        note.push(n);
+        question.push(q);
+        afresh.push(a);
+    }
+    let query = bind_settles(sql, &rows).bind(due).bind(step).bind(note).bind(question).bind(afresh);
+    expect(tx, query, settle_keys(&rows), kind_subject, Answer::Fenced, refused).await
+}
+
+/// A look without a lock: a claim that comes after it is as good as one that comes after our commit.
+async fn settle_hold(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
+    let rows = settles(pass, |how| matches!(how, Settlement::Hold));
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = "select j.kind, j.subject
+               from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::bigint[]) as s(kind, subject, owner, fence)
+               join job j on j.subject = s.subject and j.kind = s.kind and j.owner = s.owner and j.fence = s.fence";
+    expect(tx, bind_settles(sql, &rows), settle_keys(&rows), kind_subject, Answer::Fenced, refused).await
+}
+
+async fn update_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
+    let mut rows: Vec<(usize, &Payment)> = gather(pass, |c| &c.payments);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort_unstable_by_key(|(_, p)| p.id);
+    let sql = "update payment p set version = p.version + 1, due_at = u.due_at, state = u.state,
+                 active = u.due_at is not null, evidence = u.evidence
+               from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::smallint[], $5::text[])
+                 as u(id, version, due_at, state, evidence)
+               where p.id = u.id and p.version = u.version
+               returning p.id";
+    let evidence = rows.iter().map(|(_, p)| to_json(&p.evidence)).collect::<crate::Result<Vec<_>>>()?;
+    let query = sqlx::query(sql)
+        .bind(rows.iter().map(|(_, p)| p.id.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p)| p.version).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p)| p.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p)| p.state.code()).collect::<Vec<_>>())
+        .bind(evidence);
+    expect(tx, query, rows.iter().map(|(i, p)| (*i, p.id.uuid())), id, Answer::Stale, refused).await
+}
+
+async fn update_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
+    let mut rows: Vec<(usize, &Order)> = gather(pass, |c| &c.orders);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort_unstable_by_key(|(_, o)| o.id);
+    let sql = "update orders o set version = o.version + 1, expires_at = u.expires_at, event_count = u.event_count,
+                 state = u.state, late_money = u.late_money, close_reason = u.close_reason
+               from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::boolean[],
+                 $7::text[]) as u(id, version, expires_at, event_count, state, late_money, close_reason)
+               where o.id = u.id and o.version = u.version
+               returning o.id";
+    let query = sqlx::query(sql)
+        .bind(rows.iter().map(|(_, o)| o.id.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.version).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.expires_at.as_millis()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.event_count).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.state.code()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.late_money).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.close_reason.as_deref().map(plain)).collect::<Vec<_>>());
+    expect(tx, query, rows.iter().map(|(i, o)| (*i, o.id.uuid())), id, Answer::Stale, refused).await
+}
+
+/// In order of number, because that is the key that two processes may both insert.
+async fn insert_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
+    let mut rows: Vec<(usize, &Order)> = gather(pass, |c| &c.new_orders);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort_unstable_by_key(|(_, o)| (o.merchant, &o.number));
+    let sql = "insert into orders (created_at, amount_minor, id, merchant, number, currency, description, expires_at,
+                 version, event_count, state, late_money, close_reason)
+               select n.created_at, n.amount_minor, n.id, n.merchant, n.number, n.currency, n.description,
+                 n.expires_at, 1, n.event_count, n.state, n.late_money, n.close_reason
+               from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+                 $8::bigint[], $9::bigint[], $10::smallint[], $11::boolean[], $12::text[])
+                 as n(created_at, amount_minor, id, merchant, number, currency, description, expires_at, event_count,
+                   state, late_money, close_reason)
+               on conflict do nothing
+               returning id";
+    let query = sqlx::query(sql)
+        .bind(rows.iter().map(|(_, o)| o.created_at.as_millis()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.amount.minor).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.id.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.merchant.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.number.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.amount.currency.code()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.description.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.expires_at.as_millis()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.event_count).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.state.code()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.late_money).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.close_reason.as_deref().map(plain)).collect::<Vec<_>>());
+    expect(tx, query, rows.iter().map(|(i, o)| (*i, o.id.uuid())), id, Answer::Duplicate, refused).await
+}
+
+async fn insert_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
+    let mut rows: Vec<(usize, &Payment)> = gather(pass, |c| &c.new_payments);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort_unstable_by_key(|(_, p)| p.id);
+    let sql = "insert into payment (created_at, amount_minor, id, order_id, merchant, account, method, currency, payer,
+                 version, due_at, state, active, evidence)
+               select n.created_at, n.amount_minor, n.id, n.order_id, n.merchant, n.account, n.method, n.currency,
+                 n.payer, 1, n.due_at, n.state, n.due_at is not null, n.evidence
+               from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::smallint[],
+                 $8::text[], $9::text[], $10::bigint[], $11::smallint[], $12::text[])
+                 as n(created_at, amount_minor, id, order_id, merchant, account, method, currency, payer, due_at, state,
+                   evidence)
+               on conflict do nothing
+               returning id";
+    let payer = rows.iter().map(|(_, p)| payer_json(&p.payer)).collect::<crate::Result<Vec<_>>>()?;
+    let evidence = rows.iter().map(|(_, p)| to_json(&p.evidence)).collect::<crate::Result<Vec<_>>>()?;
+    let query = sqlx::query(sql)
+        .bind(rows.iter().map(|(_, p)| p.created_at.as_millis()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p)| p.amount.minor).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p)| p.id.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p)| p.order.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p)| p.merchant.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p)| p.account.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p)| p.method.code()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p)| p.amount.currency.code()).collect::<Vec<_>>())
+        .bind(payer)
+        .bind(rows.iter().map(|(_, p)| p.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p)| p.state.code()).collect::<Vec<_>>())
+        .bind(evidence);
+    expect(tx, query, rows.iter().map(|(i, p)| (*i, p.id.uuid())), id, Answer::Duplicate, refused).await
+}
+
+async fn insert_notifications(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
+    let mut rows = gather(pass, |c| c.notification.as_slice());
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort_unstable_by_key(|(_, n)| n.id);
+    let sql = "insert into notification (received_at, id, account, merchant, headers, body)
+               select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[])
+               on conflict do nothing
+               returning id";
+    let query = sqlx::query(sql)
+        .bind(rows.iter().map(|(_, n)| n.received_at.as_millis()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, n)| n.id.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, n)| n.account.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, n)| n.merchant.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, n)| plain(&n.headers)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, n)| n.body.as_slice()).collect::<Vec<_>>());
+    expect(tx, query, rows.iter().map(|(i, n)| (*i, n.id.uuid())), id, Answer::Duplicate, refused).await
+}
+
+async fn insert_idempotency(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
+    let mut rows = gather(pass, |c| c.idempotency.as_slice());
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort_unstable_by_key(|(_, k)| (k.merchant, &k.key));
+    let sql = "insert into idempotency (created_at, status, merchant, key, request_digest, answer)
+               select * from unnest($1::bigint[], $2::smallint[], $3::uuid[], $4::text[], $5::bytea[], $6::text[])
+               on conflict do nothing
+               returning merchant, key";
+    let query = sqlx::query(sql)
+        .bind(rows.iter().map(|(_, k)| k.created_at.as_millis()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, k)| i16::try_from(k.status).unwrap_or(i16::MAX)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, k)| k.merchant.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, k)| k.key.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, k)| k.request_digest.as_slice()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, k)| k.answer.as_str()).collect::<Vec<_>>());
+    let wanted = rows.iter().map(|(i, k)| (*i, (k.merchant.uuid(), k.key.clone())));
+    let key = |row: &PgRow| Ok((row.try_get(0)?, row.try_get(1)?));
+    expect(tx, query, wanted, key, Answer::Duplicate, refused).await
+}

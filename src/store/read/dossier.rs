@@ -1,0 +1,124 @@
+//! Orders with their payments: it knows how a dossier is joined in one statement (so that it is one
+//! moment's truth), and must never decide anything.
+
+use bursar_core::id::{MerchantId, OrderId, PaymentId};
+use bursar_core::order::Dossier;
+use uuid::Uuid;
+
+use crate::codec;
+use crate::dialect::Dialect;
+use crate::record::OrderFilter;
+use crate::value::Record;
+use crate::{Result, StoreError};
+
+/// Largest page of orders: more is a mistake of the caller, and each row carries its evidence.
+const MAX_PAGE: u32 = 1_000;
+
+/// The columns of the joined row, then the given rest of the statement.
+macro_rules! dossiers {
+    ($rest:literal) => {
+        concat!(
+            "select o.id as o_id, o.merchant as o_merchant, o.number as o_number, o.amount_minor as o_amount_minor,
+               o.currency as o_currency, o.description as o_description, o.state as o_state,
+               o.close_reason as o_close_reason, o.late_money as o_late_money, o.expires_at as o_expires_at,
+               o.event_count as o_event_count, o.version as o_version, o.created_at as o_created_at,
+               p.id as p_id, p.merchant as p_merchant, p.account as p_account, p.method as p_method,
+               p.amount_minor as p_amount_minor, p.currency as p_currency, p.payer as p_payer, p.state as p_state,
+               p.evidence as p_evidence, p.version as p_version, p.due_at as p_due_at, p.created_at as p_created_at ",
+            $rest
+        )
+    };
+}
+
+/// See [`crate::Store::dossier`].
+pub async fn one(db: &impl Dialect, order: OrderId) -> Result<Option<Dossier>> {
+    let sql = dossiers!("from orders o left join payment p on p.order_id = o.id where o.id = $1 order by p.id");
+    Ok(collect(&db.rows(sql, vec![order.uuid().into()]).await?)?.pop())
+}
+
+/// See [`crate::Store::dossiers_of`].
+pub async fn of_payments(db: &impl Dialect, payments: &[PaymentId]) -> Result<Vec<Dossier>> {
+    if payments.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = dossiers!(
+        "from (select distinct order_id from payment where id in_ids($1)) k
+         join orders o on o.id = k.order_id
+         left join payment p on p.order_id = o.id
+         order by o.id, p.id"
+    );
+    let ids: Vec<Uuid> = payments.iter().map(|p| p.uuid()).collect();
+    collect(&db.rows(sql, vec![ids.into()]).await?)
+}
+
+/// See [`crate::Store::order_by_number`].
+pub async fn by_number(db: &impl Dialect, merchant: MerchantId, number: &str) -> Result<Option<OrderId>> {
+    let sql = "select id from orders where merchant = $1 and number = $2";
+    let rows = db.rows(sql, vec![merchant.uuid().into(), number.into()]).await?;
+    rows.first().map(|row| row.get("orders", "id").map(OrderId)).transpose()
+}
+
+/// See [`crate::Store::orders`]. Pages walk the primary key (ids are ordered by time) and filter: a
+/// merchant's index would cost every order a write and serve only lists.
+pub async fn list(db: &impl Dialect, filter: &OrderFilter) -> Result<Vec<Dossier>> {
+    let merchant = filter.merchant.map(MerchantId::uuid);
+    if let Some(number) = &filter.number {
+        let sql = dossiers!(
+            "from orders o left join payment p on p.order_id = o.id
+             where o.number = $1 and ($2 is null or o.merchant = $2)
+             order by o.id desc, p.id"
+        );
+        let by_number = dossiers!(
+            "from orders o left join payment p on p.order_id = o.id
+             where o.number = $1 and o.merchant = $2
+             order by o.id desc, p.id"
+        );
+        let sql = if merchant.is_some() { by_number } else { sql };
+        let found = collect(&db.rows(sql, vec![number.as_str().into(), merchant.into()]).await?)?;
+        let limit = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+        return Ok(found.into_iter().filter(|d| matches(filter, d)).take(limit).collect());
+    }
+    let sql = dossiers!(
+        "from (
+           select * from orders
+           where ($1 is null or merchant = $1)
+             and id < $2
+             and ($3 is null or state = $3)
+             and created_at >= $4 and created_at < $5
+           order by id desc limit $6
+         ) o left join payment p on p.order_id = o.id
+         order by o.id desc, p.id"
+    );
+    let values = vec![
+        merchant.into(),
+        filter.before.map_or(Uuid::max(), OrderId::uuid).into(),
+        filter.state.map(|s| s.code()).into(),
+        filter.created_from.map_or(i64::MIN, |t| t.as_millis()).into(),
+        filter.created_to.map_or(i64::MAX, |t| t.as_millis()).into(),
+        filter.limit.min(MAX_PAGE).into(),
+    ];
+    collect(&db.rows(sql, values).await?)
+}
+
+fn matches(filter: &OrderFilter, dossier: &Dossier) -> bool {
+    let order = &dossier.order;
+    filter.state.is_none_or(|s| s == order.state)
+        && filter.before.is_none_or(|b| order.id < b)
+        && filter.created_from.is_none_or(|t| order.created_at >= t)
+        && filter.created_to.is_none_or(|t| order.created_at < t)
+}
+
+/// Joined rows, those of an order together, as dossiers.
+fn collect(rows: &[Record]) -> Result<Vec<Dossier>> {
+    let mut dossiers: Vec<Dossier> = Vec::new();
+    for row in rows {
+        let id = OrderId(row.get("orders", "o_id")?);
+        if dossiers.last().is_none_or(|d| d.order.id != id) {
+            dossiers.push(Dossier { order: codec::order(row)?, payments: Vec::new() });
+        }
+        let payment = codec::payment(row)?;
+        let last = dossiers.last_mut().ok_or_else(|| StoreError::missing("order", id))?;
+        last.payments.extend(payment);
+    }
+    Ok(dossiers)
+}

@@ -1,0 +1,123 @@
+//! What operators and the sweep ask: it knows scans and counts, and must never be on the path of a
+//! payment.
+
+use bursar_core::Timestamp;
+use bursar_core::id::{DeliveryId, MerchantId, PaymentId};
+use bursar_core::job::JobKind;
+use bursar_core::order::OrderState;
+use bursar_core::payment::PaymentState;
+use uuid::Uuid;
+
+use crate::codec::{self, Reading};
+use crate::dialect::Dialect;
+use crate::record::{BookLine, Counts, ParkedRow};
+use crate::value::Record;
+use crate::Result;
+
+/// See [`crate::Store::stuck`]. Kinds 1, 3, 4 and 5 are the jobs whose subject is a payment.
+pub async fn stuck(db: &impl Dialect, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>> {
+    let sql = "select p.id from payment p
+               where p.active and p.due_at < $1
+                 and not exists (select 1 from job j where j.subject = p.id and j.kind in (1, 3, 4, 5))
+               order by p.id limit $2";
+    let rows = db.rows(sql, vec![before.as_millis().into(), limit.into()]).await?;
+    rows.iter().map(|row| row.get("payment", "id").map(PaymentId)).collect()
+}
+
+/// See [`crate::Store::stuck_deliveries`]. Kind 6 is the job whose subject is a delivery.
+pub async fn stuck_deliveries(
+    db: &impl Dialect,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<(DeliveryId, MerchantId)>> {
+    let sql = "select d.id, o.merchant from delivery d join orders o on o.id = d.order_id
+               where d.delivered_at is null and d.given_up_at is null and d.endpoint is not null and d.created_at < $1
+                 and not exists (select 1 from job j where j.subject = d.id and j.kind = 6)
+               order by d.id limit $2";
+    let rows = db.rows(sql, vec![before.as_millis().into(), limit.into()]).await?;
+    rows.iter().map(|row| Ok((DeliveryId(row.get("delivery", "id")?), MerchantId(row.get("orders", "merchant")?)))).collect()
+}
+
+/// See [`crate::Store::parked`].
+pub async fn parked(db: &impl Dialect, merchant: Option<MerchantId>, limit: u32) -> Result<Vec<ParkedRow>> {
+    let sql = "select q.payment, p.order_id, q.kind, q.text, q.opened_at
+               from question q join payment p on p.id = q.payment
+               where $1 is null or p.merchant = $1
+               order by q.opened_at, q.payment, q.kind limit $2";
+    let rows = db.rows(sql, vec![merchant.map(MerchantId::uuid).into(), limit.into()]).await?;
+    rows.iter().map(codec::question).collect()
+}
+
+/// See [`crate::Store::book_lines`].
+pub async fn book_lines(db: &impl Dialect, after: Option<PaymentId>, limit: u32) -> Result<Vec<BookLine>> {
+    let sql = "select p.id, o.state as order_state, p.state, p.amount_minor, p.evidence, o.late_money,
+                 exists (select 1 from question q where q.payment = p.id) as parked
+               from payment p join orders o on o.id = p.order_id
+               where p.id > $1 order by p.id limit $2";
+    let rows = db.rows(sql, vec![after.map_or(Uuid::nil(), PaymentId::uuid).into(), limit.into()]).await?;
+    rows.iter().map(codec::book_line).collect()
+}
+
+/// See [`crate::Store::balances`].
+pub async fn balances(db: &impl Dialect) -> Result<Vec<(i16, Uuid, String, i64)>> {
+    let sql = "select kind, owner, currency, cast(sum(minor) as bigint) as balance from (
+                 select debit_kind as kind, debit_owner as owner, currency, sum(amount_minor) as minor
+                 from posting group by debit_kind, debit_owner, currency
+                 union all
+                 select credit_kind, credit_owner, currency, -sum(amount_minor)
+                 from posting group by credit_kind, credit_owner, currency
+               ) sides group by kind, owner, currency order by kind, owner, currency";
+    let rows = db.rows(sql, Vec::new()).await?;
+    rows.iter()
+        .map(|record| {
+            let row = Reading { record, table: "posting" };
+            Ok((row.get("kind")?, row.get("owner")?, row.get("currency")?, row.get("balance")?))
+        })
+        .collect()
+}
+
+/// See [`crate::Store::counts`].
+pub async fn counts(db: &impl Dialect) -> Result<Counts> {
+    let orders = db.rows("select state as code, count(*) as n from orders group by state order by state", Vec::new()).await?;
+    let payments =
+        db.rows("select state as code, count(*) as n from payment group by state order by state", Vec::new()).await?;
+    let jobs = db.rows("select kind as code, count(*) as n from job group by kind order by kind", Vec::new()).await?;
+    let sums = db
+        .rows(
+            "select (select count(*) from orders where late_money) as late_money,
+               (select count(distinct payment) from question) as parked,
+               (select count(*) from job where question is not null) as parked_jobs,
+               (select count(*) from delivery where delivered_at is not null) as delivered,
+               (select count(*) from delivery where endpoint is not null and delivered_at is null
+                  and given_up_at is null) as undelivered",
+            Vec::new(),
+        )
+        .await?;
+    let sum = |column| sums.first().map_or(Ok(0), |row| number(row, column));
+    Ok(Counts {
+        orders: coded(&orders, "orders", OrderState::from_code)?,
+        payments: coded(&payments, "payment", PaymentState::from_code)?,
+        late_money: sum("late_money")?,
+        parked: sum("parked")?,
+        jobs: coded(&jobs, "job", JobKind::from_code)?,
+        parked_jobs: sum("parked_jobs")?,
+        delivered: sum("delivered")?,
+        undelivered: sum("undelivered")?,
+    })
+}
+
+fn number(row: &Record, column: &'static str) -> Result<u64> {
+    Ok(u64::try_from(row.get::<i64>("counts", column)?).unwrap_or(0))
+}
+
+/// Counts by code. Codes that this program does not know are left out: a newer program's rows must not
+/// break the numbers.
+fn coded<T>(rows: &[Record], table: &'static str, from: impl Fn(i16) -> Option<T>) -> Result<Vec<(T, u64)>> {
+    let mut out = Vec::new();
+    for row in rows {
+        if let Some(key) = from(row.get(table, "code")?) {
+            out.push((key, number(row, "n")?));
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,180 @@
+//! The guarded statements of a change: it knows which rows must have been touched, and must never decide
+//! what happens when one was not.
+
+use bursar_core::order::Order;
+use bursar_core::payment::Payment;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::query::Query;
+use sqlx::SqliteConnection;
+
+use crate::codec::{payer_json, plain, to_json};
+use crate::{Answer, Change, IdempotencyKey, NewNotification, Result, Settle, Settlement};
+
+type Statement<'q> = Query<'q, sqlx::Sqlite, SqliteArguments>;
+
+/// Runs every guarded statement of `change` until one touches no row; then the answer to give.
+pub async fn run(connection: &mut SqliteConnection, change: &Change) -> Result<Option<Answer>> {
+    if let Some(settle) = &change.settle
+        && !settled(connection, settle).await?
+    {
+        return Ok(Some(Answer::Fenced));
+    }
+    for payment in &change.payments {
+        if !touched(connection, update_payment(payment)?).await? {
+            return Ok(Some(Answer::Stale));
+        }
+    }
+    for order in &change.orders {
+        if !touched(connection, update_order(order)).await? {
+            return Ok(Some(Answer::Stale));
+        }
+    }
+    for order in &change.new_orders {
+        if !touched(connection, insert_order(order)).await? {
+            return Ok(Some(Answer::Duplicate));
+        }
+    }
+    for payment in &change.new_payments {
+        if !touched(connection, insert_payment(payment)?).await? {
+            return Ok(Some(Answer::Duplicate));
+        }
+    }
+    if let Some(notification) = &change.notification
+        && !touched(connection, insert_notification(notification)).await?
+    {
+        return Ok(Some(Answer::Duplicate));
+    }
+    if let Some(key) = &change.idempotency
+        && !touched(connection, insert_idempotency(key)).await?
+    {
+        return Ok(Some(Answer::Duplicate));
+    }
+    Ok(None)
+}
+
+async fn touched(connection: &mut SqliteConnection, statement: Statement<'_>) -> Result<bool> {
+    Ok(statement.execute(connection).await?.rows_affected() > 0)
+}
+
+async fn settled(connection: &mut SqliteConnection, settle: &Settle) -> Result<bool> {
+    let keyed = |sql: &'static str| {
+        sqlx::query(sql).bind(settle.key.subject).bind(settle.key.kind.code()).bind(settle.owner).bind(settle.fence)
+    };
+    let statement = match &settle.how {
+        Settlement::Hold => {
+            let sql = "select 1 from job where subject = $1 and kind = $2 and owner = $3 and fence = $4";
+            return Ok(keyed(sql).fetch_optional(connection).await?.is_some());
+        }
+        Settlement::Done => keyed("delete from job where subject = $1 and kind = $2 and owner = $3 and fence = $4"),
+        Settlement::Again { due_at, step, why } => keyed(
+            "update job set owner = null, leased_until = null, due_at = $5, step = $6, note = $7, attempts = 0
+             where subject = $1 and kind = $2 and owner = $3 and fence = $4",
+        )
+        .bind(due_at.as_millis())
+        .bind(*step)
+        .bind(plain(why)),
+        Settlement::Failed { due_at, error } => keyed(
+            "update job set owner = null, leased_until = null, due_at = $5, note = $6
+             where subject = $1 and kind = $2 and owner = $3 and fence = $4",
+        )
+        .bind(due_at.as_millis())
+        .bind(plain(error)),
+        Settlement::Park { question } => keyed(
+            "update job set owner = null, leased_until = null, question = $5
+             where subject = $1 and kind = $2 and owner = $3 and fence = $4",
+        )
+        .bind(plain(question)),
+    };
+    touched(connection, statement).await
+}
+
+fn update_payment(payment: &Payment) -> Result<Statement<'static>> {
+    let sql = "update payment set version = version + 1, due_at = $3, state = $4, active = $3 is not null, evidence = $5
+               where id = $1 and version = $2";
+    Ok(sqlx::query(sql)
+        .bind(payment.id.uuid())
+        .bind(payment.version)
+        .bind(payment.due_at.map(|t| t.as_millis()))
+        .bind(payment.state.code())
+        .bind(to_json(&payment.evidence)?))
+}
+
+fn update_order(order: &Order) -> Statement<'static> {
+    let sql = "update orders set version = version + 1, expires_at = $3, event_count = $4, state = $5, late_money = $6,
+                 close_reason = $7
+               where id = $1 and version = $2";
+    sqlx::query(sql)
+        .bind(order.id.uuid())
+        .bind(order.version)
+        .bind(order.expires_at.as_millis())
+        .bind(order.event_count)
+        .bind(order.state.code())
+        .bind(order.late_money)
+        .bind(order.close_reason.as_deref().map(plain))
+}
+
+fn insert_order(order: &Order) -> Statement<'static> {
+    let sql = "insert into orders (created_at, amount_minor, id, merchant, number, currency, description, expires_at,
+                 version, event_count, state, late_money, close_reason)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12)
+               on conflict do nothing";
+    sqlx::query(sql)
+        .bind(order.created_at.as_millis())
+        .bind(order.amount.minor)
+        .bind(order.id.uuid())
+        .bind(order.merchant.uuid())
+        .bind(order.number.clone())
+        .bind(order.amount.currency.code())
+        .bind(order.description.clone())
+        .bind(order.expires_at.as_millis())
+        .bind(order.event_count)
+        .bind(order.state.code())
+        .bind(order.late_money)
+        .bind(order.close_reason.as_deref().map(plain))
+}
+
+fn insert_payment(payment: &Payment) -> Result<Statement<'static>> {
+    let sql = "insert into payment (created_at, amount_minor, id, order_id, merchant, account, method, currency, payer,
+                 version, due_at, state, active, evidence)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $10 is not null, $12)
+               on conflict do nothing";
+    Ok(sqlx::query(sql)
+        .bind(payment.created_at.as_millis())
+        .bind(payment.amount.minor)
+        .bind(payment.id.uuid())
+        .bind(payment.order.uuid())
+        .bind(payment.merchant.uuid())
+        .bind(payment.account.uuid())
+        .bind(payment.method.code())
+        .bind(payment.amount.currency.code())
+        .bind(payer_json(&payment.payer)?)
+        .bind(payment.due_at.map(|t| t.as_millis()))
+        .bind(payment.state.code())
+        .bind(to_json(&payment.evidence)?))
+}
+
+fn insert_notification(notification: &NewNotification) -> Statement<'static> {
+    let sql = "insert into notification (received_at, id, account, merchant, headers, body)
+               values ($1, $2, $3, $4, $5, $6)
+               on conflict do nothing";
+    sqlx::query(sql)
+        .bind(notification.received_at.as_millis())
+        .bind(notification.id.uuid())
+        .bind(notification.account.uuid())
+        .bind(notification.merchant.uuid())
+        .bind(plain(&notification.headers))
+        .bind(notification.body.clone())
+}
+
+fn insert_idempotency(key: &IdempotencyKey) -> Statement<'static> {
+    let sql = "insert into idempotency (created_at, status, merchant, key, request_digest, answer)
+               values ($1, $2, $3, $4, $5, $6)
+               on conflict do nothing";
+    sqlx::query(sql)
+        .bind(key.created_at.as_millis())
+        .bind(i16::try_from(key.status).unwrap_or(i16::MAX))
+        .bind(key.merchant.uuid())
+        .bind(key.key.clone())
+        .bind(key.request_digest.clone())
+        .bind(key.answer.clone())
+}
