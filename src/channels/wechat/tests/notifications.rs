@@ -1,0 +1,180 @@
+//! Which messages are taken.
+
+use super::*;
+use crate::headers::HeaderLines;
+use crate::notice::{Notice, NotificationRefusal};
+use crate::wechat::aead::Sealed;
+
+/// A message and its headers.
+struct Message {
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+fn plain() -> Value {
+    json!({
+        "appid": APPID, "mchid": MCHID, "out_trade_no": NUMBER, "trade_state": "SUCCESS",
+        "transaction_id": "42", "success_time": "2027-01-15T15:59:58+08:00",
+        "amount": {"total": 1234, "currency": "CNY"},
+    })
+}
+
+fn envelope(event: &str, sealed: &Sealed) -> Value {
+    json!({
+        "id": "EV-1", "create_time": "2027-01-15T16:00:00+08:00", "event_type": event,
+        "resource_type": "encrypt-resource", "summary": "s",
+        "resource": {
+            "original_type": "transaction", "algorithm": sealed.algorithm, "ciphertext": sealed.ciphertext,
+            "associated_data": sealed.associated_data, "nonce": sealed.nonce,
+        },
+    })
+}
+
+fn message(body: &Value) -> Message {
+    let canned = signed(Canned::new(200, body.to_string()));
+    Message { headers: canned.headers, body: canned.body }
+}
+
+fn about(plain: &Value) -> Message {
+    let sealed = api_key().seal("twelve bytes", "transaction", plain.to_string().as_bytes());
+    message(&envelope("TRANSACTION.SUCCESS", &sealed))
+}
+
+fn channel() -> Arc<dyn Channel> {
+    Fixture::at(&["http://127.0.0.1:1".to_owned()]).channel
+}
+
+fn read(message: &Message) -> Result<Notice, NotificationRefusal> {
+    channel().read_notification(&message.headers, &message.body, NOW)
+}
+
+fn change(message: &mut Message, name: &str, value: &str) {
+    for (known, old) in &mut message.headers {
+        if known == name {
+            value.clone_into(old);
+        }
+    }
+}
+
+#[test]
+fn a_genuine_message_is_read_and_read_again_later_from_what_was_stored() {
+    let message = about(&plain());
+    let notice = read(&message).unwrap();
+    assert!(matches!(&notice, Notice::Payment { number, standing: Standing::Paid(r), .. }
+        if number == NUMBER && r.amount_minor == 1234));
+    let kept = HeaderLines::keep(&message.headers, channel().proof_headers());
+    assert_eq!(channel().reread_notification(&HeaderLines(&kept), &message.body), Ok(notice));
+    // Later than any freshness: the signature is still judged, the age is not.
+    let late = channel().read_notification(&message.headers, &message.body, NOW.plus_ms(86_400_000));
+    assert_eq!(late, Err(NotificationRefusal::Stale));
+    let mut forged = message.body.clone();
+    forged.push(b' ');
+    let refusal = channel().reread_notification(&HeaderLines(&kept), &forged).unwrap_err();
+    assert_eq!(refusal, NotificationRefusal::BadSignature);
+}
+
+#[test]
+fn the_channels_own_signature_test_is_refused_as_such() {
+    let mut message = about(&plain());
+    change(&mut message, "Wechatpay-Signature", "WECHATPAY/SIGNTEST/AAAA");
+    assert_eq!(read(&message), Err(NotificationRefusal::Probe));
+}
+
+#[test]
+fn messages_are_fresh_for_less_than_five_minutes_on_both_sides() {
+    let message = about(&plain());
+    for (ms, taken) in [(299_000, true), (-299_000, true), (300_000, false), (-300_000, false)] {
+        let result = channel().read_notification(&message.headers, &message.body, NOW.plus_ms(ms));
+        assert_eq!(result.is_ok(), taken, "{ms}");
+        assert!(taken || result == Err(NotificationRefusal::Stale));
+    }
+}
+
+#[test]
+fn a_missing_header_an_unknown_key_and_any_changed_byte_are_refused() {
+    let good = about(&plain());
+    for name in ["Wechatpay-Signature", "Wechatpay-Serial", "Wechatpay-Timestamp", "Wechatpay-Nonce"] {
+        let headers = good.headers.iter().filter(|(known, _)| known != name).cloned().collect();
+        let result = read(&Message { headers, body: good.body.clone() });
+        assert!(matches!(result, Err(NotificationRefusal::MissingHeader(missing)) if missing == name), "{name}");
+    }
+    for (name, value, want) in [
+        ("Wechatpay-Serial", "PUB_KEY_ID_01", NotificationRefusal::UnknownSerial("PUB_KEY_ID_01".into())),
+        ("Wechatpay-Nonce", "another", NotificationRefusal::BadSignature),
+        ("Wechatpay-Timestamp", "1800000001", NotificationRefusal::BadSignature),
+        ("Wechatpay-Timestamp", "-1", NotificationRefusal::Stale),
+        ("Wechatpay-Timestamp", "now", NotificationRefusal::BadSignature),
+        ("Wechatpay-Signature", "", NotificationRefusal::BadSignature),
+        ("Wechatpay-Signature", "!!!!", NotificationRefusal::BadSignature),
+        ("Wechatpay-Signature-Type", "WECHATPAY2-SM2-WITH-SM3", NotificationRefusal::BadSignature),
+    ] {
+        let mut message = about(&plain());
+        change(&mut message, name, value);
+        assert_eq!(read(&message), Err(want), "{name} {value}");
+    }
+    for position in [0, good.body.len() / 2, good.body.len() - 1] {
+        let mut body = good.body.clone();
+        body[position] ^= 1;
+        let result = read(&Message { headers: good.headers.clone(), body });
+        assert_eq!(result, Err(NotificationRefusal::BadSignature), "{position}");
+    }
+    let canned = signed_with(Canned::new(200, good.body.clone()), OTHER_KEY, KEY_ID, NOW);
+    let forged = Message { headers: canned.headers, body: canned.body };
+    assert_eq!(read(&forged), Err(NotificationRefusal::BadSignature));
+}
+
+#[test]
+fn a_genuine_message_for_another_merchant_or_app_is_foreign() {
+    for (member, value) in [("mchid", "1900000002"), ("appid", "wx2")] {
+        let mut plain = plain();
+        plain[member] = json!(value);
+        assert_eq!(read(&about(&plain)), Err(NotificationRefusal::Foreign), "{member}");
+    }
+}
+
+#[test]
+fn another_amount_is_not_refused_here() {
+    let mut plain = plain();
+    plain["amount"]["total"] = json!(1);
+    let result = read(&about(&plain));
+    assert!(matches!(result, Ok(Notice::Payment { standing: Standing::Paid(r), .. }) if r.amount_minor == 1));
+}
+
+#[test]
+fn what_is_not_sealed_with_our_key_or_not_in_shape_is_unreadable() {
+    let stranger = ApiKey::new(b"ffffffffffffffffffffffffffffffff").unwrap();
+    let sealed = stranger.seal("twelve bytes", "transaction", plain().to_string().as_bytes());
+    let ours = api_key().seal("twelve bytes", "transaction", b"{}");
+    let mut no_id = envelope("TRANSACTION.SUCCESS", &ours);
+    no_id["id"] = json!("");
+    let mut no_time = envelope("TRANSACTION.SUCCESS", &ours);
+    no_time["create_time"] = json!("yesterday");
+    for body in [
+        envelope("TRANSACTION.SUCCESS", &sealed),
+        envelope("REFUND.SUCCESS", &sealed),
+        envelope("TRANSACTION.SUCCESS", &ours),
+        no_id,
+        no_time,
+        json!([]),
+        json!({"id": "EV-1"}),
+    ] {
+        assert!(matches!(read(&message(&body)), Err(NotificationRefusal::Unreadable(_))), "{body}");
+    }
+}
+
+#[test]
+fn other_events_are_named() {
+    let sealed = api_key().seal("twelve bytes", "refund", b"{}");
+    let notice = read(&message(&envelope("REFUND.SUCCESS", &sealed))).unwrap();
+    assert_eq!(notice, Notice::Other { channel_id: "EV-1".into(), event: "REFUND.SUCCESS".into() });
+}
+
+#[test]
+fn the_channel_hears_its_own_words() {
+    let channel = channel();
+    assert_eq!((channel.acknowledge().status, channel.acknowledge().body.as_str()), (204, ""));
+    let reply = channel.refuse(&NotificationRefusal::Probe);
+    let body: Value = serde_json::from_str(&reply.body).unwrap();
+    assert_eq!((reply.status, &body["code"]), (401, &json!("FAIL")));
+    assert_eq!(channel.unavailable().status, 503);
+}
