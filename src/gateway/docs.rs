@@ -5,7 +5,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::{Html, IntoResponse, Response};
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -51,15 +51,17 @@ impl Modify for ApiKeyScheme {
 )]
 pub struct Api;
 
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_pretty_json().unwrap_or_default());
+
 /// The OpenAPI document as JSON, indented.
 pub fn openapi_json() -> String {
-    Api::openapi().to_pretty_json().unwrap_or_default()
+    DOCUMENT.clone()
 }
 
 /// The OpenAPI 3.1 document of this API.
 #[utoipa::path(get, path = "/openapi.json", tag = "documentation", responses((status = 200, description = "OpenAPI 3.1.", body = Object)))]
 pub async fn openapi() -> Response {
-    ([(http::header::CONTENT_TYPE, "application/json")], openapi_json()).into_response()
+    ([(http::header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
 }
 
 fn escape(text: &str) -> String {

@@ -45,13 +45,13 @@ pub async fn outside(State(app): State<Arc<App>>, request: Request, next: Next) 
 }
 
 async fn bounded(places: &Semaphore, limit_ms: u64, request: Request, next: Next) -> Response {
+    let later = |kind, detail: &str| Problem { retry_after_s: Some(1), ..Problem::new(kind, detail) }.into_response();
     let Ok(_place) = places.try_acquire() else {
-        let problem = Problem::new(Kind::Overloaded, "Too many requests are in progress.");
-        return Problem { retry_after_s: Some(1), ..problem }.into_response();
+        return later(Kind::Overloaded, "Too many requests are in progress.");
     };
     match tokio::time::timeout(Duration::from_millis(limit_ms), next.run(request)).await {
         Ok(response) => response,
-        Err(_) => Problem::new(Kind::Timeout, "The request took too long.").into_response(),
+        Err(_) => later(Kind::Timeout, "The request took too long."),
     }
 }
 

@@ -66,6 +66,11 @@ impl<'a> Reader<'a> {
         Ok(Self { pointer: String::new(), members: members.0, errors: Vec::new() })
     }
 
+    /// A reader of nothing, which only collects what is wrong with members that were read before.
+    pub fn blank() -> Self {
+        Self { pointer: String::new(), members: Vec::new(), errors: Vec::new() }
+    }
+
     fn pointer_to(&self, name: &str) -> String {
         format!("{}/{}", self.pointer, name.replace('~', "~0").replace('/', "~1"))
     }

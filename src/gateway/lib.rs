@@ -21,13 +21,14 @@ pub mod orders;
 mod prefer;
 pub mod problem;
 mod query;
+pub mod serve;
 
 #[cfg(test)]
 mod testing;
 
 use std::sync::Arc;
 
-use axum::Router;
+pub use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use bursar_core::{Chance, Clock};

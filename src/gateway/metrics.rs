@@ -60,7 +60,6 @@ verdicts! {
 }
 
 /// The gateway's counters and everybody else's renderings.
-#[derive(Default)]
 pub struct Metrics {
     requests: Mutex<BTreeMap<String, BTreeMap<u16, u64>>>,
     notifications: BTreeMap<&'static str, Vec<AtomicU64>>,
@@ -73,12 +72,18 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Metrics {
     /// All counters at zero.
     pub fn new() -> Self {
         let zeros = || Verdict::ALL.iter().map(|_| AtomicU64::new(0)).collect();
         let notifications = ChannelKind::ALL.into_iter().map(|c| (c.name(), zeros())).collect();
-        Self { notifications, ..Self::default() }
+        Self { requests: Mutex::default(), notifications, sources: RwLock::default() }
     }
 
     /// Adds what another part of the process counts.

@@ -89,8 +89,8 @@ kinds! {
         "Whether the request took effect is not known. Repeat it with the same Idempotency-Key after `Retry-After`.";
     NotReady, "not-ready", SERVICE_UNAVAILABLE, "This process is not ready",
         "The failing checks are named in `errors`. `bursar doctor` says how to mend each.";
-    Timeout, "timeout", GATEWAY_TIMEOUT, "The request took too long",
-        "Whether it took effect is not known. Repeat it with the same Idempotency-Key.";
+    Timeout, "timeout", SERVICE_UNAVAILABLE, "The request took too long",
+        "Whether it took effect is not known. Repeat it with the same Idempotency-Key after `Retry-After`.";
 }
 
 /// What is wrong with one member, parameter or header.

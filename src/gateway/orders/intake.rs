@@ -106,8 +106,7 @@ pub struct Scene<'a> {
 /// # Errors
 /// [`crate::problem::Kind::InvalidRequest`] naming every member that is wrong.
 pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Payment), Problem> {
-    // The members were read: this reader only collects what is wrong with their meaning.
-    let mut errors = Reader::parse(b"{}")?;
+    let mut errors = Reader::blank();
     check_number(&request.number, &mut errors);
     if !(1..=limits::AMOUNT_MAX_MINOR).contains(&request.amount_minor) {
         let max = limits::AMOUNT_MAX_MINOR;

@@ -7,7 +7,7 @@ async fn living_is_not_readiness_and_readiness_says_what_is_wrong() {
     let house = House::new().await;
     house.get("/livez").await.expect(200);
     assert_eq!(house.get("/readyz").await.expect(200).json()["database"], "sqlite");
-    house.store.close().await;
+    house.lose_database().await;
     house.get("/livez").await.expect(200);
     let answer = house.get("/readyz").await.expect(503);
     assert_eq!(answer.problem(), "not-ready");
@@ -19,7 +19,7 @@ async fn living_is_not_readiness_and_readiness_says_what_is_wrong() {
 async fn a_lost_database_is_a_problem_that_says_try_again() {
     let house = House::new().await;
     house.order("n-1").await;
-    house.store.close().await;
+    house.lose_database().await;
     let body = super::order_with(&serde_json::json!({ "number": "n-2" })).to_string();
     let answer = house.post("/v1/orders", "k2", body).await.expect(503);
     assert_eq!(answer.problem(), "unavailable");

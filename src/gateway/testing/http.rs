@@ -143,6 +143,6 @@ async fn a_request_that_takes_too_long_ends_in_a_problem() {
     let headers = [("content-type", "application/json"), ("idempotency-key", "k")];
     let silent = futures::stream::pending::<Result<Bytes, std::io::Error>>();
     let request = house.request("POST", "/v1/orders", &headers, Body::from_stream(silent));
-    let answer = tokio::time::timeout(Duration::from_secs(20), house.send(request)).await.unwrap().expect(504);
+    let answer = tokio::time::timeout(Duration::from_secs(20), house.send(request)).await.unwrap().expect(503);
     assert_eq!(answer.problem(), "timeout");
 }

@@ -20,6 +20,7 @@ use axum::body::Body;
 use bursar_core::chance::SeededChance;
 use bursar_core::clock::ManualClock;
 use bursar_core::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
+use bursar_core::job::{JobKey, JobKind};
 use bursar_core::merchant::{ChannelAccount, LateMoneyPolicy, Merchant};
 use bursar_core::observation::{Claim, Observation, PayCode, Receipt, Source};
 use bursar_core::order::Dossier;
@@ -49,7 +50,7 @@ pub struct House {
     pub key: String,
     pub other_merchant: MerchantId,
     pub other_key: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 pub struct Answer {
@@ -146,7 +147,7 @@ impl House {
             key,
             other_merchant,
             other_key,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -216,6 +217,12 @@ impl House {
         self.store.dossier(id).await.unwrap().unwrap()
     }
 
+    /// Takes the database away: its connections and its file.
+    pub async fn lose_database(&self) {
+        self.store.close().await;
+        std::fs::remove_dir_all(self.folder.path()).unwrap();
+    }
+
     /// Puts a claim of the channel on the books.
     pub async fn observe(&self, payment: PaymentId, claim: Claim) {
         self.clock.advance_ms(1);
@@ -224,9 +231,10 @@ impl House {
         assert!(matches!(taken, Taken::Written(_)), "{taken:?}");
     }
 
-    /// Lets the channel accept the order's payment.
+    /// Lets the channel accept the order's payment, as the job that calls it would.
     pub async fn accept(&self, order: &Value) -> PaymentId {
         let payment = payment_id(order);
+        assert!(self.store.cancel_job(JobKey::payment(JobKind::CreatePayment, payment)).await.unwrap());
         self.observe(payment, Claim::Sending).await;
         let code = PayCode::QrCode { url: "weixin://wxpay/test".into() };
         self.observe(payment, Claim::Accepted { code }).await;

@@ -163,7 +163,7 @@ async fn when_it_cannot_be_stored_the_channel_is_told_to_come_again() {
     house.fake.broken.store(true, Ordering::SeqCst);
     send(&house, &message(&house, "n1")).await.expect(500);
     house.fake.broken.store(false, Ordering::SeqCst);
-    house.store.close().await;
+    house.lose_database().await;
     let answer = send(&house, &message(&house, "n1")).await.expect(503);
     assert_eq!(answer.text(), "LATER");
     assert_eq!(counted(&house, Verdict::NotStored), 2);
