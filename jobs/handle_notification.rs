@@ -2,7 +2,7 @@
 //! Must never trust anything but its signed content: the payment is found by the number inside, and has
 //! to belong to the account whose key signed it.
 
-use bursar_channels::{Notice, Standing};
+use bursar_channels::{HeaderLines, Notice, Standing};
 use bursar_core::id::{self, NotificationId, PaymentId};
 use bursar_core::observation::{Observation, Source};
 use bursar_store::Settlement;
@@ -20,7 +20,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let id = NotificationId(job.claimed.key.subject);
     let Some(stored) = context.desk.gatherer.notification(id).await? else { return Ok(Outcome::Done) };
     let (channel, _) = context.channel(stored.account).await?;
-    let headers = header_pairs(&stored.headers);
+    let headers = HeaderLines(&stored.headers);
     let notice = match channel.reread_notification(&headers, &stored.body) {
         Ok(notice) => notice,
         Err(refusal) => {
@@ -49,9 +49,4 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         Taken::Fenced => Outcome::Fenced,
         Taken::NoSuchPayment => Outcome::Done,
     })
-}
-
-/// The inverse of how the gateway stores headers: one `name: value` per line.
-fn header_pairs(text: &str) -> Vec<(String, String)> {
-    text.lines().filter_map(|line| line.split_once(": ")).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
 }

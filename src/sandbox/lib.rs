@@ -29,6 +29,7 @@ mod dice;
 mod error;
 mod faults;
 mod keys;
+pub mod merchant;
 mod pace;
 mod payer;
 mod pem;

@@ -11,7 +11,7 @@ use bursar_core::id::MerchantId;
 use bursar_core::job::{JobKey, JobKind, NewJob, Queue};
 use bursar_jobs::JobContext;
 use bursar_store::{Change, Store};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -58,7 +58,6 @@ pub struct Worker {
     helpers: Vec<JoinHandle<()>>,
     monitor: JoinHandle<()>,
     stop_within: Duration,
-    _alive: oneshot::Sender<()>,
 }
 
 /// Starts the workers.
@@ -84,9 +83,8 @@ pub async fn start(context: JobContext, settings: &WorkerSettings) -> Result<Wor
     helpers.push(tokio::spawn(ensure_housekeeping(context.clone())));
 
     let runner = Runner { context: context.clone(), held: held.clone(), wake: wake.clone(), metrics: metrics.clone() };
-    let (alive, stopped) = oneshot::channel::<()>();
     let mut out = BTreeMap::new();
-    let mut monitor = Monitor::new().should_restart(|_, _| true).shutdown_timeout(Duration::from_millis(settings.stop_within_ms));
+    let mut monitor = Monitor::new().should_restart(|_, _| true);
     for queue in settings.slots.keys() {
         let (sender, receiver) = mpsc::unbounded_channel();
         out.insert(*queue, sender);
@@ -115,18 +113,14 @@ pub async fn start(context: JobContext, settings: &WorkerSettings) -> Result<Wor
         metrics: metrics.clone(),
     };
     let monitor = tokio::spawn(async move {
-        let forever = async move {
-            // Ends only when the handle is dropped without a stop.
-            let _ = stopped.await;
-            Ok::<(), std::io::Error>(())
-        };
-        if let Err(error) = monitor.run_with_signal(forever).await {
+        // Ends when the claimer is gone and every stream is drained.
+        if let Err(error) = monitor.run().await {
             tracing::error!(%error, "the workers' monitor ended");
         }
     });
     let claimer = tokio::spawn(claimer.run());
     let stop_within = Duration::from_millis(settings.stop_within_ms);
-    Ok(Worker { owner, wake, metrics, store, held, claimer, helpers, monitor, stop_within, _alive: alive })
+    Ok(Worker { owner, wake, metrics, store, held, claimer, helpers, monitor, stop_within })
 }
 
 /// Commits of this process that add jobs ring our bell at once, and Redis' when there is one.

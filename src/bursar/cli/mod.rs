@@ -1,0 +1,194 @@
+//! The command line: it knows verbs, flags and exit codes; each verb is a file.
+//!
+//! Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 failed, 2 usage, 3 not found,
+//! 4 conflict, 5 dependency unavailable, 6 invariant violated.
+
+mod config;
+mod demo;
+mod diagram;
+mod doctor;
+mod job;
+mod merchant;
+mod migrate;
+mod order;
+mod output;
+mod sandbox;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+
+/// Why a verb failed, with its exit code.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    /// Something that does not exist.
+    pub fn not_found(what: impl std::fmt::Display) -> Self {
+        Self { code: 3, error: anyhow::anyhow!("{what}") }
+    }
+
+    /// Something that is not possible in the present state.
+    pub fn conflict(what: impl std::fmt::Display) -> Self {
+        Self { code: 4, error: anyhow::anyhow!("{what}") }
+    }
+
+    /// A wrong word on the command line.
+    pub fn usage(what: impl std::fmt::Display) -> Self {
+        Self { code: 2, error: anyhow::anyhow!("{what}") }
+    }
+
+    /// A law that did not hold.
+    pub fn violated(what: impl std::fmt::Display) -> Self {
+        Self { code: 6, error: anyhow::anyhow!("{what}") }
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        let unavailable = error.chain().any(|e| {
+            e.downcast_ref::<bursar_store::StoreError>().is_some_and(bursar_store::StoreError::is_transient)
+        });
+        let usage = error.chain().any(|e| e.is::<ConfigError>());
+        Self { code: if unavailable { 5 } else if usage { 2 } else { 1 }, error }
+    }
+}
+
+/// What a verb returns.
+pub type Done = Result<(), Failure>;
+
+/// Durable payments for home services: from "the customer wants to pay" to "the books agree with the
+/// bank".
+#[derive(Parser, Debug)]
+#[command(name = "bursar", version, max_term_width = 100)]
+struct Cli {
+    /// Configuration file (TOML), laid over the defaults.
+    #[arg(long, global = true, env = "BURSAR_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Database, instead of database.url: sqlite:PATH or postgres://…
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Print JSON instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand, Debug)]
+enum Verb {
+    /// Play a morning of home-service orders against the sandbox, and show what became of them.
+    Demo(demo::Demo),
+    /// Run gateway and workers in one process.
+    Serve(serve::Serve),
+    /// Run workers only.
+    Worker(serve::Plain),
+    /// Run the gateway only.
+    Gateway(serve::Serve),
+    /// Run a WeChat Pay look-alike on loopback to integrate against.
+    Sandbox(sandbox::Sandbox),
+    /// Bring the database's schema up to date.
+    Migrate(serve::Plain),
+    /// Add merchants, their channel accounts, webhook endpoints and API keys.
+    #[command(subcommand)]
+    Merchant(merchant::Merchant),
+    /// Show, list and close orders.
+    #[command(subcommand)]
+    Order(order::Order),
+    /// List, retry and cancel jobs; pause and resume queues.
+    #[command(subcommand)]
+    Job(job::Job),
+    /// Check configuration, database, clock, secrets and channels, and say how to mend each.
+    Doctor(serve::Plain),
+    /// Show the configuration and where each value comes from.
+    #[command(subcommand)]
+    Config(config::Verb),
+    /// Print the OpenAPI description of the API.
+    Openapi(serve::Plain),
+    /// Print the state diagrams that the machine draws of itself.
+    Diagram(serve::Plain),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What every verb gets.
+#[derive(Debug)]
+pub(crate) struct Globals {
+    pub(crate) config: Config,
+    pub(crate) json: bool,
+    /// Whether the database was named on the command line.
+    pub(crate) database_named: bool,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run(cli));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    code
+}
+
+async fn run(cli: Cli) -> ExitCode {
+    match dispatch(cli).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {:#}", failure.error);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Done {
+    let database_named = cli.database_url.is_some();
+    let mut flags: Vec<(&str, String, &str)> = Vec::new();
+    if let Some(url) = cli.database_url {
+        flags.push(("database.url", url, "--database-url"));
+    }
+    if let Verb::Serve(serve) | Verb::Gateway(serve) = &cli.verb
+        && let Some(listen) = &serve.listen
+    {
+        flags.push(("gateway.listen", listen.clone(), "--listen"));
+    }
+    let config = Config::load(cli.config.as_deref(), std::env::vars(), &flags)?;
+    crate::compose::check(&config)?;
+    crate::telemetry::start(&config);
+    let globals = Globals { config, json: cli.json, database_named };
+    match cli.verb {
+        Verb::Demo(demo) => demo::run(&globals, demo).await,
+        Verb::Serve(_) => serve::run(&globals, crate::serve::Parts::All).await,
+        Verb::Worker(_) => serve::run(&globals, crate::serve::Parts::Workers).await,
+        Verb::Gateway(_) => serve::run(&globals, crate::serve::Parts::Gateway).await,
+        Verb::Sandbox(sandbox) => sandbox::run(&globals, sandbox).await,
+        Verb::Migrate(_) => migrate::run(&globals).await,
+        Verb::Merchant(verb) => merchant::run(&globals, verb).await,
+        Verb::Order(verb) => order::run(&globals, verb).await,
+        Verb::Job(verb) => job::run(&globals, verb).await,
+        Verb::Doctor(_) => doctor::run(&globals).await,
+        Verb::Config(verb) => config::run(&globals, &verb),
+        Verb::Openapi(_) => output::line(&bursar_gateway::openapi_json()),
+        Verb::Diagram(_) => diagram::run(&globals),
+        Verb::Completions { shell } => {
+            let mut command = <Cli as clap::CommandFactory>::command();
+            clap_complete::generate(shell, &mut command, "bursar", &mut std::io::stdout());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `sandbox`: a WeChat Pay look-alike on loopback, with keys in a folder.
+
+use std::path::PathBuf;
+
+use bursar_sandbox::{Faults, PayerMix, SandboxConfig, provision, system_random};
+use clap::Args;
+use serde_json::json;
+
+use super::{Done, Failure, Globals, output};
+use crate::compose;
+use crate::play::cast::wechat_settings;
+
+/// Flags.
+#[derive(Args, Debug)]
+pub(crate) struct Sandbox {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8090")]
+    listen: std::net::SocketAddr,
+    /// Folder of keys; made when it is not there.
+    #[arg(long, default_value = "sandbox-keys")]
+    keys: PathBuf,
+    /// Accounts to provide keys for.
+    #[arg(long, default_values_t = ["demo".to_owned()])]
+    account: Vec<String>,
+    /// calm, normal or harsh.
+    #[arg(long, default_value = "calm")]
+    faults: String,
+    /// Decides payers and faults.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Payers as JSON: weights (soon, late, closing, inflight, never, retry) and delays in milliseconds
+    /// (soon_ms, again_ms, landing_ms: [from, to]).
+    #[arg(long)]
+    payers: Option<String>,
+    /// Print the account settings as JSON and end.
+    #[arg(long)]
+    provision_only: bool,
+}
+
+pub(crate) async fn run(globals: &Globals, flags: Sandbox) -> Done {
+    let faults = Faults::named(&flags.faults)
+        .ok_or_else(|| Failure::usage(format!("--faults {}: choose calm, normal or harsh", flags.faults)))?;
+    let payers: PayerMix = match &flags.payers {
+        None => PayerMix::default(),
+        Some(text) => serde_json::from_str(text).map_err(|e| Failure::usage(format!("--payers: {e}")))?,
+    };
+    let keys_folder = {
+        std::fs::create_dir_all(&flags.keys)?;
+        flags.keys.canonicalize()?
+    };
+    let mut provisioned = Vec::new();
+    for name in &flags.account {
+        provisioned.push(provision(&keys_folder, name, &system_random)?);
+    }
+    let base_url = format!("http://{}", flags.listen);
+    let settings = json!(flags.account.iter().zip(&provisioned).map(|(n, p)| json!({ "name": n, "settings": wechat_settings(p, &base_url) })).collect::<Vec<_>>());
+    if flags.provision_only {
+        return output::json(&settings);
+    }
+    let Some(first) = provisioned.first() else { return Err(Failure::usage("--account: name at least one")) };
+    let config = SandboxConfig {
+        listen: flags.listen,
+        seed: flags.seed,
+        faults,
+        payers,
+        accounts: provisioned.iter().map(|p| p.account.clone()).collect(),
+        ..SandboxConfig::new(compose::clock(&globals.config)?, first)
+    };
+    let sandbox = bursar_sandbox::start(config).await?;
+    eprintln!("the sandbox listens on {}; its books: {}/_sandbox/books", sandbox.base_url(), sandbox.base_url());
+    eprintln!("accounts with their settings (for `bursar merchant add-account`):");
+    output::json(&settings)?;
+    crate::shutdown::requested().await;
+    sandbox.stop().await;
+    Ok(())
+}
