@@ -1,18 +1,17 @@
 //! What may become an order: it knows every check on a request for one, and must never write anything.
 
-use std::net::IpAddr;
-
-use bursar_core::channel::{ChannelKind, Method};
-use bursar_core::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
+use bursar_core::channel::Method;
+use bursar_core::id::{MerchantId, OrderId, PaymentId};
 use bursar_core::order::{Order, OrderState};
-use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
+use bursar_core::payment::{Evidence, Payment, PaymentState};
 use bursar_core::{Chance, Currency, Money, Timestamp, text};
 use bursar_store::directory::Entries;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::checks;
 use crate::json::Reader;
-use crate::limits::{self, GatewaySettings, shown};
+use crate::limits::{self, GatewaySettings};
 use crate::problem::Problem;
 
 /// A request for an order.
@@ -107,7 +106,7 @@ pub struct Scene<'a> {
 /// [`crate::problem::Kind::InvalidRequest`] naming every member that is wrong.
 pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Payment), Problem> {
     let mut errors = Reader::blank();
-    check_number(&request.number, &mut errors);
+    checks::number(&request.number, &mut errors);
     if !(1..=limits::AMOUNT_MAX_MINOR).contains(&request.amount_minor) {
         let max = limits::AMOUNT_MAX_MINOR;
         errors.refuse(
@@ -115,16 +114,20 @@ pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Payment),
             format!("`amount_minor` must be 1 to {max} minor units, not {}", request.amount_minor),
         );
     }
-    let currency: Currency = take(&mut errors, "currency", request.currency.parse()).unwrap_or(Currency::CNY);
-    take(&mut errors, "description", text::check("description", &request.description, limits::DESCRIPTION_MAX_CHARS));
-    let expires_at = expiry(&request, scene, &mut errors);
-    let method: Option<Method> = take(&mut errors, "method", request.method.parse());
-    let payer = payer(request.payer.as_ref(), method, &mut errors);
+    let currency: Currency = checks::take(&mut errors, "currency", request.currency.parse()).unwrap_or(Currency::CNY);
+    checks::take(
+        &mut errors,
+        "description",
+        text::check("description", &request.description, limits::DESCRIPTION_MAX_CHARS),
+    );
+    let expires_at = checks::expiry(&request, scene, &mut errors);
+    let method: Option<Method> = checks::take(&mut errors, "method", request.method.parse());
+    let payer = checks::payer(request.payer.as_ref(), method, &mut errors);
     let account = method.and_then(|m| {
         if !limits::currencies(m.channel()).contains(&currency) {
             errors.refuse("currency", format!("{} does not take {currency}", m.channel().name()));
         }
-        account(request.account_id.as_deref(), m.channel(), scene, &mut errors)
+        checks::account(request.account_id.as_deref(), m.channel(), scene, &mut errors)
     });
     errors.finish()?;
     let (Some(method), Some(account)) = (method, account) else {
@@ -159,110 +162,4 @@ pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Payment),
         created_at: scene.now,
     };
     Ok((order, payment))
-}
-
-fn take<T>(errors: &mut Reader<'_>, name: &str, read: Result<T, String>) -> Option<T> {
-    read.map_err(|message| errors.refuse(name, message)).ok()
-}
-
-/// No check for card numbers here: one in ten numbers of 13 to 19 digits looks like one by chance, and
-/// merchants number their orders with digits.
-fn check_number(number: &str, errors: &mut Reader<'_>) {
-    let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-');
-    let max = limits::NUMBER_MAX_CHARS;
-    if number.is_empty() || number.chars().count() > max || !number.chars().all(lawful) {
-        let given = shown(number);
-        errors.refuse("number", format!("`number` must be 1 to {max} letters, digits or `_ . : -`, not `{given}`"));
-    }
-}
-
-fn expiry(request: &CreateOrder, scene: Scene<'_>, errors: &mut Reader<'_>) -> Timestamp {
-    let (settings, now) = (scene.settings, scene.now);
-    let (min, max) = (settings.min_expiry_seconds, settings.max_expiry_seconds);
-    let fallback = now.plus_ms(settings.default_expiry_seconds.saturating_mul(1_000));
-    let (name, at) = match (request.expires_in_seconds, request.expires_at.as_deref()) {
-        (None, None) => return fallback,
-        (Some(_), Some(_)) => {
-            errors.refuse("expires_at", "give `expires_at` or `expires_in_seconds`, not both");
-            return fallback;
-        }
-        (Some(seconds), None) => ("expires_in_seconds", now.plus_ms(seconds.saturating_mul(1_000))),
-        (None, Some(text)) => match Timestamp::parse_rfc3339(&shown(text)) {
-            Ok(at) => ("expires_at", at),
-            Err(message) => {
-                errors.refuse("expires_at", message);
-                return fallback;
-            }
-        },
-    };
-    let ahead_ms = at.since_ms(now);
-    if ahead_ms < min.saturating_mul(1_000) || ahead_ms > max.saturating_mul(1_000) {
-        errors.refuse(name, format!("`{name}` must lie {min} to {max} seconds after the present instant ({now})"));
-    }
-    at
-}
-
-fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut Reader<'_>) -> PayerDetails {
-    let details = PayerDetails {
-        openid: given.and_then(|p| p.openid.clone()),
-        client_ip: given.and_then(|p| p.client_ip.clone()),
-    };
-    if let Some(openid) = &details.openid {
-        let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        if openid.is_empty() || openid.len() > limits::OPENID_MAX_CHARS || !openid.chars().all(lawful) {
-            // The value is personal: it is not repeated.
-            errors
-                .refuse_at("/payer/openid", "`openid` must be the payer's WeChat openid: letters, digits, `_` or `-`");
-        }
-    }
-    if let Some(address) = &details.client_ip
-        && address.parse::<IpAddr>().is_err()
-    {
-        errors.refuse_at("/payer/client_ip", "`client_ip` must be an IPv4 or IPv6 address");
-    }
-    match method {
-        Some(Method::WechatJsapi) if details.openid.is_none() => {
-            errors.refuse_at("/payer/openid", "`wechat_jsapi` needs the payer's `openid`");
-        }
-        Some(Method::WechatH5) if details.client_ip.is_none() => {
-            errors.refuse_at("/payer/client_ip", "`wechat_h5` needs the payer's IP address");
-        }
-        Some(Method::WechatNative | Method::WechatJsapi | Method::WechatH5 | Method::WechatApp) | None => {}
-    }
-    details
-}
-
-fn account(
-    given: Option<&str>,
-    channel: ChannelKind,
-    scene: Scene<'_>,
-    errors: &mut Reader<'_>,
-) -> Option<ChannelAccountId> {
-    let own = |a: &&std::sync::Arc<bursar_core::merchant::ChannelAccount>| {
-        a.merchant == scene.merchant && a.channel == channel
-    };
-    let accounts = &scene.entries.accounts;
-    let name = channel.name();
-    if let Some(text) = given {
-        let found = text.parse().ok().and_then(|id: ChannelAccountId| accounts.get(&id)).filter(own).map(|a| a.id);
-        if found.is_none() {
-            errors.refuse("account_id", format!("`{}` is not one of your {name} accounts", shown(text)));
-        }
-        return found;
-    }
-    let mut candidates = accounts.values().filter(own);
-    match (candidates.next(), candidates.next()) {
-        (Some(only), None) => Some(only.id),
-        (None, _) => {
-            errors.refuse(
-                "method",
-                format!("you have no {name} account: add one with `bursar merchant`, or choose another method"),
-            );
-            None
-        }
-        (Some(_), Some(_)) => {
-            errors.refuse("account_id", format!("you have several {name} accounts: name one in `account_id`"));
-            None
-        }
-    }
 }

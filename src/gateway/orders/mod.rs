@@ -1,6 +1,7 @@
 //! Orders over HTTP: one file per verb; `view` is how an order looks to its merchant, `intake` what may
 //! become an order.
 
+mod checks;
 pub(crate) mod close;
 pub(crate) mod create;
 pub(crate) mod intake;

@@ -1,0 +1,123 @@
+//! Checks on the members of a request for an order: it knows what each may be, notes what is wrong with
+//! all of them, and must never stop at the first.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bursar_core::Timestamp;
+use bursar_core::channel::{ChannelKind, Method};
+use bursar_core::id::ChannelAccountId;
+use bursar_core::merchant::ChannelAccount;
+use bursar_core::payment::PayerDetails;
+
+use super::intake::{CreateOrder, CreatePayer, Scene};
+use crate::json::Reader;
+use crate::limits::{self, shown};
+
+/// What was read; what went wrong is noted for the member `name`.
+pub fn take<T>(errors: &mut Reader<'_>, name: &str, read: Result<T, String>) -> Option<T> {
+    read.map_err(|message| errors.refuse(name, message)).ok()
+}
+
+/// The merchant's number. No check for card numbers here: one in ten numbers of 13 to 19 digits looks like one by chance, and
+/// merchants number their orders with digits.
+pub fn number(number: &str, errors: &mut Reader<'_>) {
+    let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-');
+    let max = limits::NUMBER_MAX_CHARS;
+    if number.is_empty() || number.chars().count() > max || !number.chars().all(lawful) {
+        let given = shown(number);
+        errors.refuse("number", format!("`number` must be 1 to {max} letters, digits or `_ . : -`, not `{given}`"));
+    }
+}
+
+/// The last moment to pay.
+pub fn expiry(request: &CreateOrder, scene: Scene<'_>, errors: &mut Reader<'_>) -> Timestamp {
+    let (settings, now) = (scene.settings, scene.now);
+    let (min, max) = (settings.min_expiry_seconds, settings.max_expiry_seconds);
+    let fallback = now.plus_ms(settings.default_expiry_seconds.saturating_mul(1_000));
+    let (name, at) = match (request.expires_in_seconds, request.expires_at.as_deref()) {
+        (None, None) => return fallback,
+        (Some(_), Some(_)) => {
+            errors.refuse("expires_at", "give `expires_at` or `expires_in_seconds`, not both");
+            return fallback;
+        }
+        (Some(seconds), None) => ("expires_in_seconds", now.plus_ms(seconds.saturating_mul(1_000))),
+        (None, Some(text)) => match Timestamp::parse_rfc3339(&shown(text)) {
+            Ok(at) => ("expires_at", at),
+            Err(message) => {
+                errors.refuse("expires_at", message);
+                return fallback;
+            }
+        },
+    };
+    let ahead_ms = at.since_ms(now);
+    if ahead_ms < min.saturating_mul(1_000) || ahead_ms > max.saturating_mul(1_000) {
+        errors.refuse(name, format!("`{name}` must lie {min} to {max} seconds after the present instant ({now})"));
+    }
+    at
+}
+
+/// What the method must know of the payer.
+pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut Reader<'_>) -> PayerDetails {
+    let details = PayerDetails {
+        openid: given.and_then(|p| p.openid.clone()),
+        client_ip: given.and_then(|p| p.client_ip.clone()),
+    };
+    if let Some(openid) = &details.openid {
+        let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        if openid.is_empty() || openid.len() > limits::OPENID_MAX_CHARS || !openid.chars().all(lawful) {
+            // The value is personal: it is not repeated.
+            errors
+                .refuse_at("/payer/openid", "`openid` must be the payer's WeChat openid: letters, digits, `_` or `-`");
+        }
+    }
+    if let Some(address) = &details.client_ip
+        && address.parse::<IpAddr>().is_err()
+    {
+        errors.refuse_at("/payer/client_ip", "`client_ip` must be an IPv4 or IPv6 address");
+    }
+    match method {
+        Some(Method::WechatJsapi) if details.openid.is_none() => {
+            errors.refuse_at("/payer/openid", "`wechat_jsapi` needs the payer's `openid`");
+        }
+        Some(Method::WechatH5) if details.client_ip.is_none() => {
+            errors.refuse_at("/payer/client_ip", "`wechat_h5` needs the payer's IP address");
+        }
+        Some(Method::WechatNative | Method::WechatJsapi | Method::WechatH5 | Method::WechatApp) | None => {}
+    }
+    details
+}
+
+/// The account that is named, or the only one for the channel. `None` was noted.
+pub fn account(
+    given: Option<&str>,
+    channel: ChannelKind,
+    scene: Scene<'_>,
+    errors: &mut Reader<'_>,
+) -> Option<ChannelAccountId> {
+    let own = |a: &&Arc<ChannelAccount>| a.merchant == scene.merchant && a.channel == channel;
+    let accounts = &scene.entries.accounts;
+    let name = channel.name();
+    if let Some(text) = given {
+        let found = text.parse().ok().and_then(|id: ChannelAccountId| accounts.get(&id)).filter(own).map(|a| a.id);
+        if found.is_none() {
+            errors.refuse("account_id", format!("`{}` is not one of your {name} accounts", shown(text)));
+        }
+        return found;
+    }
+    let mut candidates = accounts.values().filter(own);
+    match (candidates.next(), candidates.next()) {
+        (Some(only), None) => Some(only.id),
+        (None, _) => {
+            errors.refuse(
+                "method",
+                format!("you have no {name} account: add one with `bursar merchant`, or choose another method"),
+            );
+            None
+        }
+        (Some(_), Some(_)) => {
+            errors.refuse("account_id", format!("you have several {name} accounts: name one in `account_id`"));
+            None
+        }
+    }
+}
