@@ -3,14 +3,12 @@
 
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
-use bursar_core::id::{
-    ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId,
-};
+use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId};
 use bursar_core::job::{JobKey, JobKind};
 use bursar_core::ledger::{Account, AccountKind, Posting};
 use bursar_core::observation::Source;
 use bursar_core::order::{Order, OrderState};
-use bursar_core::payment::{Payment, PayerDetails, PaymentState};
+use bursar_core::payment::{PayerDetails, Payment, PaymentState};
 use bursar_core::{Money, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

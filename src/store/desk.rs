@@ -60,8 +60,12 @@ impl Desk {
     /// # Errors
     /// When its account cannot be found or read.
     pub fn policy<'a>(&'a self, entries: &Entries, payment: &Payment) -> Result<Policy<'a>> {
-        let account = entries.accounts.get(&payment.account).ok_or_else(|| StoreError::missing("channel account", payment.account))?;
-        let late_money = entries.merchants.get(&payment.merchant).map(|m: &Arc<Merchant>| m.late_money).unwrap_or_default();
+        let account = entries
+            .accounts
+            .get(&payment.account)
+            .ok_or_else(|| StoreError::missing("channel account", payment.account))?;
+        let late_money =
+            entries.merchants.get(&payment.merchant).map(|m: &Arc<Merchant>| m.late_money).unwrap_or_default();
         Ok(Policy { plans: &self.plans, facts: account.facts(), late_money })
     }
 
@@ -69,10 +73,19 @@ impl Desk {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn open(&self, order: Order, payment: Payment, complete: impl FnOnce(&Dossier, &mut Change)) -> Result<(Answer, Dossier)> {
+    pub async fn open(
+        &self,
+        order: Order,
+        payment: Payment,
+        complete: impl FnOnce(&Dossier, &mut Change),
+    ) -> Result<(Answer, Dossier)> {
         let now = self.clock.now();
         let decision = decide::open(order, payment, now);
-        let mut change = Change { new_orders: vec![decision.next.order.clone()], new_payments: decision.next.payments.clone(), ..Change::default() };
+        let mut change = Change {
+            new_orders: vec![decision.next.order.clone()],
+            new_payments: decision.next.payments.clone(),
+            ..Change::default()
+        };
         change.postings = decision.postings.iter().map(|p| (*p, now)).collect();
         change.jobs = scheduled(&decision.effects).collect();
         complete(&decision.next, &mut change);
@@ -126,7 +139,15 @@ impl Desk {
     }
 
     /// The rows that `decision` means.
-    fn change(&self, before: &Dossier, decision: &Decision, payment: PaymentId, observation: &Observation, settle: Option<Settle>, entries: &Entries) -> Change {
+    fn change(
+        &self,
+        before: &Dossier,
+        decision: &Decision,
+        payment: PaymentId,
+        observation: &Observation,
+        settle: Option<Settle>,
+        entries: &Entries,
+    ) -> Change {
         let now = self.clock.now();
         let mut change = Change { settle, ..Change::default() };
         if !decision.news {
@@ -174,7 +195,11 @@ impl Desk {
         for endpoint in endpoints {
             let delivery = delivery(Some(endpoint.id));
             let due_at = now.plus_ms(self.plans.webhook.delay_or_last_ms(0));
-            change.jobs.push(NewJob::new(JobKey::new(JobKind::DeliverWebhook, delivery.id.uuid()), dossier.order.merchant, due_at));
+            change.jobs.push(NewJob::new(
+                JobKey::new(JobKind::DeliverWebhook, delivery.id.uuid()),
+                dossier.order.merchant,
+                due_at,
+            ));
             change.new_deliveries.push(delivery);
         }
     }

@@ -72,10 +72,7 @@ mod tests {
     #[test]
     fn shared_statements_are_written_out_for_each_database() {
         let sql = "select now_ms() from t where id in_ids($1) and x in_ids($2)";
-        assert_eq!(
-            translate(sql, ("= any(", ")"), "now()"),
-            "select now() from t where id = any($1) and x = any($2)"
-        );
+        assert_eq!(translate(sql, ("= any(", ")"), "now()"), "select now() from t where id = any($1) and x = any($2)");
         assert_eq!(
             translate(sql, ("in (select f(", "))"), "n"),
             "select n from t where id in (select f($1)) and x in (select f($2))"

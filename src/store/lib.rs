@@ -6,10 +6,12 @@
 //! conformance suite runs on both.
 
 pub mod change;
-pub mod desk;
-pub mod directory;
 mod codec;
+#[cfg(test)]
+mod conformance;
+pub mod desk;
 mod dialect;
+pub mod directory;
 mod error;
 mod face;
 pub mod gather;
@@ -37,7 +39,7 @@ pub use directory::Directory;
 pub use error::StoreError;
 pub use gather::Gatherer;
 pub use record::{
-    BookLine, Claimed, ClaimRequest, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, ObservationRow,
+    BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, ObservationRow,
     OrderFilter, ParkedRow, PostingRow, StoredNotification, Timeline,
 };
 

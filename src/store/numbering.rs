@@ -15,11 +15,7 @@ use crate::{Change, Result, StoreError};
 pub const MAX_POSITIONS: i64 = 16;
 
 /// Gives `rows` of one change their sequences. The version guard makes them unique.
-fn numbered<'a, T>(
-    change: &Change,
-    rows: &'a [T],
-    payment: impl Fn(&T) -> PaymentId,
-) -> Result<Vec<(i64, &'a T)>> {
+fn numbered<'a, T>(change: &Change, rows: &'a [T], payment: impl Fn(&T) -> PaymentId) -> Result<Vec<(i64, &'a T)>> {
     let mut next: HashMap<PaymentId, i64> = HashMap::new();
     rows.iter()
         .map(|row| {

@@ -79,7 +79,10 @@ pub fn bind_postgres(
 
 /// Binds values on SQLite. A list of ids becomes a JSON array of hexadecimal texts, because SQLite has
 /// no arrays.
-pub fn bind_sqlite(mut query: Query<'_, Sqlite, SqliteArguments>, values: Vec<Value>) -> Query<'_, Sqlite, SqliteArguments> {
+pub fn bind_sqlite(
+    mut query: Query<'_, Sqlite, SqliteArguments>,
+    values: Vec<Value>,
+) -> Query<'_, Sqlite, SqliteArguments> {
     for value in values {
         query = match value {
             Value::Short(v) => query.bind(v),

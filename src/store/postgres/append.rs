@@ -127,7 +127,9 @@ async fn insert_postings(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
 async fn insert_questions(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
     let mut rows: Vec<_> = pass
         .iter()
-        .flat_map(|(_, c)| c.questions.iter().map(|q| (q.payment.uuid(), q.kind.code(), &q.text, numbering::asked_at(c))))
+        .flat_map(|(_, c)| {
+            c.questions.iter().map(|q| (q.payment.uuid(), q.kind.code(), &q.text, numbering::asked_at(c)))
+        })
         .collect();
     if rows.is_empty() {
         return Ok(());

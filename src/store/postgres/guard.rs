@@ -76,10 +76,7 @@ fn settles<'a>(pass: &Pass<'a>, pick: impl Fn(&Settlement) -> bool) -> Vec<(usiz
     found
 }
 
-fn bind_settles<'q>(
-    sql: &'static str,
-    settles: &[(usize, &Settle)],
-) -> Query<'q, sqlx::Postgres, PgArguments> {
+fn bind_settles<'q>(sql: &'static str, settles: &[(usize, &Settle)]) -> Query<'q, sqlx::Postgres, PgArguments> {
     sqlx::query(sql)
         .bind(settles.iter().map(|(_, s)| s.key.kind.code()).collect::<Vec<_>>())
         .bind(settles.iter().map(|(_, s)| s.key.subject).collect::<Vec<_>>())

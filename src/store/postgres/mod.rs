@@ -99,7 +99,10 @@ impl Postgres {
             options: base,
             health,
             limit: Duration::from_millis(
-                options.statement_timeout_ms.saturating_add(options.acquire_timeout_ms).saturating_add(NETWORK_GRACE_MS),
+                options
+                    .statement_timeout_ms
+                    .saturating_add(options.acquire_timeout_ms)
+                    .saturating_add(NETWORK_GRACE_MS),
             ),
         };
         store.rows("select 1 as one", Vec::new()).await?;

@@ -71,7 +71,8 @@ pub fn foregone(change: &Change, committed: &Change) -> Option<Answer> {
     if !unique(change).is_disjoint(&unique(committed)) {
         return Some(Answer::Duplicate);
     }
-    let moved = change.payments.iter().any(|p| committed.payments.iter().any(|q| q.id == p.id && q.version >= p.version))
-        || change.orders.iter().any(|o| committed.orders.iter().any(|q| q.id == o.id && q.version >= o.version));
+    let moved =
+        change.payments.iter().any(|p| committed.payments.iter().any(|q| q.id == p.id && q.version >= p.version))
+            || change.orders.iter().any(|o| committed.orders.iter().any(|q| q.id == o.id && q.version >= o.version));
     moved.then_some(Answer::Stale)
 }

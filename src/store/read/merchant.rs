@@ -13,7 +13,12 @@ use crate::value::Record;
 pub async fn put_merchant(db: &impl Dialect, m: &Merchant) -> Result<()> {
     let sql = "insert into merchant (id, name, late_money, created_at) values ($1, $2, $3, $4)
                on conflict (id) do update set name = excluded.name, late_money = excluded.late_money";
-    let values = vec![m.id.uuid().into(), m.name.as_str().into(), to_json(&m.late_money)?.into(), m.created_at.as_millis().into()];
+    let values = vec![
+        m.id.uuid().into(),
+        m.name.as_str().into(),
+        to_json(&m.late_money)?.into(),
+        m.created_at.as_millis().into(),
+    ];
     db.write(sql, values).await.map(drop)
 }
 

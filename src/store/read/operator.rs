@@ -8,11 +8,11 @@ use bursar_core::order::OrderState;
 use bursar_core::payment::PaymentState;
 use uuid::Uuid;
 
+use crate::Result;
 use crate::codec::{self, Reading};
 use crate::dialect::Dialect;
 use crate::record::{BookLine, Counts, ParkedRow};
 use crate::value::Record;
-use crate::Result;
 
 /// See [`crate::Store::stuck`]. Kinds 1, 3, 4 and 5 are the jobs whose subject is a payment.
 pub async fn stuck(db: &impl Dialect, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>> {
@@ -35,7 +35,9 @@ pub async fn stuck_deliveries(
                  and not exists (select 1 from job j where j.subject = d.id and j.kind = 6)
                order by d.id limit $2";
     let rows = db.rows(sql, vec![before.as_millis().into(), limit.into()]).await?;
-    rows.iter().map(|row| Ok((DeliveryId(row.get("delivery", "id")?), MerchantId(row.get("orders", "merchant")?)))).collect()
+    rows.iter()
+        .map(|row| Ok((DeliveryId(row.get("delivery", "id")?), MerchantId(row.get("orders", "merchant")?))))
+        .collect()
 }
 
 /// See [`crate::Store::parked`].
@@ -78,7 +80,8 @@ pub async fn balances(db: &impl Dialect) -> Result<Vec<(i16, Uuid, String, i64)>
 
 /// See [`crate::Store::counts`].
 pub async fn counts(db: &impl Dialect) -> Result<Counts> {
-    let orders = db.rows("select state as code, count(*) as n from orders group by state order by state", Vec::new()).await?;
+    let orders =
+        db.rows("select state as code, count(*) as n from orders group by state order by state", Vec::new()).await?;
     let payments =
         db.rows("select state as code, count(*) as n from payment group by state order by state", Vec::new()).await?;
     let jobs = db.rows("select kind as code, count(*) as n from job group by kind order by kind", Vec::new()).await?;

@@ -3,9 +3,9 @@
 
 use bursar_core::order::Order;
 use bursar_core::payment::Payment;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::query::Query;
 use sqlx::SqliteConnection;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
 
 use crate::codec::{payer_json, plain, to_json};
 use crate::{Answer, Change, IdempotencyKey, NewNotification, Result, Settle, Settlement};
@@ -89,7 +89,8 @@ async fn settled(connection: &mut SqliteConnection, settle: &Settle) -> Result<b
 }
 
 fn update_payment(payment: &Payment) -> Result<Statement<'static>> {
-    let sql = "update payment set version = version + 1, due_at = $3, state = $4, active = $3 is not null, evidence = $5
+    let sql =
+        "update payment set version = version + 1, due_at = $3, state = $4, active = $3 is not null, evidence = $5
                where id = $1 and version = $2";
     Ok(sqlx::query(sql)
         .bind(payment.id.uuid())

@@ -75,8 +75,7 @@ pub async fn claim(db: &Sqlite, request: &ClaimRequest) -> Result<Vec<Claimed>> 
 
 /// Due jobs of `queue`, one merchant after the other, at most `amount`.
 async fn deal(connection: &mut SqliteConnection, queue: Queue, amount: u32, now: Timestamp) -> Result<Vec<SqliteRow>> {
-    let merchants =
-        sqlx::query(MERCHANTS).bind(queue.code()).bind(now.as_millis()).fetch_all(&mut *connection).await?;
+    let merchants = sqlx::query(MERCHANTS).bind(queue.code()).bind(now.as_millis()).fetch_all(&mut *connection).await?;
     let mut hands = Vec::with_capacity(merchants.len());
     for merchant in merchants {
         let merchant: Uuid = merchant.try_get(0)?;
