@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, Response, StatusCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 /// A request as it came in.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Canned {
     pub(crate) body: Vec<u8>,
     /// Never answer.
     pub(crate) hang: bool,
+    /// Answer when a permit can be had.
+    pub(crate) gate: Option<Arc<Semaphore>>,
 }
 
 impl Canned {
@@ -71,6 +74,9 @@ impl Peer {
                 log.lock().unwrap().push(seen);
                 if canned.hang {
                     std::future::pending::<()>().await;
+                }
+                if let Some(gate) = canned.gate {
+                    gate.acquire().await.unwrap().forget();
                 }
                 let mut response = Response::builder().status(StatusCode::from_u16(canned.status).unwrap());
                 for (name, value) in canned.headers {

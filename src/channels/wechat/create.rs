@@ -11,7 +11,7 @@ use jiff::tz::{Offset, TimeZone};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{Answered, Wechat, number, sign};
+use super::{Answered, Wechat, bad_number, number, sign};
 use crate::channel::CreateRequest;
 use crate::outcome::{Outcome, Refusal, RefusalClass, Why, WhyKind};
 
@@ -109,6 +109,9 @@ impl Wechat {
             _ => None,
         };
         let out_trade_no = payment.number();
+        if !number::is_valid(&out_trade_no) {
+            return Err(bad_number());
+        }
         let body = Body {
             appid: &self.payee.appid,
             mchid: &self.payee.mchid,
@@ -130,7 +133,6 @@ impl Wechat {
             Ok(body) => body,
             Err(refusal) => return Outcome::Refused(refusal),
         };
-        debug_assert!(number::is_valid(&request.payment.number()), "core makes numbers that every channel takes");
         match self.call(Method::POST, path(request.payment.method), body).await {
             Err(why) => Outcome::Unknown(why),
             Ok(Answered::Error(error)) => error.outcome(),

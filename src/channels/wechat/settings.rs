@@ -46,6 +46,9 @@ pub(crate) struct Settings {
     /// Hosts; the next one is tried only when a connection cannot be made.
     #[serde(default = "default_base_urls")]
     base_urls: Vec<String>,
+    /// Takes hosts in clear that are not on this machine. For a sandbox in the next container.
+    #[serde(default)]
+    allow_http: bool,
     /// Real milliseconds for making a connection.
     #[serde(default = "default_connect_timeout_ms")]
     pub(crate) connect_timeout_ms: u64,
@@ -151,7 +154,7 @@ impl Settings {
     /// The hosts, in the order of preference.
     pub(super) fn hosts(&self) -> Result<Vec<Url>, String> {
         check((1..=4).contains(&self.base_urls.len()), "base_urls", "one to four addresses")?;
-        self.base_urls.iter().map(|text| host(text)).collect()
+        self.base_urls.iter().map(|text| host(text, self.allow_http)).collect()
     }
 
     /// A breaker as the settings want it.
@@ -183,8 +186,8 @@ impl Settings {
     }
 }
 
-/// An address without anything after the host. In clear only on this machine.
-fn host(text: &str) -> Result<Url, String> {
+/// An address without anything after the host. In clear only on this machine, unless allowed.
+fn host(text: &str, allow_http: bool) -> Result<Url, String> {
     let wrong = |what: &str| format!("settings: `base_urls`: `{text}` {what}");
     let url = Url::parse(text).map_err(|_| wrong("is not an address such as https://api.mch.weixin.qq.com"))?;
     let loopback = match url.host() {
@@ -193,8 +196,8 @@ fn host(text: &str) -> Result<Url, String> {
         Some(Host::Domain(name)) => name == "localhost",
         None => false,
     };
-    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
-        return Err(wrong("must be https (http is taken for this machine only)"));
+    if url.scheme() != "https" && !(url.scheme() == "http" && (loopback || allow_http)) {
+        return Err(wrong("must be https (http is taken for this machine only, or with `allow_http`: true)"));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
         return Err(wrong("must end after the host: the rest would not be signed"));

@@ -50,7 +50,7 @@ async fn certificates_are_fetched_once_for_many_calls_and_again_after_twelve_hou
     fixture.clock.advance_ms(12 * HOUR_MS);
     // The answers are older than the clock now; the fetch is still made.
     drop(fixture.channel.close(NUMBER).await);
-    assert!(fetches(&peer) >= 2);
+    assert_eq!(fetches(&peer), 2);
 }
 
 #[tokio::test]
@@ -72,6 +72,26 @@ async fn a_list_of_certificates_that_is_forged_expired_or_renamed_is_not_trusted
         assert!(fixture.channel.refresh_keys().await.is_ok(), "bounded: tried a moment ago");
         assert_eq!(fetches(&peer), 1);
     }
+}
+
+#[tokio::test]
+async fn a_fetch_that_fails_is_not_mistaken_for_the_call_that_wanted_it() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let rotated = Arc::new(AtomicBool::new(false));
+    let state = rotated.clone();
+    let peer = Peer::start(move |s: &Seen| match (is_fetch(s), state.load(Ordering::SeqCst)) {
+        (true, false) => certificates("2030-01-01T00:00:00+08:00", PLATFORM_KEY),
+        (true, true) => error(429, "FREQUENCY_LIMITED"),
+        (false, false) => closed(),
+        (false, true) => signed_with(Canned::new(204, ""), OTHER_KEY, "77", NOW),
+    })
+    .await;
+    let fixture = Fixture::with(downloading(&[peer.url()]));
+    assert_eq!(fixture.channel.close(NUMBER).await, Outcome::Done(crate::Closed::Accepted));
+    rotated.store(true, Ordering::SeqCst);
+    fixture.clock.advance_ms(10_000);
+    assert_eq!(kind(fixture.channel.close(NUMBER).await), (WhyKind::BadSignature, false));
+    assert_eq!(fetches(&peer), 2);
 }
 
 #[tokio::test]

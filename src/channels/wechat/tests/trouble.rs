@@ -42,6 +42,12 @@ async fn a_signed_answer_that_cannot_be_read_is_unknown() {
 async fn an_answer_without_end_is_not_read() {
     let peer = Peer::start(|_| signed(Canned::new(200, vec![b' '; 1024 * 1024 + 1]))).await;
     assert_eq!(kind(Fixture::at(&[peer.url()]).channel.query(NUMBER).await), (WhyKind::Unreadable, false));
+    // Without a declared length it is found out while reading.
+    let mut bytes = b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec();
+    bytes.resize(3 * 1024 * 1024, b' ');
+    let host = rude_peer(bytes.leak()).await;
+    let Outcome::Unknown(why) = Fixture::at(&[host]).channel.query(NUMBER).await else { panic!() };
+    assert_eq!((why.kind, why.detail.as_str()), (WhyKind::Unreadable, "the answer is longer than 1048576 bytes"));
 }
 
 #[tokio::test]
