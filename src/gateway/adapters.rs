@@ -51,3 +51,22 @@ impl Adapters for Channels {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bursar_channels::{FileSecrets, HttpSettings};
+    use bursar_core::chance::SeededChance;
+    use bursar_core::clock::ManualClock;
+
+    #[test]
+    fn channel_counters_exist_at_zero_before_the_first_call() {
+        let (clock, chance) = (Arc::new(ManualClock::default()), Arc::new(SeededChance::new(1)));
+        let channels = Channels::new(HttpSettings::default(), Arc::new(FileSecrets), clock, chance);
+        let mut text = String::new();
+        channels.render_metrics(&mut text);
+        let zero = "bursar_channel_requests_total{channel=\"wechat\",verb=\"create\",outcome=\"done\"} 0";
+        assert!(text.lines().any(|l| l == zero), "{text}");
+        assert!(text.contains("# TYPE bursar_channel_breaker_open gauge\n"));
+    }
+}

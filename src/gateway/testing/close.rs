@@ -37,6 +37,10 @@ async fn a_payable_order_goes_through_the_close_protocol() {
     assert_eq!(answer.json()["payments"][0].get("code"), None, "nobody shall pay it now");
     assert_eq!(house.dossier(&order).await.payments[0].state, PaymentState::Closing);
     assert!(house.jobs().await.iter().any(|j| j.key.kind == JobKind::ClosePayment && j.key.subject == payment.uuid()));
+    // Money is found on the way: the retry still hears what it heard, a new wish hears how it is now.
+    house.pay(payment, 12_800).await;
+    assert_eq!(close(&house, &order, "c1", "").await.expect(202).bytes, answer.bytes);
+    assert_eq!(close(&house, &order, "c2", "").await.expect(409).problem(), "order-already-paid");
 }
 
 #[tokio::test]
