@@ -8,10 +8,10 @@ use bursar_core::order::Dossier;
 use bursar_core::payment::PaymentState;
 use bursar_store::Settlement;
 
+use crate::JobContext;
 use crate::ask::{Told, ask};
 use crate::context::Subject;
 use crate::observe::{JobError, Outcome, Running};
-use crate::JobContext;
 
 /// Runs it.
 ///
@@ -79,7 +79,9 @@ async fn call_close(context: &JobContext, job: &Running, subject: &mut Subject) 
         }
         // "Already paid" and "no such number" are for the query that follows to prove.
         Answer::Done(Closed::AlreadyPaid | Closed::Absent) => Ok(Step::Close),
-        Answer::Done(Closed::TooEarly) => Ok(Step::Stop(again(context, job, "the channel says it is too early to close".to_owned(), None))),
+        Answer::Done(Closed::TooEarly) => {
+            Ok(Step::Stop(again(context, job, "the channel says it is too early to close".to_owned(), None)))
+        }
         Answer::Refused(refusal) => Ok(Step::Stop(again(context, job, format!("close refused: {refusal}"), None))),
         Answer::Unknown(why) => Ok(Step::Stop(again(context, job, format!("close: {why}"), why.retry_after_ms))),
     }
@@ -88,15 +90,17 @@ async fn call_close(context: &JobContext, job: &Running, subject: &mut Subject) 
 /// Writes what the query told; while it leaves the payment closing, the protocol starts over.
 async fn conclude(context: &JobContext, job: &Running, subject: &Subject, claim: Claim) -> Result<Outcome, JobError> {
     let retry = again(context, job, "not closed yet when last asked".to_owned(), None);
-    context.conclude(job, Source::Query, claim, &subject.dossier, move |after: &Dossier| {
-        let closing = after.payments.iter().any(|p| p.id == job.payment() && p.state == PaymentState::Closing);
-        match &retry {
-            Outcome::Again { due_at, step, why } if closing => {
-                Settlement::Again { due_at: *due_at, step: *step, why: why.clone() }
+    context
+        .conclude(job, Source::Query, claim, &subject.dossier, move |after: &Dossier| {
+            let closing = after.payments.iter().any(|p| p.id == job.payment() && p.state == PaymentState::Closing);
+            match &retry {
+                Outcome::Again { due_at, step, why } if closing => {
+                    Settlement::Again { due_at: *due_at, step: *step, why: why.clone() }
+                }
+                _ => Settlement::Done,
             }
-            _ => Settlement::Done,
-        }
-    }).await
+        })
+        .await
 }
 
 fn again(context: &JobContext, job: &Running, why: String, retry_after_ms: Option<i64>) -> Outcome {

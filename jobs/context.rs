@@ -80,9 +80,15 @@ impl JobContext {
     }
 
     /// The adapter of an account.
-    pub(crate) async fn channel(&self, account: ChannelAccountId) -> Result<(Arc<dyn Channel>, bursar_core::channel::ChannelFacts), JobError> {
+    pub(crate) async fn channel(
+        &self,
+        account: ChannelAccountId,
+    ) -> Result<(Arc<dyn Channel>, bursar_core::channel::ChannelFacts), JobError> {
         let entries = self.desk.directory.entries_with(|e| e.accounts.contains_key(&account)).await?;
-        let account = entries.accounts.get(&account).ok_or_else(|| JobError::Configuration(format!("channel account {account} does not exist")))?;
+        let account = entries
+            .accounts
+            .get(&account)
+            .ok_or_else(|| JobError::Configuration(format!("channel account {account} does not exist")))?;
         let channel = self.channels.of(account).map_err(|e| JobError::Configuration(e.to_string()))?;
         Ok((channel, account.facts()))
     }

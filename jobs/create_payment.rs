@@ -2,17 +2,17 @@
 //! taken; this job commits "about to send" before each call, so that a crash leaves a trace, and must
 //! never call again while an earlier call may have arrived.
 
-use bursar_channels::{CreateRequest, Outcome as Answer, Refusal, RefusalClass, Why};
+use bursar_channels::{CreateRequest, Outcome as Answer, RefusalClass};
 use bursar_core::decide::expired;
 use bursar_core::observation::{Claim, PayCode, Source};
 use bursar_core::order::Dossier;
 use bursar_core::payment::PaymentState;
 use bursar_store::Settlement;
 
+use crate::JobContext;
 use crate::ask::{Told, ask};
 use crate::context::Subject;
 use crate::observe::{JobError, Outcome, Running, done};
-use crate::JobContext;
 
 /// Runs it.
 ///
@@ -38,43 +38,76 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         return Ok(Outcome::Fenced);
     };
     subject.dossier = dossier;
-    let notify_url = format!("{}/notify/{}/{}", context.settings.public_url, subject.payment.method.channel().name(), subject.payment.account);
+    let notify_url = format!(
+        "{}/notify/{}/{}",
+        context.settings.public_url,
+        subject.payment.method.channel().name(),
+        subject.payment.account
+    );
     let request = CreateRequest { order: &subject.dossier.order, payment: &subject.payment, notify_url: &notify_url };
     let answer = subject.channel.create(&request).await;
     if let Answer::Done(code) = answer {
         return context.conclude(job, Source::Create, Claim::Accepted { code }, &subject.dossier, done).await;
     }
-    if fetch_code { look_again(context, job, &subject, answer).await } else { first_call(context, job, &subject, answer).await }
+    if fetch_code {
+        look_again(context, job, &subject, answer).await
+    } else {
+        first_call(context, job, &subject, answer).await
+    }
 }
 
 /// The channel had never confirmed the number before this call.
-async fn first_call(context: &JobContext, job: &Running, subject: &Subject, answer: Answer<PayCode>) -> Result<Outcome, JobError> {
+async fn first_call(
+    context: &JobContext,
+    job: &Running,
+    subject: &Subject,
+    answer: Answer<PayCode>,
+) -> Result<Outcome, JobError> {
     let claim = match answer {
         Answer::Done(code) => Claim::Accepted { code },
-        Answer::Refused(Refusal { class: RefusalClass::AlreadyPaid, code, message }) => {
-            Claim::NoAnswer { why: format!("{code}: {message}") }
+        // The number is known at the channel, or money may have moved: only a query can tell.
+        Answer::Refused(refusal) if !refusal.class.rules_out_money() => Claim::NoAnswer { why: refusal.to_string() },
+        // Our own set-up is wrong (a key, a clock): nothing happened, and the payer can still pay once
+        // it is mended before the order expires.
+        Answer::Refused(refusal) if refusal.class == RefusalClass::Configuration => {
+            return not_sent(context, job, subject, refusal.to_string(), None).await;
         }
         Answer::Refused(refusal) => Claim::Refused { reason: format!("{}: {}", refusal.code, refusal.message) },
-        Answer::Unknown(why) if why.not_sent => return not_sent(context, job, subject, why).await,
+        Answer::Unknown(why) if why.not_sent => {
+            return not_sent(context, job, subject, why.to_string(), why.retry_after_ms).await;
+        }
         Answer::Unknown(why) => Claim::NoAnswer { why: why.to_string() },
     };
     context.conclude(job, Source::Create, claim, &subject.dossier, done).await
 }
 
-/// The call never left: the same call later is lawful at once.
-async fn not_sent(context: &JobContext, job: &Running, subject: &Subject, why: Why) -> Result<Outcome, JobError> {
-    let again = again(context, job, &why.to_string(), why.retry_after_ms);
-    let claim = Claim::NotSent { why: why.to_string() };
-    context.conclude(job, Source::Create, claim, &subject.dossier, move |after: &Dossier| {
-        // Closed meanwhile: nothing was ever there, and nothing is left to do.
-        let open = after.payments.iter().any(|p| p.id == job.payment() && p.state == PaymentState::New);
-        if open { again.clone() } else { Settlement::Done }
-    }).await
+/// The call had no effect: the same call later is lawful.
+async fn not_sent(
+    context: &JobContext,
+    job: &Running,
+    subject: &Subject,
+    why: String,
+    retry_after_ms: Option<i64>,
+) -> Result<Outcome, JobError> {
+    let again = again(context, job, &why, retry_after_ms);
+    let claim = Claim::NotSent { why };
+    context
+        .conclude(job, Source::Create, claim, &subject.dossier, move |after: &Dossier| {
+            // Closed meanwhile: nothing was ever there, and nothing is left to do.
+            let open = after.payments.iter().any(|p| p.id == job.payment() && p.state == PaymentState::New);
+            if open { again.clone() } else { Settlement::Done }
+        })
+        .await
 }
 
 /// The channel has the number, but its code was lost with an answer, and this call did not give it
 /// either: ask where it stands (it may be paid or closed by now).
-async fn look_again(context: &JobContext, job: &Running, subject: &Subject, answer: Answer<PayCode>) -> Result<Outcome, JobError> {
+async fn look_again(
+    context: &JobContext,
+    job: &Running,
+    subject: &Subject,
+    answer: Answer<PayCode>,
+) -> Result<Outcome, JobError> {
     let (why, retry_after_ms) = match answer {
         Answer::Done(_) => (String::new(), None),
         Answer::Refused(refusal) => (refusal.to_string(), None),
@@ -83,10 +116,13 @@ async fn look_again(context: &JobContext, job: &Running, subject: &Subject, answ
     let again = again(context, job, &why, retry_after_ms);
     match ask(subject).await {
         Told::Claim(claim) => {
-            context.conclude(job, Source::Query, claim, &subject.dossier, move |after: &Dossier| {
-                let waits = after.payments.iter().any(|p| p.id == job.payment() && p.state == PaymentState::AwaitingPayer);
-                if waits { again.clone() } else { Settlement::Done }
-            }).await
+            context
+                .conclude(job, Source::Query, claim, &subject.dossier, move |after: &Dossier| {
+                    let waits =
+                        after.payments.iter().any(|p| p.id == job.payment() && p.state == PaymentState::AwaitingPayer);
+                    if waits { again.clone() } else { Settlement::Done }
+                })
+                .await
         }
         Told::Nothing { .. } => match again {
             Settlement::Again { due_at, step, why } => Ok(Outcome::Again { due_at, step, why }),

@@ -7,15 +7,17 @@ use bursar_core::id::DeliveryId;
 use bursar_store::change::DeliveryAttempt;
 use bursar_store::{Answer, Change, Settlement};
 
-use crate::observe::{JobError, Outcome, Running};
 use crate::JobContext;
+use crate::observe::{JobError, Outcome, Running};
 
 /// Runs it.
 ///
 /// # Errors
 /// When our own side failed.
 pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobError> {
-    let Some(delivery) = context.desk.gatherer.delivery(job.claimed.key.subject).await? else { return Ok(Outcome::Done) };
+    let Some(delivery) = context.desk.gatherer.delivery(job.claimed.key.subject).await? else {
+        return Ok(Outcome::Done);
+    };
     if delivery.delivered_at.is_some() || delivery.given_up_at.is_some() {
         return Ok(Outcome::Done);
     }
@@ -25,7 +27,8 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let error = match endpoint {
         None => Some(("the endpoint is disabled".to_owned(), true)),
         Some(endpoint) => {
-            let sent = context.merchants.deliver(endpoint, &delivery.id.to_string(), &delivery.body, context.now()).await;
+            let sent =
+                context.merchants.deliver(endpoint, &delivery.id.to_string(), &delivery.body, context.now()).await;
             match sent {
                 DeliveryOutcome::Delivered => None,
                 DeliveryOutcome::Failed { why, gone } => Some((why, gone)),
@@ -36,12 +39,24 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let next = context.desk.plans.webhook.delay_ms(step);
     let given_up = error.as_ref().is_some_and(|(_, gone)| *gone || next.is_none());
     let how = match (&error, next) {
-        (Some((why, false)), Some(delay)) => Settlement::Again { due_at: context.now().plus_ms(delay), step, why: why.clone() },
+        (Some((why, false)), Some(delay)) => {
+            Settlement::Again { due_at: context.now().plus_ms(delay), step, why: why.clone() }
+        }
         _ => Settlement::Done,
     };
-    let attempt = DeliveryAttempt { id: DeliveryId(job.claimed.key.subject), at: context.now(), error: error.map(|(why, _)| why), given_up };
+    let attempt = DeliveryAttempt {
+        id: DeliveryId(job.claimed.key.subject),
+        at: context.now(),
+        error: error.map(|(why, _)| why),
+        given_up,
+    };
     // Losing the mark of a delivery in a crash costs a second delivery with the same id.
-    let change = Change { delivery_attempts: vec![attempt], settle: Some(job.settle(how)), may_be_lost: true, ..Change::default() };
+    let change = Change {
+        delivery_attempts: vec![attempt],
+        settle: Some(job.settle(how)),
+        may_be_lost: true,
+        ..Change::default()
+    };
     Ok(match context.desk.gatherer.commit(change).await? {
         Answer::Fenced => Outcome::Fenced,
         Answer::Committed | Answer::Stale | Answer::Duplicate => Outcome::Settled,

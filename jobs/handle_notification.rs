@@ -8,9 +8,9 @@ use bursar_core::observation::{Observation, Source};
 use bursar_store::Settlement;
 use bursar_store::desk::{Run, Taken};
 
+use crate::JobContext;
 use crate::ask::claim;
 use crate::observe::{JobError, Outcome, Running, done};
-use crate::JobContext;
 
 /// Runs it.
 ///
@@ -24,14 +24,19 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let notice = match channel.reread_notification(&headers, &stored.body) {
         Ok(notice) => notice,
         Err(refusal) => {
-            let question = format!("Notification {id} was verified when it came, but cannot be read now: {refusal}. Was a key exchanged?");
+            let question = format!(
+                "Notification {id} was verified when it came, but cannot be read now: {refusal}. Was a key exchanged?"
+            );
             return Ok(Outcome::Park { question });
         }
     };
     let Notice::Payment { number, standing, .. } = notice else { return Ok(Outcome::Done) };
     let paid = matches!(standing, Standing::Paid(_));
     let stranger = || Outcome::Park {
-        question: format!("Notification {id} says that {number} was paid, but account {} has no such payment. Whose money is it?", stored.account),
+        question: format!(
+            "Notification {id} says that {number} was paid, but account {} has no such payment. Whose money is it?",
+            stored.account
+        ),
     };
     let Some(payment) = id::from_text(&number).map(PaymentId) else {
         return Ok(if paid { stranger() } else { Outcome::Done });

@@ -70,10 +70,17 @@ pub enum JobError {
 
 impl JobContext {
     /// Writes `claim` about the job's payment and goes on running. `None`: the lease is gone.
-    pub(crate) async fn note(&self, job: &Running, source: Source, claim: Claim, known: &Dossier) -> Result<Option<Dossier>, JobError> {
+    pub(crate) async fn note(
+        &self,
+        job: &Running,
+        source: Source,
+        claim: Claim,
+        known: &Dossier,
+    ) -> Result<Option<Dossier>, JobError> {
         let observation = Observation::new(source, self.now(), claim);
         let run = Run { settle: job.settle(Settlement::Hold) };
-        let taken = self.desk.observe(job.payment(), &observation, Some(&run), Some(known), |_| Settlement::Hold).await?;
+        let taken =
+            self.desk.observe(job.payment(), &observation, Some(&run), Some(known), |_| Settlement::Hold).await?;
         Ok(match taken {
             Taken::Written(dossier) => Some(*dossier),
             Taken::Fenced | Taken::NoSuchPayment => None,

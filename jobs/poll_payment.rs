@@ -8,9 +8,9 @@ use bursar_core::order::Dossier;
 use bursar_core::payment::PaymentState;
 use bursar_store::Settlement;
 
+use crate::JobContext;
 use crate::ask::{Told, ask};
 use crate::observe::{JobError, Outcome, Running, done};
-use crate::JobContext;
 
 /// Runs it.
 ///
@@ -32,14 +32,16 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let before = subject.payment.state;
     match ask(&subject).await {
         Told::Claim(claim) => {
-            context.conclude(job, Source::Query, claim, &subject.dossier, |after: &Dossier| {
-                let same = after.payments.iter().any(|p| p.id == job.payment() && p.state == before);
-                if !same {
-                    return Settlement::Done;
-                }
-                let due_at = next_at(plan.delay_or_last_ms(step));
-                Settlement::Again { due_at, step, why: format!("{} when last asked", before.name()) }
-            }).await
+            context
+                .conclude(job, Source::Query, claim, &subject.dossier, |after: &Dossier| {
+                    let same = after.payments.iter().any(|p| p.id == job.payment() && p.state == before);
+                    if !same {
+                        return Settlement::Done;
+                    }
+                    let due_at = next_at(plan.delay_or_last_ms(step));
+                    Settlement::Again { due_at, step, why: format!("{} when last asked", before.name()) }
+                })
+                .await
         }
         Told::Nothing { why, retry_after_ms } => {
             let due_at = next_at(plan.delay_or_last_ms(step).max(retry_after_ms.unwrap_or(0)));

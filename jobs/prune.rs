@@ -1,8 +1,8 @@
 //! Deletes what is older than its retention. Subject: nil. Must never touch orders, payments,
 //! observations or postings: the books are kept.
 
-use crate::observe::{JobError, Outcome, Running};
 use crate::JobContext;
+use crate::observe::{JobError, Outcome, Running};
 
 /// Runs it.
 ///

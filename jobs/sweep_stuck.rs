@@ -5,8 +5,8 @@ use bursar_core::decide::owed_job;
 use bursar_core::job::{JobKey, JobKind, NewJob};
 use bursar_store::Change;
 
-use crate::observe::{JobError, Outcome, Running};
 use crate::JobContext;
+use crate::observe::{JobError, Outcome, Running};
 
 /// Runs it.
 ///

@@ -2,15 +2,15 @@
 //! Subject: a payment that is closed or declined. Must never reopen anything: late money goes the way
 //! that the machine decides.
 
-use bursar_core::order::Dossier;
 use bursar_core::observation::{Claim, Source};
+use bursar_core::order::Dossier;
 use bursar_core::payment::Payment;
 use bursar_store::{Answer, Change, Settlement};
 
+use crate::JobContext;
 use crate::ask::{Told, ask};
 use crate::context::Subject;
 use crate::observe::{JobError, Outcome, Running};
-use crate::JobContext;
 
 /// Runs it.
 ///
@@ -28,7 +28,9 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
             context.conclude(job, Source::Query, claim, &subject.dossier, |_: &Dossier| Settlement::Done).await
         }
         Told::Claim(_) => match plan.delay_ms(step) {
-            Some(delay) => Ok(Outcome::Again { due_at: context.now().plus_ms(delay), step, why: "still unpaid".to_owned() }),
+            Some(delay) => {
+                Ok(Outcome::Again { due_at: context.now().plus_ms(delay), step, why: "still unpaid".to_owned() })
+            }
             None => rest(context, job, &subject).await,
         },
         Told::Nothing { why, retry_after_ms } => {

@@ -160,8 +160,13 @@ fn gateway_settings(config: &Config) -> Result<GatewaySettings, ConfigError> {
 /// # Errors
 /// When the configuration is wrong.
 pub fn jobs(program: &Program) -> anyhow::Result<JobContext> {
-    let merchants = MerchantHttp::new(merchant_settings(&program.config), &HttpSettings::default(), Arc::new(SystemSecrets), program.clock.clone())
-        .map_err(|e| anyhow::anyhow!("webhooks: {e}"))?;
+    let merchants = MerchantHttp::new(
+        merchant_settings(&program.config),
+        &HttpSettings::default(),
+        Arc::new(SystemSecrets),
+        program.clock.clone(),
+    )
+    .map_err(|e| anyhow::anyhow!("webhooks: {e}"))?;
     Ok(JobContext {
         desk: program.desk.clone(),
         channels: program.channels.clone(),

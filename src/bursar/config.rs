@@ -280,7 +280,10 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_its_layer_and_a_suggestion() {
         let error = load("[database]\nulr = \"x\"\n", &[], &[]).unwrap_err().to_string();
-        assert!(error.contains("bursar.toml") && error.contains("`database.ulr`") && error.contains("`database.url`"), "{error}");
+        assert!(
+            error.contains("bursar.toml") && error.contains("`database.ulr`") && error.contains("`database.url`"),
+            "{error}"
+        );
         let error = load("", &[("BURSAR__GATEWAY__LISTEM", "x")], &[]).unwrap_err().to_string();
         assert!(error.contains("BURSAR__GATEWAY__LISTEM") && error.contains("`gateway.listen`"), "{error}");
     }

@@ -1,6 +1,7 @@
 //! The program: it composes all rooms and is the only one that reads the environment. It must never
 //! hold a rule, SQL or a dialect of its own.
 
+pub mod bench;
 pub mod chance;
 pub mod cli;
 pub mod clock;

@@ -139,7 +139,8 @@ pub enum Claim {
         /// What went wrong.
         why: String,
     },
-    /// The call certainly never left us: no connection, or held back by our own limits.
+    /// The call certainly had no effect: it never left us (no connection, our own limits), or was turned
+    /// away at the door (a wrong signature).
     NotSent {
         /// What held it back.
         why: String,

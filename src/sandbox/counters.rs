@@ -32,6 +32,9 @@ pub struct Counters {
     pub notifications_unanswered: u64,
     /// Orders whose whole schedule of attempts failed.
     pub notifications_given_up: u64,
+    /// How long the merchant took to answer accepted notifications: counts by upper bound in real
+    /// milliseconds, not cumulative.
+    pub acknowledged_within_ms: BTreeMap<u64, u64>,
     /// Probes with a wrong signature that the merchant accepted: each is a defect of the merchant.
     pub probes_accepted: u64,
     /// Faults actually played, by the name of their member in [`crate::Faults`]; `outage` counts the
@@ -62,6 +65,18 @@ impl Tally {
 
     pub(crate) fn snapshot(&self) -> Counters {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Upper bounds for [`Counters::acknowledged_within_ms`]; slower ones count in the last.
+const BOUNDS_MS: [u64; 14] = [1, 2, 5, 10, 15, 20, 30, 50, 75, 100, 200, 500, 1_000, 5_000];
+
+impl Counters {
+    /// Counts an accepted notification that was answered after `took`.
+    pub(crate) fn acknowledged(&mut self, took: std::time::Duration) {
+        let ms = u64::try_from(took.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
+        let bound = BOUNDS_MS.into_iter().find(|b| ms <= *b).unwrap_or(5_000);
+        *self.acknowledged_within_ms.entry(bound).or_default() += 1;
     }
 }
 

@@ -102,7 +102,9 @@ impl Claimer {
     /// How long nothing can be due: until the next job, at most the polling interval, with jitter so
     /// that many processes do not ask in step.
     async fn idle_for(&self) -> bursar_store::Result<Duration> {
-        let jitter = Duration::from_millis(self.chance.below(self.poll_interval.as_millis().try_into().unwrap_or(1_000) / 4 + 1));
+        let jitter = Duration::from_millis(
+            self.chance.below(self.poll_interval.as_millis().try_into().unwrap_or(1_000) / 4 + 1),
+        );
         let longest = self.poll_interval - self.poll_interval / 4 + jitter;
         let free: Vec<Queue> = self.slots.free().into_iter().map(|(q, _)| q).collect();
         if free.is_empty() {

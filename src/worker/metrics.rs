@@ -39,7 +39,8 @@ impl Ending {
 }
 
 /// Upper bounds of the histograms, in milliseconds.
-const BUCKETS_MS: [u64; 12] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 30_000];
+const BUCKETS_MS: [u64; 18] =
+    [1, 2, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1_000, 2_000, 5_000, 30_000];
 
 /// A histogram in milliseconds.
 #[derive(Debug, Default)]
@@ -115,14 +116,17 @@ impl WorkerMetrics {
 
     /// Writes everything in Prometheus' text format.
     pub fn render(&self, out: &mut String) {
-        let mut head = |name: &str, kind: &str, help: &str| {
-            format!("# HELP {name} {help}\n# TYPE {name} {kind}\n")
-        };
+        let head = |name: &str, kind: &str, help: &str| format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
         let mut text = head("bursar_jobs_finished_total", "counter", "Runs of jobs by kind and ending.");
         for (kind, row) in JobKind::ALL.iter().zip(&self.finished) {
             for (ending, n) in Ending::ALL.iter().zip(row) {
                 let n = n.load(Ordering::Relaxed);
-                let _ = writeln!(text, "bursar_jobs_finished_total{{kind=\"{}\",outcome=\"{}\"}} {n}", kind.name(), ending.name());
+                let _ = writeln!(
+                    text,
+                    "bursar_jobs_finished_total{{kind=\"{}\",outcome=\"{}\"}} {n}",
+                    kind.name(),
+                    ending.name()
+                );
             }
         }
         text += &head("bursar_job_wait_seconds", "histogram", "From due to claimed, real time.");

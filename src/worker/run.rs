@@ -100,10 +100,13 @@ impl Runner {
             Attempt::Ended(Outcome::Again { due_at, step, why }) => {
                 Some((Settlement::Again { due_at: *due_at, step: *step, why: why.clone() }, Ending::Again))
             }
-            Attempt::Ended(Outcome::Park { question }) => Some((Settlement::Park { question: question.clone() }, Ending::Parked)),
+            Attempt::Ended(Outcome::Park { question }) => {
+                Some((Settlement::Park { question: question.clone() }, Ending::Parked))
+            }
             // The database was away: that is nobody's fault, and burns no attempt.
             Attempt::Error(JobError::Store(error)) if error.is_transient() => {
-                let how = Settlement::Again { due_at: self.retry_at(job), step: job.claimed.step, why: error.to_string() };
+                let how =
+                    Settlement::Again { due_at: self.retry_at(job), step: job.claimed.step, why: error.to_string() };
                 Some((how, Ending::Again))
             }
             Attempt::Error(error) => Some(self.failed(job, error.to_string())),

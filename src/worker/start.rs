@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apalis_core::monitor::Monitor;
+use apalis_core::monitor::context::MonitorContext;
 use apalis_core::worker::builder::WorkerBuilder;
 use bursar_core::id::MerchantId;
 use bursar_core::job::{JobKey, JobKind, NewJob, Queue};
@@ -57,6 +58,7 @@ pub struct Worker {
     claimer: JoinHandle<()>,
     helpers: Vec<JoinHandle<()>>,
     monitor: JoinHandle<()>,
+    control: MonitorContext,
     stop_within: Duration,
 }
 
@@ -79,7 +81,14 @@ pub async fn start(context: JobContext, settings: &WorkerSettings) -> Result<Wor
         helpers.push(tokio::spawn(redis_hints::listen(client, wake.clone())));
     }
     let every = Duration::from_millis(settings.renew_every_ms);
-    helpers.push(tokio::spawn(lease::keep(held.clone(), store.clone(), owner, settings.lease_ms, every, metrics.clone())));
+    helpers.push(tokio::spawn(lease::keep(
+        held.clone(),
+        store.clone(),
+        owner,
+        settings.lease_ms,
+        every,
+        metrics.clone(),
+    )));
     helpers.push(tokio::spawn(ensure_housekeeping(context.clone())));
 
     let runner = Runner { context: context.clone(), held: held.clone(), wake: wake.clone(), metrics: metrics.clone() };
@@ -112,15 +121,16 @@ pub async fn start(context: JobContext, settings: &WorkerSettings) -> Result<Wor
         out,
         metrics: metrics.clone(),
     };
+    let control = monitor.context();
     let monitor = tokio::spawn(async move {
-        // Ends when the claimer is gone and every stream is drained.
+        // Ends after a shutdown, when every handler has ended.
         if let Err(error) = monitor.run().await {
             tracing::error!(%error, "the workers' monitor ended");
         }
     });
     let claimer = tokio::spawn(claimer.run());
     let stop_within = Duration::from_millis(settings.stop_within_ms);
-    Ok(Worker { owner, wake, metrics, store, held, claimer, helpers, monitor, stop_within })
+    Ok(Worker { owner, wake, metrics, store, held, claimer, helpers, monitor, control, stop_within })
 }
 
 /// Commits of this process that add jobs ring our bell at once, and Redis' when there is one.
@@ -146,8 +156,9 @@ async fn ensure_housekeeping(context: JobContext) {
     loop {
         let now = context.now();
         let nobody = MerchantId(Uuid::nil());
-        let jobs = [JobKind::SweepStuck, JobKind::Prune]
-            .map(|kind| NewJob::new(JobKey::new(kind, Uuid::nil()), nobody, context.settings.housekeeping.next(kind, now)));
+        let jobs = [JobKind::SweepStuck, JobKind::Prune].map(|kind| {
+            NewJob::new(JobKey::new(kind, Uuid::nil()), nobody, context.settings.housekeeping.next(kind, now))
+        });
         match context.desk.gatherer.commit(Change { jobs: jobs.to_vec(), ..Change::default() }).await {
             Ok(_) => return,
             Err(error) => tracing::warn!(%error, "housekeeping not scheduled yet; trying again"),
@@ -160,12 +171,17 @@ impl Worker {
     /// Stops: no more claims, claimed jobs that did not start are given back, running ones finish (up to
     /// the limit), what is left is released without burning an attempt.
     pub async fn stop(self) {
-        // Aborting drops the senders: apalis' streams end when they are drained.
         self.claimer.abort();
         let _ = self.claimer.await;
+        if let Err(error) = self.control.shutdown() {
+            tracing::warn!(%error, "the workers' monitor could not be told to stop");
+        }
         let monitor_abort = self.monitor.abort_handle();
         if tokio::time::timeout(self.stop_within, self.monitor).await.is_err() {
-            tracing::warn!(running = self.held.list().len(), "jobs still run at the end of the stop time; giving them back");
+            tracing::warn!(
+                running = self.held.list().len(),
+                "jobs still run at the end of the stop time; giving them back"
+            );
             monitor_abort.abort();
         }
         for helper in &self.helpers {

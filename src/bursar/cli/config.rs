@@ -17,7 +17,8 @@ pub(crate) fn run(globals: &Globals, verb: &Verb) -> Done {
         Verb::Default => output::line(crate::config::DEFAULT.trim_end()),
         Verb::Show if globals.json => {
             let rows = globals.config.show().into_iter();
-            let rows = rows.map(|(key, value, origin)| serde_json::json!({ "key": key, "value": value, "origin": origin }));
+            let rows =
+                rows.map(|(key, value, origin)| serde_json::json!({ "key": key, "value": value, "origin": origin }));
             output::json(&rows.collect())
         }
         Verb::Show => {

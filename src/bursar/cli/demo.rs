@@ -121,7 +121,8 @@ pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
         where_to_look(&stage, &format!("http://{address}"));
         crate::shutdown::requested().await;
     }
-    let right = audit.books_agree() && audit.all_ended() && audit.channel_effects_doubled == 0 && audit.out_of_money == 0;
+    let right =
+        audit.books_agree() && audit.all_ended() && audit.channel_effects_doubled == 0 && audit.out_of_money == 0;
     running.stop().await;
     stage.sandbox.stop().await;
     if globals.json {
@@ -143,12 +144,8 @@ async fn set(globals: &Globals, demo: &Demo, public_url: &str) -> Result<Stage, 
     }
     let Some(first) = provisioned.first() else { return Err(Failure::usage("no agencies")) };
     let accounts = provisioned.iter().map(|p| p.account.clone()).collect();
-    let sandbox_config = SandboxConfig {
-        seed: demo.seed,
-        faults,
-        accounts,
-        ..SandboxConfig::new(program.clock.clone(), first)
-    };
+    let sandbox_config =
+        SandboxConfig { seed: demo.seed, faults, accounts, ..SandboxConfig::new(program.clock.clone(), first) };
     let sandbox = bursar_sandbox::start(sandbox_config).await?;
     let secret = webhook_secret(folder.path(), program.chance.as_ref())?;
     let seeded: Arc<dyn Chance> = Arc::new(SeededChance::new(demo.seed ^ 0x51_4e_4b));

@@ -21,7 +21,8 @@ struct Finding {
 const EARLIEST_MS: i64 = 1_767_225_600_000;
 
 pub(crate) async fn run(globals: &Globals) -> Done {
-    let mut findings = vec![Finding { what: "configuration".to_owned(), verdict: Ok("every value can be read".to_owned()) }];
+    let mut findings =
+        vec![Finding { what: "configuration".to_owned(), verdict: Ok("every value can be read".to_owned()) }];
     findings.push(clock(globals));
     findings.push(port(globals).await);
     match compose::program(&globals.config).await {
@@ -54,7 +55,8 @@ pub(crate) async fn run(globals: &Globals) -> Done {
 fn clock(globals: &Globals) -> Finding {
     let speed = globals.config.number::<u32>("clock.speed", 1).unwrap_or(1);
     let verdict = if SystemClock::real_ms() < EARLIEST_MS {
-        Err("the system's clock shows a time before 2026: set it (channels refuse signatures that are 5 minutes off)".to_owned())
+        Err("the system's clock shows a time before 2026: set it (channels refuse signatures that are 5 minutes off)"
+            .to_owned())
     } else if speed != 1 {
         Err(format!("clock.speed is {speed}: for demonstrations only; remove it"))
     } else {
@@ -90,8 +92,15 @@ async fn with_database(program: &Program, findings: &mut Vec<Finding>) {
         match program.channels.check(account) {
             Err(error) => add(what, Err(error.to_string())),
             Ok(()) => {
-                let urls: Vec<String> = account.settings.get("base_urls").and_then(Value::as_array).into_iter().flatten()
-                    .filter_map(Value::as_str).map(str::to_owned).collect();
+                let urls: Vec<String> = account
+                    .settings
+                    .get("base_urls")
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect();
                 add(what.clone(), Ok("settings and secrets can be read".to_owned()));
                 for url in urls {
                     add(format!("{what} at {url}"), reach(&url).await);
@@ -113,7 +122,8 @@ async fn with_database(program: &Program, findings: &mut Vec<Finding>) {
 /// Whether a connection to the host of `url` can be made.
 async fn reach(url: &str) -> Result<String, String> {
     let parsed = url::Url::parse(url).map_err(|e| format!("{e}"))?;
-    let (host, port) = (parsed.host_str().unwrap_or_default().to_owned(), parsed.port_or_known_default().unwrap_or(443));
+    let (host, port) =
+        (parsed.host_str().unwrap_or_default().to_owned(), parsed.port_or_known_default().unwrap_or(443));
     let connect = tokio::net::TcpStream::connect((host.as_str(), port));
     match tokio::time::timeout(Duration::from_secs(3), connect).await {
         Ok(Ok(_)) => Ok("reachable".to_owned()),

@@ -99,7 +99,13 @@ fn show(globals: &Globals, jobs: &[JobRow]) -> Done {
     let rows: Vec<_> = jobs
         .iter()
         .map(|j| {
-            let state = if j.question.is_some() { "parked" } else if j.owner.is_some() { "running" } else { "waiting" };
+            let state = if j.question.is_some() {
+                "parked"
+            } else if j.owner.is_some() {
+                "running"
+            } else {
+                "waiting"
+            };
             let note = j.question.as_ref().or(j.note.as_ref()).cloned().unwrap_or_default();
             vec![j.key.to_string(), state.to_owned(), j.due_at.to_string(), j.attempts.to_string(), note]
         })

@@ -1,10 +1,10 @@
 //! `merchant`: agencies and what belongs to them.
 
+use bursar_channels::Secrets as _;
 use bursar_channels::check_endpoint_url;
 use bursar_core::channel::ChannelKind;
 use bursar_core::id::{ApiKeyId, ChannelAccountId, EndpointId, MerchantId};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, LateMoneyPolicy, Merchant as Agency};
-use bursar_channels::Secrets as _;
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
@@ -136,7 +136,11 @@ async fn known(program: &Program, merchant: MerchantId) -> Done {
 }
 
 fn read_settings(path: &str) -> Result<Value, Failure> {
-    let text = if path == "-" { std::io::read_to_string(std::io::stdin())? } else { std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("--settings {path}: {e}")))? };
+    let text = if path == "-" {
+        std::io::read_to_string(std::io::stdin())?
+    } else {
+        std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("--settings {path}: {e}")))?
+    };
     serde_json::from_str(&text).map_err(|e| Failure::usage(format!("--settings {path}: {e}")))
 }
 
@@ -159,7 +163,10 @@ async fn list(globals: &Globals, program: &Program) -> Done {
     for m in &merchants {
         rows.push(vec![m.id.to_string(), "merchant".to_owned(), m.name.clone()]);
         let mut add = |id: String, kind: &str, text: String| rows.push(vec![format!("  {id}"), kind.to_owned(), text]);
-        accounts.iter().filter(|a| a.merchant == m.id).for_each(|a| add(a.id.to_string(), "account", a.channel.name().to_owned()));
+        accounts
+            .iter()
+            .filter(|a| a.merchant == m.id)
+            .for_each(|a| add(a.id.to_string(), "account", a.channel.name().to_owned()));
         endpoints.iter().filter(|e| e.merchant == m.id).for_each(|e| add(e.id.to_string(), "endpoint", e.url.clone()));
         keys.iter().filter(|k| k.merchant == m.id).for_each(|k| {
             let state = if k.revoked_at.is_some() { " (revoked)" } else { "" };

@@ -3,6 +3,7 @@
 //! Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 failed, 2 usage, 3 not found,
 //! 4 conflict, 5 dependency unavailable, 6 invariant violated.
 
+mod bench;
 mod config;
 mod demo;
 mod diagram;
@@ -54,11 +55,20 @@ impl Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
-        let unavailable = error.chain().any(|e| {
-            e.downcast_ref::<bursar_store::StoreError>().is_some_and(bursar_store::StoreError::is_transient)
-        });
+        let unavailable = error
+            .chain()
+            .any(|e| e.downcast_ref::<bursar_store::StoreError>().is_some_and(bursar_store::StoreError::is_transient));
         let usage = error.chain().any(|e| e.is::<ConfigError>());
-        Self { code: if unavailable { 5 } else if usage { 2 } else { 1 }, error }
+        Self {
+            code: if unavailable {
+                5
+            } else if usage {
+                2
+            } else {
+                1
+            },
+            error,
+        }
     }
 }
 
@@ -111,6 +121,8 @@ enum Verb {
     /// Show the configuration and where each value comes from.
     #[command(subcommand)]
     Config(config::Verb),
+    /// Measure the whole lifecycle of payments on this machine.
+    Bench(bench::Bench),
     /// Print the OpenAPI description of the API.
     Openapi(serve::Plain),
     /// Print the state diagrams that the machine draws of itself.
@@ -183,6 +195,7 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Job(verb) => job::run(&globals, verb).await,
         Verb::Doctor(_) => doctor::run(&globals).await,
         Verb::Config(verb) => config::run(&globals, &verb),
+        Verb::Bench(bench) => bench::run(&globals, bench).await,
         Verb::Openapi(_) => output::line(&bursar_gateway::openapi_json()),
         Verb::Diagram(_) => diagram::run(&globals),
         Verb::Completions { shell } => {

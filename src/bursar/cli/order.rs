@@ -93,7 +93,14 @@ fn list(globals: &Globals, dossiers: &[Dossier]) -> Done {
             let o = &d.order;
             let late = if o.late_money { " (late money)" } else { "" };
             let state = format!("{}{late}", o.state.name());
-            vec![o.id.to_string(), o.number.clone(), o.amount.to_string(), state, o.created_at.to_string(), o.description.clone()]
+            vec![
+                o.id.to_string(),
+                o.number.clone(),
+                o.amount.to_string(),
+                state,
+                o.created_at.to_string(),
+                o.description.clone(),
+            ]
         })
         .collect();
     output::table(&["ORDER", "NUMBER", "AMOUNT", "STATE", "CREATED", "DESCRIPTION"], &rows)
@@ -103,7 +110,8 @@ fn list(globals: &Globals, dossiers: &[Dossier]) -> Done {
 fn entries(timeline: &Timeline) -> Vec<(bursar_core::Timestamp, &'static str, String)> {
     let mut all = Vec::new();
     for o in &timeline.observations {
-        let source = serde_json::to_value(o.source).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+        let source =
+            serde_json::to_value(o.source).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
         let text = match &o.claim {
             Claim::Refused { reason } | Claim::AttemptFailed { reason } | Claim::CloseRequested { reason } => {
                 format!("{source}: {} ({reason})", o.claim.name())
@@ -140,13 +148,15 @@ fn entries(timeline: &Timeline) -> Vec<(bursar_core::Timestamp, &'static str, St
 fn show(globals: &Globals, program: &Program, timeline: &Timeline) -> Done {
     let next = bursar_gateway::explain::next(timeline, program.clock.now());
     if globals.json {
-        let rows = entries(timeline).into_iter().map(|(at, kind, text)| json!({ "at": at, "kind": kind, "text": text }));
+        let rows =
+            entries(timeline).into_iter().map(|(at, kind, text)| json!({ "at": at, "kind": kind, "text": text }));
         let rows: Value = rows.collect();
         return output::json(&json!({ "order": brief(&timeline.dossier), "timeline": rows, "next": next }));
     }
     list(globals, std::slice::from_ref(&timeline.dossier))?;
     output::line("")?;
-    let rows: Vec<_> = entries(timeline).into_iter().map(|(at, kind, text)| vec![at.to_string(), kind.to_owned(), text]).collect();
+    let rows: Vec<_> =
+        entries(timeline).into_iter().map(|(at, kind, text)| vec![at.to_string(), kind.to_owned(), text]).collect();
     output::table(&["TIME", "WHAT", ""], &rows)?;
     output::line("")?;
     output::line(&next)

@@ -53,7 +53,14 @@ pub(crate) async fn run(globals: &Globals, flags: Sandbox) -> Done {
         provisioned.push(provision(&keys_folder, name, &system_random)?);
     }
     let base_url = format!("http://{}", flags.listen);
-    let settings = json!(flags.account.iter().zip(&provisioned).map(|(n, p)| json!({ "name": n, "settings": wechat_settings(p, &base_url) })).collect::<Vec<_>>());
+    let settings = json!(
+        flags
+            .account
+            .iter()
+            .zip(&provisioned)
+            .map(|(n, p)| json!({ "name": n, "settings": wechat_settings(p, &base_url) }))
+            .collect::<Vec<_>>()
+    );
     if flags.provision_only {
         return output::json(&settings);
     }

@@ -123,7 +123,9 @@ fn weigh(audit: &mut Audit, dossier: &Dossier, theirs: &HashMap<&str, &BookEntry
             (None, Some(e)) => e.charges == 0,
             (Some(_), None) => false,
             (Some(r), Some(e)) => {
-                e.charges == 1 && e.transaction_id.as_deref() == Some(r.transaction_id.as_str()) && e.amount_minor == r.amount_minor
+                e.charges == 1
+                    && e.transaction_id.as_deref() == Some(r.transaction_id.as_str())
+                    && e.amount_minor == r.amount_minor
             }
         };
         if !same {

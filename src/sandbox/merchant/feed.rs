@@ -78,7 +78,8 @@ pub async fn place(
     let gate = Arc::new(Semaphore::new(feed.concurrency));
     let mut running = tokio::task::JoinSet::new();
     let mut all = Vec::new();
-    let mut pace = feed.per_second.map(|n| tokio::time::interval(Duration::from_micros(1_000_000 / u64::from(n.max(1)))));
+    let mut pace =
+        feed.per_second.map(|n| tokio::time::interval(Duration::from_micros(1_000_000 / u64::from(n.max(1)))));
     for number in 0..feed.orders {
         if let Some(pace) = &mut pace {
             pace.tick().await;
@@ -122,7 +123,14 @@ fn order(feed: &Feed, number: u32, chance: &dyn Chance) -> Value {
 }
 
 /// One order; the same idempotency key on every try, so that trying again is harmless.
-async fn post(http: &reqwest::Client, url: &str, key: &str, idempotency_key: &str, body: &Value, patient: bool) -> Result<OrderId, SandboxError> {
+async fn post(
+    http: &reqwest::Client,
+    url: &str,
+    key: &str,
+    idempotency_key: &str,
+    body: &Value,
+    patient: bool,
+) -> Result<OrderId, SandboxError> {
     let mut tries = 0;
     loop {
         tries += 1;

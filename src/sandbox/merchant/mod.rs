@@ -7,3 +7,21 @@ mod sink;
 
 pub use feed::{Backend, Feed, Placed, place};
 pub use sink::{Sink, Told};
+
+/// The body of a page on loopback (metrics, books).
+///
+/// # Errors
+/// When it does not answer with success.
+pub async fn fetch(url: &str) -> Result<String, crate::SandboxError> {
+    let wrong = |e: reqwest::Error| crate::SandboxError::Config(format!("{url}: {e}"));
+    let client = reqwest::Client::builder().no_proxy().build().map_err(wrong)?;
+    client
+        .get(url)
+        .send()
+        .await
+        .and_then(reqwest::Response::error_for_status)
+        .map_err(wrong)?
+        .text()
+        .await
+        .map_err(wrong)
+}

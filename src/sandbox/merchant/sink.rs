@@ -64,14 +64,23 @@ impl Sink {
     ///
     /// # Errors
     /// When no port is free.
-    pub async fn start(secrets: &[String], failing_per_myriad: u64, chance: Arc<dyn Chance>) -> Result<Self, SandboxError> {
+    pub async fn start(
+        secrets: &[String],
+        failing_per_myriad: u64,
+        chance: Arc<dyn Chance>,
+    ) -> Result<Self, SandboxError> {
         let decode = |secret: &String| {
             let text = secret.trim().trim_start_matches("whsec_");
             base64::engine::general_purpose::STANDARD.decode(text).map(|k| hmac::Key::new(hmac::HMAC_SHA256, &k))
         };
-        let keys = secrets.iter().map(decode).collect::<Result<_, _>>().map_err(|e| SandboxError::BadKey(format!("webhook secret: {e}")))?;
+        let keys = secrets
+            .iter()
+            .map(decode)
+            .collect::<Result<_, _>>()
+            .map_err(|e| SandboxError::BadKey(format!("webhook secret: {e}")))?;
         let inner = Arc::new(Inner { told: Mutex::default(), keys, failing_per_myriad, chance });
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|e| SandboxError::Config(e.to_string()))?;
+        let listener =
+            tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|e| SandboxError::Config(e.to_string()))?;
         let address = listener.local_addr().map_err(|e| SandboxError::Config(e.to_string()))?;
         let router = Router::new().route("/webhook", post(receive)).with_state(inner.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });

@@ -119,6 +119,7 @@ impl World {
                 self.tally.change(|counters| counters.probes_accepted += 1);
             }
         }
+        let started = std::time::Instant::now();
         // During an outage nothing leaves; the attempt fails like any other.
         let answered = if self.is_out() {
             None
@@ -126,10 +127,14 @@ impl World {
             let headers = sign::headers(&letter.signer, self.pace.now_seconds(), &letter.body)?;
             push(client, &letter, headers).await
         };
+        let took = started.elapsed();
         self.tally.change(|counters| {
             counters.notifications_sent += 1;
             match answered {
-                Some(true) => counters.notifications_accepted += 1,
+                Some(true) => {
+                    counters.notifications_accepted += 1;
+                    counters.acknowledged(took);
+                }
                 Some(false) => counters.notifications_refused += 1,
                 None => counters.notifications_unanswered += 1,
             }
