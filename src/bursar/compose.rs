@@ -89,6 +89,18 @@ pub async fn program(config: &Config) -> anyhow::Result<Program> {
     Ok(Program { config: config.clone(), clock, chance, store, desk, channels })
 }
 
+/// As [`program`], and makes sure that the database has this program's schema.
+///
+/// # Errors
+/// As [`program`], and when the schema is another.
+pub async fn ready(config: &Config) -> anyhow::Result<Program> {
+    let program = program(config).await?;
+    let url = crate::config::cover_password(&config.text("database.url"));
+    let current = program.store.schema_is_current().await?;
+    anyhow::ensure!(current, "the database {url} is not set up for this version: run `bursar migrate`");
+    Ok(program)
+}
+
 /// The settings of webhooks out.
 pub fn merchant_settings(config: &Config) -> MerchantSettings {
     MerchantSettings {

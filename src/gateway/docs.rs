@@ -19,7 +19,7 @@ impl Modify for ApiKeyScheme {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("bk_…")
-            .description(Some("An API key of a merchant, made by `bursar key add`."))
+            .description(Some("An API key of a merchant, made by `bursar merchant add-key`."))
             .build();
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::Http(scheme));

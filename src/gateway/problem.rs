@@ -58,7 +58,7 @@ kinds! {
     InvalidIdempotencyKey, "invalid-idempotency-key", BAD_REQUEST, "The Idempotency-Key header is not valid",
         "Send exactly one Idempotency-Key of 1 to 255 visible ASCII characters.";
     Unauthorized, "unauthorized", UNAUTHORIZED, "The API key is missing or not valid",
-        "Send `Authorization: Bearer bk_…` with a key that was made by `bursar key add` and is not revoked.";
+        "Send `Authorization: Bearer bk_…` with a key that was made by `bursar merchant add-key` and is not revoked.";
     NotFound, "not-found", NOT_FOUND, "There is no such thing",
         "Check the address and the id. Ids of other merchants do not exist for you.";
     MethodNotAllowed, "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed here",

@@ -48,7 +48,7 @@ pub(crate) enum Job {
 }
 
 pub(crate) async fn run(globals: &Globals, verb: Job) -> Done {
-    let program = compose::program(&globals.config).await?;
+    let program = compose::ready(&globals.config).await?;
     let store = &program.store;
     match verb {
         Job::List { kind, parked, limit } => {

@@ -73,7 +73,7 @@ pub(crate) enum Merchant {
 }
 
 pub(crate) async fn run(globals: &Globals, verb: Merchant) -> Done {
-    let program = compose::program(&globals.config).await?;
+    let program = compose::ready(&globals.config).await?;
     let (now, chance) = (program.clock.now(), program.chance.clone());
     match verb {
         Merchant::Add { name, late_money } => {

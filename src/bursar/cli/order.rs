@@ -40,7 +40,7 @@ pub(crate) enum Order {
 }
 
 pub(crate) async fn run(globals: &Globals, verb: Order) -> Done {
-    let program = compose::program(&globals.config).await?;
+    let program = compose::ready(&globals.config).await?;
     match verb {
         Order::Show { order } => match program.store.timeline(order).await? {
             Some(timeline) => show(globals, &program, &timeline),

@@ -32,7 +32,7 @@ pub(crate) struct Sandbox {
     /// (soon_ms, again_ms, landing_ms: [from, to]).
     #[arg(long)]
     payers: Option<String>,
-    /// Print the account settings as JSON and end.
+    /// Make the keys, print the accounts' settings as JSON, and end.
     #[arg(long)]
     provision_only: bool,
 }
@@ -53,14 +53,15 @@ pub(crate) async fn run(globals: &Globals, flags: Sandbox) -> Done {
         provisioned.push(provision(&keys_folder, name, &system_random)?);
     }
     let base_url = format!("http://{}", flags.listen);
-    let settings = json!(
-        flags
-            .account
-            .iter()
-            .zip(&provisioned)
-            .map(|(n, p)| json!({ "name": n, "settings": wechat_settings(p, &base_url) }))
-            .collect::<Vec<_>>()
-    );
+    let mut settings = Vec::new();
+    for (name, keys) in flags.account.iter().zip(&provisioned) {
+        let account = wechat_settings(keys, &base_url);
+        // As a file too, so that no tool is needed to cut it out of the list.
+        let file = keys_folder.join(name).join("settings.json");
+        std::fs::write(&file, format!("{account:#}\n"))?;
+        settings.push(json!({ "name": name, "file": file, "settings": account }));
+    }
+    let settings = json!(settings);
     if flags.provision_only {
         return output::json(&settings);
     }
@@ -75,7 +76,7 @@ pub(crate) async fn run(globals: &Globals, flags: Sandbox) -> Done {
     };
     let sandbox = bursar_sandbox::start(config).await?;
     eprintln!("the sandbox listens on {}; its books: {}/_sandbox/books", sandbox.base_url(), sandbox.base_url());
-    eprintln!("accounts with their settings (for `bursar merchant add-account`):");
+    eprintln!("accounts; give `file` to `bursar merchant add-account --settings`:");
     output::json(&settings)?;
     crate::shutdown::requested().await;
     sandbox.stop().await;
