@@ -51,10 +51,10 @@ impl StoreError {
     }
 }
 
-/// Whether running the same transaction again at once may succeed: PostgreSQL's serialization failure
-/// and deadlock.
+/// Whether running the same transaction again at once may succeed: PostgreSQL's serialization failure and
+/// deadlock, and a unique key that another transaction took between our look and our insert.
 pub(crate) fn is_collision(error: &sqlx::Error) -> bool {
-    matches!(code(error).as_deref(), Some("40001" | "40P01"))
+    matches!(code(error).as_deref(), Some("40001" | "40P01" | "23505"))
 }
 
 fn code(error: &sqlx::Error) -> Option<String> {

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
-use bursar_core::id::{ApiKeyId, ChannelAccountId, DeliveryId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::id::{ApiKeyId, DeliveryId, MerchantId, NotificationId, OrderId, PaymentId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::Dossier;

@@ -87,10 +87,9 @@ async fn a_stopped_gatherer_writes_what_waits_and_takes_nothing_more(db: &Db) {
     tokio::task::yield_now().await;
     gatherer.flush_and_stop().await;
     tasks.join_all().await;
-    let answers = answers.lock().unwrap();
+    let answers: Vec<_> = answers.lock().unwrap().drain(..).collect();
     let written = answers.iter().filter(|a| **a == Ok(Answer::Committed)).count();
     assert!(answers.iter().all(|a| a.as_ref().map_or_else(|e| e.is_transient(), |a| *a == Answer::Committed)));
-    drop(answers);
     let stored = db.store.counts().await.unwrap().jobs.first().map_or(0, |j| j.1);
     assert_eq!(usize::try_from(stored).unwrap(), written);
     assert!(gatherer.commit(opening(m, "late")).await.unwrap_err().is_transient());

@@ -14,7 +14,7 @@ on_both! {
 async fn what_one_handle_writes_the_other_reads_and_settles(db: &Db) {
     let another = db.another().await;
     let (order, payment) = opened(&*db.store, merchant(), "1").await;
-    assert_eq!(another.dossier(order.id).await.unwrap().unwrap().payments, [payment.clone()]);
+    assert_eq!(another.dossier(order.id).await.unwrap().unwrap().payments, [payment]);
     let owner = uuid();
     let claimed = claim(&*another, owner, Queue::Money, 1).await;
     assert_eq!(claim(&*db.store, uuid(), Queue::Money, 1).await, []);

@@ -1,6 +1,7 @@
 //! Rows to test with: it knows how to make plausible ones, and must never make two alike.
 
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use bursar_core::chance::SeededChance;
 use bursar_core::channel::Method;
@@ -24,8 +25,11 @@ pub const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 static CHANCE: LazyLock<SeededChance> = LazyLock::new(|| SeededChance::new(20_260_101));
 
+static CREATED: AtomicI64 = AtomicI64::new(0);
+
+/// A fresh id; ids grow in the order in which they are made, as those of different milliseconds do.
 pub fn uuid() -> Uuid {
-    id::fresh(NOW, &*CHANCE)
+    id::fresh(NOW.plus_ms(CREATED.fetch_add(1, Ordering::Relaxed)), &*CHANCE)
 }
 
 pub fn merchant() -> MerchantId {

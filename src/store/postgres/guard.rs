@@ -1,5 +1,9 @@
 //! The guarded statements of a pass: it knows which rows must have been touched, and must never decide
 //! what happens when one was not.
+//!
+//! Inserts look first and then insert plainly. `on conflict` would write a confirmation to the WAL for
+//! every row; this way only a true race (both looked before either wrote) costs anything: the loser's
+//! pass is rolled back by the unique index and runs again.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -95,7 +99,8 @@ async fn settle_done(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refus
     }
     let sql = "delete from job j
                using unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::bigint[]) as s(kind, subject, owner, fence)
-               where j.subject = s.subject and j.kind = s.kind and j.owner = s.owner and j.fence = s.fence
+               where j.subject = any($2) and j.subject = s.subject and j.kind = s.kind and j.owner = s.owner
+                 and j.fence = s.fence
                returning j.kind, j.subject";
     expect(tx, bind_settles(sql, &rows), settle_keys(&rows), kind_subject, Answer::Fenced, refused).await
 }
@@ -111,7 +116,8 @@ async fn settle_kept(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refus
                from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::integer[],
                  $7::text[], $8::text[], $9::boolean[])
                  as s(kind, subject, owner, fence, due_at, step, note, question, afresh)
-               where j.subject = s.subject and j.kind = s.kind and j.owner = s.owner and j.fence = s.fence
+               where j.subject = any($2) and j.subject = s.subject and j.kind = s.kind and j.owner = s.owner
+                 and j.fence = s.fence
                returning j.kind, j.subject";
     let mut due: Vec<Option<i64>> = Vec::new();
     let mut step: Vec<Option<i32>> = Vec::new();
@@ -143,7 +149,8 @@ async fn settle_hold(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refus
     }
     let sql = "select j.kind, j.subject
                from unnest($1::smallint[], $2::uuid[], $3::uuid[], $4::bigint[]) as s(kind, subject, owner, fence)
-               join job j on j.subject = s.subject and j.kind = s.kind and j.owner = s.owner and j.fence = s.fence";
+               join job j on j.subject = s.subject and j.kind = s.kind and j.owner = s.owner and j.fence = s.fence
+               where j.subject = any($2)";
     expect(tx, bind_settles(sql, &rows), settle_keys(&rows), kind_subject, Answer::Fenced, refused).await
 }
 
@@ -157,7 +164,7 @@ async fn update_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
                  active = u.due_at is not null, evidence = u.evidence
                from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::smallint[], $5::text[])
                  as u(id, version, due_at, state, evidence)
-               where p.id = u.id and p.version = u.version
+               where p.id = any($1) and p.id = u.id and p.version = u.version
                returning p.id";
     let evidence = rows.iter().map(|(_, p)| to_json(&p.evidence)).collect::<crate::Result<Vec<_>>>()?;
     let query = sqlx::query(sql)
@@ -179,7 +186,7 @@ async fn update_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
                  state = u.state, late_money = u.late_money, close_reason = u.close_reason
                from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::boolean[],
                  $7::text[]) as u(id, version, expires_at, event_count, state, late_money, close_reason)
-               where o.id = u.id and o.version = u.version
+               where o.id = any($1) and o.id = u.id and o.version = u.version
                returning o.id";
     let query = sqlx::query(sql)
         .bind(rows.iter().map(|(_, o)| o.id.uuid()).collect::<Vec<_>>())
@@ -207,7 +214,8 @@ async fn insert_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
                  $8::bigint[], $9::bigint[], $10::smallint[], $11::boolean[], $12::text[])
                  as n(created_at, amount_minor, id, merchant, number, currency, description, expires_at, event_count,
                    state, late_money, close_reason)
-               on conflict do nothing
+               where (select 1 from orders o where o.merchant = n.merchant and o.number = n.number limit 1) is null
+                 and (select 1 from orders o where o.id = n.id limit 1) is null
                returning id";
     let query = sqlx::query(sql)
         .bind(rows.iter().map(|(_, o)| o.created_at.as_millis()).collect::<Vec<_>>())
@@ -239,7 +247,7 @@ async fn insert_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
                  $8::text[], $9::text[], $10::bigint[], $11::smallint[], $12::text[])
                  as n(created_at, amount_minor, id, order_id, merchant, account, method, currency, payer, due_at, state,
                    evidence)
-               on conflict do nothing
+               where (select 1 from payment p where p.id = n.id limit 1) is null
                returning id";
     let payer = rows.iter().map(|(_, p)| payer_json(&p.payer)).collect::<crate::Result<Vec<_>>>()?;
     let evidence = rows.iter().map(|(_, p)| to_json(&p.evidence)).collect::<crate::Result<Vec<_>>>()?;
@@ -267,7 +275,8 @@ async fn insert_notifications(tx: &mut PgConnection, pass: &Pass<'_>, refused: &
     rows.sort_unstable_by_key(|(_, n)| n.id);
     let sql = "insert into notification (received_at, id, account, merchant, headers, body)
                select * from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bytea[])
-               on conflict do nothing
+                 as n(received_at, id, account, merchant, headers, body)
+               where (select 1 from notification o where o.id = n.id limit 1) is null
                returning id";
     let query = sqlx::query(sql)
         .bind(rows.iter().map(|(_, n)| n.received_at.as_millis()).collect::<Vec<_>>())
@@ -287,7 +296,8 @@ async fn insert_idempotency(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mu
     rows.sort_unstable_by_key(|(_, k)| (k.merchant, &k.key));
     let sql = "insert into idempotency (created_at, status, merchant, key, request_digest, answer)
                select * from unnest($1::bigint[], $2::smallint[], $3::uuid[], $4::text[], $5::bytea[], $6::text[])
-               on conflict do nothing
+                 as n(created_at, status, merchant, key, request_digest, answer)
+               where (select 1 from idempotency o where o.merchant = n.merchant and o.key = n.key limit 1) is null
                returning merchant, key";
     let query = sqlx::query(sql)
         .bind(rows.iter().map(|(_, k)| k.created_at.as_millis()).collect::<Vec<_>>())

@@ -20,6 +20,10 @@ use crate::{ClaimRequest, Claimed, Result, StoreError};
 ///   what another process is claiming (there are twice as many candidates for that reason);
 /// * the update leases them, or parks those that are past their attempts or of an unknown kind.
 ///
+/// Nothing may hang on statistics: those of a queue that was just empty make the planner walk whole indexes.
+/// Hence the `limit 1` in lookups (they cannot be turned into joins) and the lists of subjects that repeat a
+/// join's condition (a scan begins with the keys, whatever is thought of the table's size).
+///
 /// A fence is at least the database's clock in microseconds: it stays unique even when the job is deleted
 /// and added again, and when a crash of the server loses a claim.
 const CLAIM: &str = "
@@ -42,10 +46,10 @@ with recursive clock as materialized (
 ), due as (
   select t.queue, t.amount, t.merchant, count(*) over (partition by t.queue) as merchants
   from turn t
-  where t.merchant is not null and exists (
-    select 1 from job j
-    where j.question is null and j.queue = t.queue and j.merchant = t.merchant and j.due_at <= $3
-  )
+  where t.merchant is not null and (
+    select j.due_at from job j
+    where j.question is null and j.queue = t.queue and j.merchant = t.merchant order by j.due_at limit 1
+  ) <= $3
 ), candidate as (
   select d.queue, c.kind, c.subject, c.due_at,
     row_number() over (partition by d.queue, d.merchant order by c.due_at) as round
@@ -54,7 +58,7 @@ with recursive clock as materialized (
     where j.question is null and j.queue = d.queue and j.merchant = d.merchant and j.due_at <= $3
       and (j.owner is null or j.leased_until * 1000 <= (select us from clock))
     order by j.due_at
-    limit least(2 * d.amount, greatest(16, 8 * d.amount / d.merchants))
+    limit least(2 * d.amount, greatest(4, 8 * d.amount / d.merchants))
   ) c
 ), ranked as materialized (
   select queue, kind, subject, row_number() over (partition by queue order by round, due_at) as place
@@ -62,13 +66,16 @@ with recursive clock as materialized (
 ), picked as materialized (
   select l.queue, l.kind, l.subject, l.place
   from wish w cross join lateral (
-    select r.queue, r.place, j.kind, j.subject
-    from ranked r join job j on j.subject = r.subject and j.kind = r.kind
-    where r.queue = w.queue and j.question is null and j.due_at <= $3
-      and (j.owner is null or j.leased_until * 1000 <= (select us from clock))
+    select r.queue, r.place, c.kind, c.subject
+    from (select * from ranked where queue = w.queue order by place) r cross join lateral (
+      select j.kind, j.subject from job j
+      where j.subject = r.subject and j.kind = r.kind and j.question is null and j.due_at <= $3
+        and (j.owner is null or j.leased_until * 1000 <= (select us from clock))
+      limit 1
+      for update skip locked
+    ) c
     order by r.place
     limit w.amount
-    for update of j skip locked
   ) l
 ), judged as (
   select p.queue, p.kind, p.subject, p.place, k.max_attempts
@@ -85,7 +92,7 @@ update job j set
     else 'ended badly ' || j.attempts || ' times; last: ' || coalesce(j.note, 'no outcome was ever written (the process died?)')
   end
 from judged g
-where j.subject = g.subject and j.kind = g.kind
+where j.subject = any(array(select subject from picked)) and j.subject = g.subject and j.kind = g.kind
 returning j.kind, j.subject, j.merchant, j.due_at, j.step, j.attempts, j.fence, g.queue, g.place,
   j.question is not null as parked";
 
@@ -138,7 +145,8 @@ pub async fn renew(db: &Postgres, owner: Uuid, held: &[(JobKey, i64)], lease_ms:
     }
     let sql = "update job j set leased_until = floor(extract(epoch from clock_timestamp()) * 1000)::bigint + $5
                from unnest($1::smallint[], $2::uuid[], $3::bigint[]) as h(kind, subject, fence)
-               where j.subject = h.subject and j.kind = h.kind and j.fence = h.fence and j.owner = $4
+               where j.subject = any($2) and j.subject = h.subject and j.kind = h.kind and j.fence = h.fence
+                 and j.owner = $4
                returning j.kind, j.subject";
     let (kinds, subjects, fences) = held_columns(held);
     let query = sqlx::query(sql).bind(kinds).bind(subjects).bind(fences).bind(owner).bind(lease_ms);
@@ -157,14 +165,16 @@ pub async fn release(db: &Postgres, owner: Uuid, held: &[(JobKey, i64)]) -> Resu
     }
     let sql = "update job j set owner = null, leased_until = null, attempts = greatest(j.attempts - 1, 0)
                from unnest($1::smallint[], $2::uuid[], $3::bigint[]) as h(kind, subject, fence)
-               where j.subject = h.subject and j.kind = h.kind and j.fence = h.fence and j.owner = $4";
+               where j.subject = any($2) and j.subject = h.subject and j.kind = h.kind and j.fence = h.fence
+                 and j.owner = $4";
     let (kinds, subjects, fences) = held_columns(held);
     let query = sqlx::query(sql).bind(kinds).bind(subjects).bind(fences).bind(owner);
     Ok(db.bounded(query.execute(&db.quick)).await?.rows_affected())
 }
 
-/// See [`crate::Store::next_due`]. Per merchant: its first job without a living lease, and the earliest end
-/// of a lease among its first jobs (leased jobs were due early, so they stand in front).
+/// See [`crate::Store::next_due`]. Per merchant: its first job without a lease, and the earliest end of a
+/// lease among its first sixteen jobs (leased jobs were due early, so they stand in front; it is a hint for
+/// how long to sleep, and more rows would cost more than a look too early).
 pub async fn next_due(db: &Postgres, queues: &[Queue]) -> Result<Option<Timestamp>> {
     let sql = "
 with recursive wish as (
@@ -192,7 +202,7 @@ left join lateral (
   select min(f.until) as until from (
     select greatest(j.due_at, j.leased_until) as until from job j
     where j.question is null and j.queue = t.queue and j.merchant = t.merchant
-    order by j.due_at limit 256
+    order by j.due_at limit 16
   ) f
 ) leased on true
 where t.merchant is not null";

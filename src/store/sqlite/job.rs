@@ -169,7 +169,7 @@ pub async fn release(db: &Sqlite, owner: Uuid, held: &[(JobKey, i64)]) -> Result
     Ok(released)
 }
 
-/// See [`crate::Store::next_due`].
+/// See [`crate::Store::next_due`]. As on PostgreSQL, leases are looked for among each merchant's first jobs.
 pub async fn next_due(db: &Sqlite, queues: &[Queue]) -> Result<Option<Timestamp>> {
     let sql = "
 with recursive turn(merchant) as (
@@ -193,7 +193,7 @@ select min(due) as due from (
     select min(f.until) from (
       select max(j.due_at, j.leased_until) as until from job j
       where j.question is null and j.queue = $1 and j.merchant = t.merchant
-      order by j.due_at limit 256
+      order by j.due_at limit 16
     ) f
   )
   from turn t where t.merchant is not null

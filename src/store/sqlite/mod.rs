@@ -105,14 +105,16 @@ impl Sqlite {
             let _already_gone = sqlx::query("rollback").execute(writing.connection()?).await;
             writing.0.open = false;
         }
+        // Set first: a future that is dropped while it waits leaves a `begin` that still happens.
+        writing.0.open = true;
         if let Err(error) = sqlx::query("begin immediate").execute(writing.connection()?).await {
             let busy = error.as_database_error().and_then(|e| e.code()).is_some_and(|c| c == "5" || c == "517");
+            writing.0.open = false;
             if !busy {
                 writing.0.connection = None;
             }
             return Err(error.into());
         }
-        writing.0.open = true;
         Ok(writing)
     }
 }

@@ -2,8 +2,10 @@
 --
 -- Times are milliseconds since 1970; states and kinds are the codes of the core; amounts are minor units.
 -- There are few indexes on purpose, and no index contains a column that changes with every transition: such
--- updates stay within their page (HOT) and cost a fraction. There are no foreign keys between the hot tables,
--- because each check would lock and dirty the row that it points to; the writer keeps the rows together.
+-- updates stay within their page (HOT) and cost a fraction. Neighbours on a page are often updated by the same
+-- batch, so the fill factors leave room for a second version of every row (payments grow with their evidence).
+-- There are no foreign keys between the hot tables, because each check would lock and dirty the row that it
+-- points to; the writer keeps the rows together.
 
 create table merchant (
   id uuid primary key,
@@ -57,7 +59,7 @@ create table orders (
   late_money boolean not null,
   close_reason text,
   constraint orders_number unique (merchant, number)
-) with (fillfactor = 80);
+) with (fillfactor = 50);
 
 create table payment (
   created_at bigint not null,
@@ -76,7 +78,7 @@ create table payment (
   -- Whether something is due for it at all; changes once or twice in a life, unlike due_at.
   active boolean not null check (active = (due_at is not null)),
   evidence text not null
-) with (fillfactor = 80);
+) with (fillfactor = 35);
 
 create index payment_order on payment (order_id);
 -- For the sweep.
@@ -152,7 +154,7 @@ create table delivery (
   delivered_at bigint,
   given_up_at bigint,
   last_error text
-) with (fillfactor = 70);
+) with (fillfactor = 50);
 create index delivery_order on delivery (order_id);
 -- For the sweep.
 create index delivery_open on delivery (id) where delivered_at is null and given_up_at is null and endpoint is not null;
@@ -177,7 +179,7 @@ create table job (
   primary key (subject, kind),
   check ((owner is null) = (leased_until is null)),
   check (owner is null or question is null)
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 create index job_claim on job (queue, merchant, due_at) where question is null;
 create index job_parked on job (due_at) where question is not null;
 
