@@ -11,6 +11,7 @@ mod hints;
 mod job;
 mod pass;
 mod schema;
+mod settle;
 
 use std::future::Future;
 use std::str::FromStr;
