@@ -93,7 +93,12 @@ fn matches(cron: &cron::Schedule, day: jiff::civil::Date) -> bool {
         && cron.years().includes(u32::try_from(day.year()).unwrap_or(0))
 }
 
-fn first_of_day(cron: &cron::Schedule, day: jiff::civil::Date, zone: &TimeZone, after: jiff::Timestamp) -> Option<jiff::Timestamp> {
+fn first_of_day(
+    cron: &cron::Schedule,
+    day: jiff::civil::Date,
+    zone: &TimeZone,
+    after: jiff::Timestamp,
+) -> Option<jiff::Timestamp> {
     use cron::TimeUnitSpec;
     let small = |n: u32| i8::try_from(n).unwrap_or(0);
     // Only hours that can still come today: the loop below then stops at the first hit.

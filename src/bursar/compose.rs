@@ -78,7 +78,10 @@ pub async fn program(config: &Config) -> anyhow::Result<Program> {
         .await
         .with_context(|| format!("database.url {}", crate::config::cover_password(&url)))?;
     let desk = Desk {
-        gatherer: Gatherer::start(store.clone()),
+        gatherer: Gatherer::start_with(
+            store.clone(),
+            &bursar_store::gather::Settings { clock: Some(clock.clone()), ..Default::default() },
+        ),
         directory: Directory::new(store.clone()),
         plans: Arc::new(config.plans()?),
         clock: clock.clone(),

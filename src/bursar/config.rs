@@ -99,6 +99,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether nobody has set `key`.
+    pub fn is_default(&self, key: &str) -> bool {
+        self.entry(key).1 == Origin::Default
+    }
+
     fn set(&mut self, key: &str, value: Value, origin: Origin) -> Result<(), ConfigError> {
         let Some(slot) = self.values.get_mut(key) else {
             let hint = self.nearest(key).map(|k| format!("; did you mean `{k}`?")).unwrap_or_default();

@@ -39,7 +39,12 @@ pub struct Running {
 /// When the address cannot be used or the configuration is wrong.
 pub async fn start(program: Program, parts: Parts, listener: Option<TcpListener>) -> anyhow::Result<Running> {
     let worker = match parts {
-        Parts::Gateway => None,
+        Parts::Gateway => {
+            if let Some(url) = compose::worker_settings(&program.config)?.redis_url {
+                bursar_worker::announce(&program.desk.gatherer, &url).map_err(anyhow::Error::msg)?;
+            }
+            None
+        }
         Parts::All | Parts::Workers => {
             let settings = compose::worker_settings(&program.config)?;
             let started = bursar_worker::start(compose::jobs(&program)?, &settings).await;

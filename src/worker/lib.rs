@@ -23,5 +23,5 @@ mod start;
 mod wake;
 
 pub use metrics::WorkerMetrics;
-pub use start::{Worker, WorkerSettings, start};
+pub use start::{Worker, WorkerSettings, announce, start};
 pub use wake::Wake;

@@ -39,8 +39,7 @@ impl Ending {
 }
 
 /// Upper bounds of the histograms, in milliseconds.
-const BUCKETS_MS: [u64; 18] =
-    [1, 2, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1_000, 2_000, 5_000, 30_000];
+const BUCKETS_MS: [u64; 18] = [1, 2, 5, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1_000, 2_000, 5_000, 30_000];
 
 /// A histogram in milliseconds.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use apalis_core::worker::builder::WorkerBuilder;
 use bursar_core::id::MerchantId;
 use bursar_core::job::{JobKey, JobKind, NewJob, Queue};
 use bursar_jobs::JobContext;
-use bursar_store::{Change, Store};
+use bursar_store::{Change, Gatherer, Store};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
@@ -75,7 +75,7 @@ pub async fn start(context: JobContext, settings: &WorkerSettings) -> Result<Wor
     let mut helpers = Vec::new();
     let redis = settings.redis_url.as_ref().map(|url| redis::Client::open(url.as_str())).transpose();
     let redis = redis.map_err(|e| format!("redis.url: {e}"))?;
-    hook_up(&context, &wake, redis.clone(), &mut helpers);
+    helpers.extend(hook_up(&context.desk.gatherer, Some(wake.clone()), redis.clone()));
     helpers.push(tokio::spawn(hints::listen(store.clone(), wake.clone())));
     if let Some(client) = redis {
         helpers.push(tokio::spawn(redis_hints::listen(client, wake.clone())));
@@ -134,20 +134,29 @@ pub async fn start(context: JobContext, settings: &WorkerSettings) -> Result<Wor
 }
 
 /// Commits of this process that add jobs ring our bell at once, and Redis' when there is one.
-fn hook_up(context: &JobContext, wake: &Wake, redis: Option<redis::Client>, helpers: &mut Vec<JoinHandle<()>>) {
-    let wake = wake.clone();
+fn hook_up(gatherer: &Gatherer, wake: Option<Wake>, redis: Option<redis::Client>) -> Option<JoinHandle<()>> {
     let (sender, receiver) = mpsc::channel(1);
     let publishes = redis.is_some();
-    if let Some(client) = redis {
-        helpers.push(tokio::spawn(redis_hints::publish(client, receiver)));
-    }
-    context.desk.gatherer.on_jobs(Arc::new(move |_: &[Queue]| {
-        wake.ring();
+    let publisher = redis.map(|client| tokio::spawn(redis_hints::publish(client, receiver)));
+    gatherer.on_jobs(Arc::new(move |_: &[Queue]| {
+        wake.iter().for_each(Wake::ring);
         if publishes {
             // Full means that a hint is on its way already.
             let _ = sender.try_send(());
         }
     }));
+    publisher
+}
+
+/// Lets the commits of a process without workers wake the workers of others through Redis.
+///
+/// # Errors
+/// When the URL is wrong.
+pub fn announce(gatherer: &Gatherer, redis_url: &str) -> Result<(), String> {
+    let client = redis::Client::open(redis_url).map_err(|e| format!("redis.url: {e}"))?;
+    // Ends with the process; there is nothing to flush.
+    let _ = hook_up(gatherer, None, Some(client));
+    Ok(())
 }
 
 /// Adds the recurring housekeeping jobs, as soon as the database answers. Adding one that is there is

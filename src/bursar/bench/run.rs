@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use bursar_core::Chance;
 use bursar_core::chance::SeededChance;
 use bursar_core::channel::ChannelFacts;
-use bursar_core::Chance;
 use bursar_sandbox::merchant::{Backend, Feed, Sink, fetch, place};
 use bursar_sandbox::{BookEntry, Counters, provision, system_random};
 use serde::Serialize;

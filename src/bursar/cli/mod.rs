@@ -179,7 +179,11 @@ async fn dispatch(cli: Cli) -> Done {
     {
         flags.push(("gateway.listen", listen.clone(), "--listen"));
     }
-    let config = Config::load(cli.config.as_deref(), std::env::vars(), &flags)?;
+    let mut config = Config::load(cli.config.as_deref(), std::env::vars(), &flags)?;
+    if matches!(cli.verb, Verb::Demo(_)) && config.is_default("log.filter") {
+        // The sandbox's faults make hundreds of warnings; they are what the demonstration is about.
+        config = config.with(&[("log.filter", "error".to_owned(), "demo")])?;
+    }
     crate::compose::check(&config)?;
     crate::telemetry::start(&config);
     let globals = Globals { config, json: cli.json, database_named };
