@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use bursar::play::cast::{Role, enter, webhook_secret};
 use bursar::serve::{Parts, start};
 use bursar_sandbox::merchant::{Backend, Feed, Sink, place};
-use bursar_sandbox::{PayerMix, Behaviour, SandboxConfig, provision, system_random};
+use bursar_sandbox::{Behaviour, PayerMix, SandboxConfig, provision, system_random};
 
 fn redis_url() -> String {
-    std::env::var("BURSAR_TEST_REDIS_URL").expect("BURSAR_TEST_REDIS_URL is not set: run tests/run, which starts a Redis")
+    std::env::var("BURSAR_TEST_REDIS_URL")
+        .expect("BURSAR_TEST_REDIS_URL is not set: run tests/run, which starts a Redis")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +32,9 @@ async fn a_worker_that_hardly_polls_is_woken_through_redis() {
     worker.store.migrate().await.unwrap();
     let keys = provision(folder.path(), "shop", &system_random).unwrap();
     let payers = PayerMix { soon_ms: (0, 50), ..PayerMix::all(Behaviour::Soon) };
-    let sandbox = bursar_sandbox::start(SandboxConfig { payers, ..SandboxConfig::new(worker.clock.clone(), &keys) }).await.unwrap();
+    let sandbox = bursar_sandbox::start(SandboxConfig { payers, ..SandboxConfig::new(worker.clock.clone(), &keys) })
+        .await
+        .unwrap();
     let secret = webhook_secret(folder.path(), worker.chance.as_ref()).unwrap();
     let sink = Sink::start(&[std::fs::read_to_string(&secret).unwrap()], 0, worker.chance.clone()).await.unwrap();
     let role = Role {

@@ -1,0 +1,243 @@
+//! Problems that other payment systems really had, as stories through the API, the workers and a channel
+//! that misbehaves. Each names the thread where it was seen. (Workers that stop for good after a restart
+//! of the database: `postgres_restarts.rs`. A rescuer that overwrites a finished job, a job that runs
+//! eleven times, a schedule that fires in every process: `worker.rs`.)
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use bursar_core::decide::QuestionKind;
+use bursar_core::id::OrderId;
+use bursar_core::observation::{Claim, Observation, Source};
+use bursar_core::order::{Dossier, OrderState};
+use bursar_core::payment::PaymentState;
+use bursar_sandbox::{Faults, PayerMix};
+use bursar_tests::{Endpoint, House, Manner, Scene, until};
+
+const WITHIN: Duration = Duration::from_secs(90);
+
+/// A calm channel and a merchant; 200 seconds of the clock pass in a real one.
+fn calm(seed: u64) -> Scene {
+    let more = vec![("worker.lease", "30s".to_owned()), ("worker.renew_every", "10s".to_owned())];
+    Scene { faults: Faults::calm(), failing_per_myriad: 0, speed: 200, webhooks: vec![None], more, ..Scene::new(seed) }
+}
+
+fn paid(dossier: &Dossier) -> bool {
+    dossier.order.state == OrderState::Paid
+}
+
+fn payable(dossier: &Dossier) -> bool {
+    dossier.payments.iter().all(|p| p.state == PaymentState::AwaitingPayer && p.evidence.code().is_some())
+}
+
+fn only_payment(dossier: &Dossier) -> &bursar_core::payment::Payment {
+    assert_eq!(dossier.payments.len(), 1, "one payment per order");
+    &dossier.payments[0]
+}
+
+/// Money arrived after the cancellation; it was ignored, or the dead order was booked as paid:
+/// woocommerce-gateway-stripe #5703, flexprice #2230, CoreShop #2529.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_after_a_cancellation_is_kept_on_the_books_and_asks_a_person() {
+    let house = House::open(calm(1)).await;
+    let order = house.order(0, "inflight", 3_600).await;
+    house.until(order, "the payer can pay", payable).await;
+    assert_eq!(house.ask_to_close(0, order).await, 202);
+    let late = house.until(order, "the money in flight is found", |d| d.order.late_money).await;
+    assert_eq!(late.order.state, OrderState::Closed, "a closed order stays closed");
+    assert_eq!(only_payment(&late).state, PaymentState::Captured, "money that was taken is on the books");
+    assert_eq!(house.until_told(order, 2).await, [1, 2]);
+    assert!(!house.stage.sink.told().paid.contains_key(&order.to_string()), "the merchant was told `paid`");
+    let questions = house.stage.program.store.parked(None, 10).await.unwrap();
+    let asked: Vec<_> = questions.iter().map(|q| (q.order, q.kind)).collect();
+    assert_eq!(asked, [(order, QuestionKind::LateMoney)]);
+    house.books_agree().await;
+    house.close().await;
+}
+
+/// The callback was lost and the order stayed pending for ever: woocommerce-gateway-stripe #2298,
+/// razorpay-magento #284.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_callback_costs_time_and_not_the_order() {
+    let faults = Faults { notification_never: 10_000, ..Faults::calm() };
+    let house = House::open(Scene { faults, ..calm(2) }).await;
+    let order = house.order(0, "soon", 3_600).await;
+    house.until(order, "the order is paid", paid).await;
+    let timeline = house.timeline(order).await;
+    let found = timeline.observations.iter().find(|o| matches!(o.claim, Claim::Paid(_))).unwrap();
+    assert_eq!(found.source, Source::Query, "no notification was sent");
+    assert_eq!(house.until_told(order, 1).await, [1]);
+    house.books_agree().await;
+    house.close().await;
+}
+
+/// The notification arrived before our own commit and was dropped: polar #10728, shopper #658.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_notification_before_our_own_commit_is_not_lost() {
+    // Every answer is late: the payer has paid and we are notified while our create call still waits.
+    let faults = Faults { slow: 10_000, ..Faults::calm() };
+    let payers = PayerMix { soon_ms: (0, 1), ..PayerMix::default() };
+    let house = House::open(Scene { faults, payers, fault_hold_ms: 1_200, ..calm(3) }).await;
+    let order = house.order(0, "soon", 3_600).await;
+    house.until(order, "the order is paid", paid).await;
+    let answered = || async {
+        let timeline = house.timeline(order).await;
+        let at = |wanted: fn(&Claim) -> bool, source| {
+            timeline.observations.iter().position(|o| o.source == source && wanted(&o.claim))
+        };
+        let (notified, created) = (
+            at(|c| matches!(c, Claim::Paid(_)), Source::Notification),
+            at(|c| matches!(c, Claim::Accepted { .. }), Source::Create),
+        );
+        let jobs_left = timeline.jobs.iter().any(|j| j.key.kind == bursar_core::job::JobKind::CreatePayment);
+        (!jobs_left).then_some((notified, created))
+    };
+    let (notified, created) = until("the create call has ended", WITHIN, answered).await;
+    assert!(notified.is_some(), "the story did not happen: no notification");
+    assert!(created.is_none_or(|created| notified.is_some_and(|n| n < created)), "{notified:?} {created:?}");
+    assert!(paid(&house.dossier(order).await));
+    assert_eq!(house.until_told(order, 1).await, [1]);
+    house.books_agree().await;
+    house.close().await;
+}
+
+/// Notification, poll and the merchant's own close raced, and the loser's compensation undid the winner:
+/// medusa #13301.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_close_that_loses_the_race_against_the_payer_leaves_a_paid_order() {
+    let house = House::open(calm(4)).await;
+    let order = house.order(0, "closing", 3_600).await;
+    house.until(order, "the payer can pay", payable).await;
+    assert_eq!(house.ask_to_close(0, order).await, 202);
+    let ended = house.until(order, "the order has ended", |d| d.order.state.is_final()).await;
+    assert_eq!(ended.order.state, OrderState::Paid, "the payer was faster than the close");
+    assert_eq!(house.until_told(order, 1).await, [1]);
+    assert_eq!(house.stage.sink.told().paid.get(&order.to_string()), Some(&1));
+    house.books_agree().await;
+    house.close().await;
+}
+
+/// A late failure downgraded a paid order: woocommerce-gateway-stripe #902, mollie/WooCommerce #1252.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_failure_does_not_downgrade_a_paid_order() {
+    let house = House::open(calm(5)).await;
+    // This payer fails first and pays then.
+    let order = house.order(0, "retry", 3_600).await;
+    let before = house.until(order, "the order is paid", paid).await;
+    let (desk, payment) = (&house.stage.program.desk, only_payment(&before).id);
+    for claim in [
+        Claim::AttemptFailed { reason: "late".to_owned() },
+        Claim::Refused { reason: "late".to_owned() },
+        Claim::NoAnswer { why: "late".to_owned() },
+        Claim::Unpaid,
+        Claim::Absent,
+        Claim::CloseAccepted,
+        Claim::ClosedAtChannel,
+        Claim::CloseRequested { reason: "late".to_owned() },
+    ] {
+        let observation = Observation::new(Source::Query, desk.clock.now(), claim.clone());
+        desk.observe(payment, &observation, None, None, |_| bursar_store::Settlement::Done).await.unwrap();
+        let after = house.dossier(order).await;
+        let states = (after.order.state, only_payment(&after).state);
+        assert_eq!(states, (OrderState::Paid, PaymentState::Captured), "after {claim:?}");
+    }
+    assert_eq!(house.ask_to_close(0, order).await, 409);
+    assert_eq!(house.until_told(order, 1).await, [1]);
+    assert_eq!(house.dossier(order).await.order.event_count, 1, "nothing more to tell");
+    house.books_agree().await;
+    house.close().await;
+}
+
+/// A retry under a new key charged twice: akash #3449, adyen-commercetools #1305.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retry_keeps_its_number_and_charges_once() {
+    let faults = Faults { lost_answer_after_effect: 10_000, ..Faults::calm() };
+    let house = House::open(Scene { faults, ..calm(6) }).await;
+    let order = house.order(0, "soon", 3_600).await;
+    let known = || async { (!house.stage.sandbox.books().is_empty()).then_some(()) };
+    until("the channel has taken the order on", WITHIN, known).await;
+    // From now on answers arrive.
+    house.stage.sandbox.set_faults(Faults::calm());
+    let dossier = house.until(order, "the order is paid", paid).await;
+    let books = house.stage.sandbox.books();
+    assert_eq!(books.len(), 1, "{books:#?}");
+    assert_eq!((books[0].out_trade_no.clone(), books[0].charges), (only_payment(&dossier).number(), 1));
+    house.books_agree().await;
+    house.close().await;
+}
+
+/// Retries were not triggered after a repair: killbill #1832.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_an_outage_of_the_channel_orders_go_on_by_themselves() {
+    let house = House::open(calm(7)).await;
+    house.stage.sandbox.set_outage(true);
+    let order = house.order(0, "soon", 3_600).await;
+    house.until(order, "the outage is felt", |d| only_payment(d).evidence.sent_at.is_some()).await;
+    let state = house.dossier(order).await.order.state;
+    assert!(!state.is_final(), "an outage ended the order as {}", state.name());
+    house.stage.sandbox.set_outage(false);
+    house.until(order, "the order is paid", paid).await;
+    assert_eq!(house.until_told(order, 1).await, [1]);
+    house.books_agree().await;
+    house.close().await;
+}
+
+/// The merchant was never told again after one failed delivery: hyperswitch #3408.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_merchant_who_failed_is_told_again_under_the_same_id() {
+    let merchant = Endpoint::start(Manner::Refuses).await;
+    let house = House::open(Scene { webhooks: vec![Some(merchant.url())], ..calm(8) }).await;
+    let order = house.order(0, "soon", 3_600).await;
+    house.until(order, "the order is paid", paid).await;
+    until("the merchant refused three times", WITHIN, || async { (merchant.seen().requests.len() >= 3).then_some(()) })
+        .await;
+    assert!(merchant.seen().accepted.is_empty());
+    merchant.set(Manner::Accepts);
+    until("he was told", WITHIN, || async { (!merchant.seen().accepted.is_empty()).then_some(()) }).await;
+    let delivered = || async {
+        let delivery = house.timeline(order).await.deliveries.pop();
+        delivery.filter(|d| d.delivered_at.is_some())
+    };
+    let delivery = until("it is written down", WITHIN, delivered).await;
+    let seen = merchant.seen();
+    let ids: BTreeSet<&String> = seen.requests.iter().collect();
+    assert_eq!(ids, BTreeSet::from([&delivery.id.to_string()]), "one id for all attempts");
+    assert_eq!((seen.accepted.len(), delivery.attempts >= 4), (1, true), "{delivery:?}");
+    house.close().await;
+}
+
+/// One dead merchant endpoint delayed everybody: hyperswitch #10006.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_dead_endpoint_delays_nobody() {
+    let dead = Endpoint::start(Manner::Hangs).await;
+    // Fewer slots than the dead endpoint has deliveries.
+    let mut scene = Scene { webhooks: vec![Some(dead.url()), None], ..calm(9) };
+    scene.more.push(("worker.slots_webhook", "16".to_owned()));
+    let house = House::open(scene).await;
+    let mut orders: [Vec<OrderId>; 2] = [Vec::new(), Vec::new()];
+    for _ in 0..40 {
+        orders[0].push(house.order(0, "soon", 3_600).await);
+    }
+    until("the dead endpoint keeps deliveries waiting", WITHIN, || async {
+        (dead.seen().requests.len() >= 4).then_some(())
+    })
+    .await;
+    for _ in 0..10 {
+        orders[1].push(house.order(1, "soon", 3_600).await);
+    }
+    for order in &orders[1] {
+        assert_eq!(house.until_told(*order, 1).await, [1]);
+    }
+    assert!(dead.seen().accepted.is_empty(), "the dead endpoint had come to life");
+    for order in orders.iter().flatten() {
+        house.until(*order, "money does not wait for webhooks", paid).await;
+    }
+    dead.set(Manner::Accepts);
+    let all = || async {
+        let accepted: BTreeSet<String> = dead.seen().accepted.into_iter().collect();
+        (accepted.len() == orders[0].len()).then_some(())
+    };
+    until("the dead merchant is told everything when he is back", WITHIN, all).await;
+    house.books_agree().await;
+    house.close().await;
+}

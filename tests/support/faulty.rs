@@ -1,0 +1,124 @@
+//! A store that fails when asked to: it knows the face of the store, and must never change what goes
+//! through it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bursar_core::Timestamp;
+use bursar_core::id::{ApiKeyId, DeliveryId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::job::{JobKey, Queue};
+use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
+use bursar_core::order::Dossier;
+use bursar_store::{
+    Answer, BookLine, Change, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow,
+    Notification, OrderFilter, ParkedRow, Result, Store, StoreError, Timeline,
+};
+use uuid::Uuid;
+
+/// What happens instead of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Act {
+    /// The call goes through.
+    Pass,
+    /// "Unavailable", as when the database is away.
+    Fail,
+    /// It panics.
+    Panic,
+}
+
+/// Decides by the name of the method, each time it is called.
+type Script = Box<dyn FnMut(&str) -> Act + Send>;
+
+/// A store whose calls can be made to fail.
+pub struct FaultyStore {
+    inner: Arc<dyn Store>,
+    script: Mutex<Script>,
+}
+
+impl std::fmt::Debug for FaultyStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FaultyStore").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl FaultyStore {
+    /// A store that behaves, until it is told otherwise.
+    pub fn new(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { inner, script: Mutex::new(Box::new(|_| Act::Pass)) })
+    }
+
+    /// What happens from now on, by the name of the called method.
+    pub fn script(&self, script: impl FnMut(&str) -> Act + Send + 'static) {
+        *self.script.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(script);
+    }
+
+    fn before(&self, method: &str) -> Result<()> {
+        let act = (self.script.lock().unwrap_or_else(PoisonError::into_inner))(method);
+        match act {
+            Act::Pass => Ok(()),
+            Act::Fail => Err(StoreError::Unavailable(format!("{method} was made to fail"))),
+            Act::Panic => panic!("{method} was made to panic"),
+        }
+    }
+}
+
+macro_rules! through {
+    ($($name:ident($($arg:ident: $kind:ty),*) -> $out:ty;)*) => {
+        #[async_trait]
+        impl Store for FaultyStore {
+            $(async fn $name(&self, $($arg: $kind),*) -> Result<$out> {
+                self.before(stringify!($name))?;
+                self.inner.$name($($arg),*).await
+            })*
+            fn dialect(&self) -> &'static str {
+                self.inner.dialect()
+            }
+            async fn close(&self) {
+                self.inner.close().await;
+            }
+        }
+    };
+}
+
+through! {
+    commit(changes: &[Change]) -> Vec<Answer>;
+    dossier(order: OrderId) -> Option<Dossier>;
+    dossiers_of(payments: &[PaymentId]) -> Vec<Dossier>;
+    order_by_number(merchant: MerchantId, number: &str) -> Option<OrderId>;
+    orders(filter: &OrderFilter) -> Vec<Dossier>;
+    timeline(order: OrderId) -> Option<Timeline>;
+    stuck(before: Timestamp, limit: u32) -> Vec<PaymentId>;
+    stuck_deliveries(before: Timestamp, limit: u32) -> Vec<(DeliveryId, MerchantId)>;
+    parked(merchant: Option<MerchantId>, limit: u32) -> Vec<ParkedRow>;
+    book_lines(after: Option<PaymentId>, limit: u32) -> Vec<BookLine>;
+    balances() -> Vec<(i16, Uuid, String, i64)>;
+    counts() -> Counts;
+    notification(id: NotificationId) -> Option<Notification>;
+    notifications(ids: &[NotificationId]) -> Vec<Notification>;
+    idempotency(merchant: MerchantId, key: &str) -> Option<IdempotencyRow>;
+    deliveries(ids: &[Uuid]) -> Vec<DeliveryRow>;
+    put_merchant(merchant: &Merchant) -> ();
+    merchants() -> Vec<Merchant>;
+    put_account(account: &ChannelAccount) -> ();
+    accounts() -> Vec<ChannelAccount>;
+    put_endpoint(endpoint: &Endpoint) -> ();
+    endpoints() -> Vec<Endpoint>;
+    put_api_key(key: &ApiKey) -> ();
+    api_keys() -> Vec<ApiKey>;
+    api_key(id: ApiKeyId) -> Option<ApiKey>;
+    claim(request: &ClaimRequest) -> Vec<Claimed>;
+    renew(owner: Uuid, held: &[(JobKey, i64)], lease_ms: i64) -> Vec<JobKey>;
+    release(owner: Uuid, held: &[(JobKey, i64)]) -> u64;
+    next_due(queues: &[Queue]) -> Option<Timestamp>;
+    jobs(filter: &JobFilter) -> Vec<JobRow>;
+    retry_job(key: JobKey, due_at: Timestamp) -> bool;
+    cancel_job(key: JobKey) -> bool;
+    pause_queue(queue: Queue, paused: bool) -> ();
+    paused_queues() -> Vec<Queue>;
+    prune(keep: &bursar_store::Retention, limit: u32) -> u64;
+    ping() -> ();
+    migrate() -> ();
+    schema_is_current() -> bool;
+    notify(queues: &[Queue]) -> ();
+    listen() -> Option<Box<dyn bursar_store::Hints>>;
+}
