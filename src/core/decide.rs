@@ -127,7 +127,11 @@ pub fn decide(
     let Some(before) = dossier.payment(id) else {
         return nothing();
     };
-    let evidence = before.evidence.clone().join(before.amount, observation);
+    let mut evidence = before.evidence.clone().join(before.amount, observation);
+    if dossier.order.state == OrderState::Closed {
+        // Nothing may stay payable under a closed order: what turns up there is closed at once.
+        evidence = evidence.join(before.amount, &closed_with_its_order(now));
+    }
     let state = evidence.state(policy.facts);
     let repeated = state == before.state
         && (evidence == before.evidence || (observation.claim == Claim::Unpaid && before.evidence.unpaid_at.is_some()));
@@ -275,10 +279,10 @@ fn integrity_question(payment: &Payment) -> Question {
     }
 }
 
+/// Money under a closed order belongs to its payer: the ledger books it apart from earnings.
 fn postings(dossier: &Dossier, next: &Dossier, before: &Payment, after: &Payment) -> Vec<Posting> {
-    let was_late = dossier.order.late_money || (dossier.order.state == OrderState::Closed && before.state.is_final());
-    let is_late = next.order.state == OrderState::Closed;
-    ledger::postings(after, Some(before.state), was_late, is_late)
+    let closed = |d: &Dossier| d.order.state == OrderState::Closed;
+    ledger::postings(after, Some(before.state), closed(dossier), closed(next))
 }
 
 /// When a payable or unknown payment is asked about next: the plan's delay, but never later than the
@@ -300,6 +304,11 @@ pub fn owed_job(payment: &Payment, now: Timestamp) -> Option<NewJob> {
         PaymentState::Captured | PaymentState::IntegrityHold => return None,
     };
     payment.due_at.map(|_| NewJob::new(JobKey::payment(kind, payment.id), payment.merchant, now))
+}
+
+fn closed_with_its_order(now: Timestamp) -> Observation {
+    let reason = "its order is closed".to_owned();
+    Observation::new(Source::Intent, now, Claim::CloseRequested { reason })
 }
 
 /// The observation that an order's time is over.

@@ -222,6 +222,18 @@ fn a_held_payment_keeps_its_order_open_and_its_money_in_suspense() {
 }
 
 #[test]
+fn a_refused_payment_that_turns_up_at_the_channel_is_closed_there() {
+    let mut books = Books::new(LateMoneyPolicy::default());
+    books.see(1, Claim::Sending);
+    books.see(2, Claim::Refused { reason: "r".into() });
+    let found = books.see(3, Claim::Unpaid);
+    assert_eq!(kinds(&found), [JobKind::ClosePayment]);
+    assert_eq!(books.dossier.payments[0].state, PaymentState::Closing);
+    books.see(4, Claim::ClosedAtChannel);
+    assert!(books.balances.values().all(|b| *b == 0));
+}
+
+#[test]
 fn a_refused_payment_closes_its_order_with_the_reason() {
     let mut books = Books::new(LateMoneyPolicy::default());
     books.see(1, Claim::Sending);
@@ -253,6 +265,9 @@ proptest! {
             prop_assert_eq!(payment.state, payment.evidence.state(ChannelKind::Wechat.facts()));
             if !payment.state.is_final() {
                 prop_assert!(owed_job(payment, at(ms)).is_some(), "{:?} has nothing due", payment.state);
+            }
+            if order.state == OrderState::Closed && was_final.is_some() {
+                prop_assert!(payment.state.is_final() || payment.state == PaymentState::Closing, "{:?}", payment.state);
             }
             if let Some(state) = was_final {
                 prop_assert_eq!(order.state, state);

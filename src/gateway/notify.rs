@@ -16,7 +16,7 @@ use bursar_core::channel::ChannelKind;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::job::{JobKey, JobKind, NewJob};
 use bursar_core::merchant::ChannelAccount;
-use bursar_store::{Answer, Change, NewNotification};
+use bursar_store::{Answer, Change, Notification};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 
@@ -160,7 +160,7 @@ async fn store(
 ) -> Result<Verdict, Refused> {
     let now = app.clock.now();
     let id = notification_id(account.id, notice.channel_id());
-    let notification = NewNotification {
+    let notification = Notification {
         id,
         account: account.id,
         merchant: account.merchant,

@@ -38,7 +38,7 @@ pub struct Change {
     /// Outcome of an attempt at a delivery.
     pub delivery_attempts: Vec<DeliveryAttempt>,
     /// A notification to store. Guard: not seen before.
-    pub notification: Option<NewNotification>,
+    pub notification: Option<Notification>,
     /// An idempotency key to take with its answer. Guard: not taken.
     pub idempotency: Option<IdempotencyKey>,
     /// The job whose run this is. Guard: we still hold its lease.
@@ -106,7 +106,7 @@ pub enum Answer {
 
 /// A message received from a channel, as it came.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct NewNotification {
+pub struct Notification {
     /// Its id, derived from account and channel id.
     pub id: NotificationId,
     /// The account whose URL it came to.

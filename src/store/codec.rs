@@ -14,9 +14,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use crate::record::{
-    BookLine, DeliveryRow, IdempotencyRow, JobRow, ObservationRow, ParkedRow, PostingRow, StoredNotification,
-};
+use crate::Notification;
+use crate::record::{BookLine, DeliveryRow, IdempotencyRow, JobRow, ObservationRow, ParkedRow, PostingRow};
 use crate::value::{Cell, Record};
 use crate::{Result, StoreError};
 
@@ -179,9 +178,9 @@ pub fn delivery(record: &Record) -> Result<DeliveryRow> {
 }
 
 /// A row of `notification`.
-pub fn notification(record: &Record) -> Result<StoredNotification> {
+pub fn notification(record: &Record) -> Result<Notification> {
     let row = Reading { record, table: "notification" };
-    Ok(StoredNotification {
+    Ok(Notification {
         id: NotificationId(row.get("id")?),
         account: ChannelAccountId(row.get("account")?),
         merchant: MerchantId(row.get("merchant")?),

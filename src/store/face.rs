@@ -13,7 +13,7 @@ use crate::dialect::Dialect;
 use crate::read::{dossier, history, merchant, message, operator, queue, upkeep};
 use crate::{
     Answer, BookLine, Change, ClaimRequest, Claimed, Counts, DeliveryRow, Hints, IdempotencyRow, JobFilter, JobRow,
-    OrderFilter, ParkedRow, Result, Retention, Store, StoredNotification, Timeline, migrate,
+    Notification, OrderFilter, ParkedRow, Result, Retention, Store, Timeline, migrate,
 };
 
 #[async_trait]
@@ -56,10 +56,10 @@ impl<D: Dialect> Store for D {
         operator::counts(self).await
     }
 
-    async fn notification(&self, id: NotificationId) -> Result<Option<StoredNotification>> {
+    async fn notification(&self, id: NotificationId) -> Result<Option<Notification>> {
         Ok(message::notifications(self, &[id]).await?.pop())
     }
-    async fn notifications(&self, ids: &[NotificationId]) -> Result<Vec<StoredNotification>> {
+    async fn notifications(&self, ids: &[NotificationId]) -> Result<Vec<Notification>> {
         message::notifications(self, ids).await
     }
     async fn idempotency(&self, merchant: MerchantId, key: &str) -> Result<Option<IdempotencyRow>> {

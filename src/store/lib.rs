@@ -33,14 +33,14 @@ use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::Dossier;
 use uuid::Uuid;
 
-pub use change::{Answer, Change, IdempotencyKey, NewDelivery, NewNotification, Settle, Settlement};
+pub use change::{Answer, Change, IdempotencyKey, NewDelivery, Notification, Settle, Settlement};
 pub use desk::Desk;
 pub use directory::Directory;
 pub use error::StoreError;
 pub use gather::Gatherer;
 pub use record::{
     BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, ObservationRow,
-    OrderFilter, ParkedRow, PostingRow, StoredNotification, Timeline,
+    OrderFilter, ParkedRow, PostingRow, Timeline,
 };
 
 /// A result of the store.
@@ -91,9 +91,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     // --- notifications, idempotency, webhooks ---
 
     /// A stored notification.
-    async fn notification(&self, id: NotificationId) -> Result<Option<StoredNotification>>;
+    async fn notification(&self, id: NotificationId) -> Result<Option<Notification>>;
     /// Stored notifications; unknown ids are left out.
-    async fn notifications(&self, ids: &[NotificationId]) -> Result<Vec<StoredNotification>>;
+    async fn notifications(&self, ids: &[NotificationId]) -> Result<Vec<Notification>>;
     /// What was answered under an idempotency key.
     async fn idempotency(&self, merchant: MerchantId, key: &str) -> Result<Option<IdempotencyRow>>;
     /// Deliveries by the 128 bits of their ids; unknown ids are left out.

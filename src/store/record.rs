@@ -4,7 +4,7 @@
 use bursar_core::Timestamp;
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
-use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::id::{DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId};
 use bursar_core::job::{JobKey, JobKind, Queue};
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::{Dossier, OrderState};
@@ -164,23 +164,6 @@ pub struct DeliveryRow {
     pub given_up_at: Option<Timestamp>,
     /// What went wrong last.
     pub last_error: Option<String>,
-}
-
-/// A stored notification.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StoredNotification {
-    /// Its id.
-    pub id: NotificationId,
-    /// The account whose URL it came to.
-    pub account: ChannelAccountId,
-    /// Whose account it is.
-    pub merchant: MerchantId,
-    /// Headers, one `name: value` per line.
-    pub headers: String,
-    /// The raw body.
-    pub body: Vec<u8>,
-    /// When we got it.
-    pub received_at: Timestamp,
 }
 
 /// An answered request.

@@ -6,7 +6,7 @@ use bursar_core::observation::{Claim, Source};
 use super::world::*;
 use super::{Db, on_both};
 use crate::change::DeliveryAttempt;
-use crate::{Answer, Change, NewDelivery, NewNotification, Retention};
+use crate::{Answer, Change, NewDelivery, Notification, Retention};
 
 on_both! {
     payments_that_owe_a_job_and_have_none_are_stuck
@@ -75,10 +75,10 @@ async fn only_what_ended_and_is_old_is_pruned(db: &Db) {
     let deliveries: Vec<_> = (0..4).map(|i| NewDelivery { created_at: old, ..delivery(&order, i != 3) }).collect();
     let [open, done_old, done_late, nowhere] = &deliveries[..] else { panic!() };
     let attempt = |d: &NewDelivery, at| DeliveryAttempt { id: d.id, at, error: None, given_up: false };
-    let handled = NewNotification { received_at: old, ..notification(m) };
-    let waiting = NewNotification { received_at: old, ..notification(m) };
+    let handled = Notification { received_at: old, ..notification(m) };
+    let waiting = Notification { received_at: old, ..notification(m) };
     let fresh = notification(m);
-    let told = |n: &NewNotification| Change { notification: Some(n.clone()), ..Change::default() };
+    let told = |n: &Notification| Change { notification: Some(n.clone()), ..Change::default() };
     let key = |name: &str, at| {
         let key = crate::IdempotencyKey { created_at: at, ..idempotency(m, name) };
         Change { idempotency: Some(key), ..Change::default() }

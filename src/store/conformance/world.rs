@@ -16,7 +16,7 @@ use bursar_core::{Currency, Money, Timestamp};
 use uuid::Uuid;
 
 use crate::{
-    Answer, Change, ClaimRequest, Claimed, IdempotencyKey, NewDelivery, NewNotification, Settle, Settlement, Store,
+    Answer, Change, ClaimRequest, Claimed, IdempotencyKey, NewDelivery, Notification, Settle, Settlement, Store,
 };
 
 /// The instant that most tests live in. In the past of every real clock, so that leases (which are on the
@@ -146,8 +146,8 @@ pub fn settling(claimed: &Claimed, owner: Uuid, how: Settlement) -> Change {
     Change { settle: Some(settle(claimed, owner, how)), ..Change::default() }
 }
 
-pub fn notification(merchant: MerchantId) -> NewNotification {
-    NewNotification {
+pub fn notification(merchant: MerchantId) -> Notification {
+    Notification {
         id: NotificationId(uuid()),
         account: ChannelAccountId(uuid()),
         merchant,

@@ -198,7 +198,7 @@ async fn texts_with_nul_are_stored_readable(db: &Db) {
     let (_, mut change) = observed(&payment, Source::Create, 0, Claim::Refused { reason: "a\0b".to_owned() });
     change.questions =
         vec![Question { payment: payment.id, kind: QuestionKind::IntegrityHold, text: "x\0y".to_owned() }];
-    change.notification = Some(crate::NewNotification { headers: "h: \0".to_owned(), ..notification(m) });
+    change.notification = Some(crate::Notification { headers: "h: \0".to_owned(), ..notification(m) });
     assert_eq!(one(&*db.store, change).await, Answer::Committed);
     let t = db.store.timeline(order.id).await.unwrap().unwrap();
     assert_eq!(t.observations[0].claim, Claim::Refused { reason: "a\0b".to_owned() });

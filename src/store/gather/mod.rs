@@ -17,7 +17,7 @@ use bursar_core::order::Dossier;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::{Answer, Change, DeliveryRow, Result, Store, StoreError, StoredNotification};
+use crate::{Answer, Change, DeliveryRow, Notification, Result, Store, StoreError};
 use read::Reader;
 use write::Request;
 
@@ -56,7 +56,7 @@ struct Inner {
     store: Arc<dyn Store>,
     requests: mpsc::Sender<Request>,
     dossiers: Reader<PaymentId, Dossier>,
-    notifications: Reader<NotificationId, StoredNotification>,
+    notifications: Reader<NotificationId, Notification>,
     deliveries: Reader<Uuid, DeliveryRow>,
     on_jobs: Arc<RwLock<Option<OnJobs>>>,
 }
@@ -118,7 +118,7 @@ impl Gatherer {
     ///
     /// # Errors
     /// As [`Store::notifications`].
-    pub async fn notification(&self, id: NotificationId) -> Result<Option<StoredNotification>> {
+    pub async fn notification(&self, id: NotificationId) -> Result<Option<Notification>> {
         self.0.notifications.get(id).await
     }
 

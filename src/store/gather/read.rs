@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{Settings, stopped};
-use crate::{DeliveryRow, Result, Store, StoredNotification};
+use crate::{DeliveryRow, Notification, Result, Store};
 
 type Asked<K, V> = (K, oneshot::Sender<Result<Option<V>>>);
 
@@ -72,7 +72,7 @@ pub async fn dossiers(store: Arc<dyn Store>, ids: Vec<PaymentId>) -> Result<Hash
 pub async fn notifications(
     store: Arc<dyn Store>,
     ids: Vec<NotificationId>,
-) -> Result<HashMap<NotificationId, StoredNotification>> {
+) -> Result<HashMap<NotificationId, Notification>> {
     Ok(store.notifications(&ids).await?.into_iter().map(|n| (n.id, n)).collect())
 }
 

@@ -38,6 +38,11 @@ const IDLE_SECONDS: u64 = 300;
 /// A connection is replaced after so long, which bounds the server's memory per session.
 const LIFETIME_SECONDS: u64 = 3_600;
 
+/// A transaction of ours never waits for anything but its next statement. A process that stands still in
+/// the middle of one (stopped, swapped out, cut off) would hold its row locks, and jobs that are locked
+/// are skipped by every claim: after so long the server ends its session, well within a lease.
+const IDLE_IN_TRANSACTION_MS: u64 = 5_000;
+
 /// The store on PostgreSQL.
 #[derive(Debug)]
 pub struct Postgres {
@@ -84,6 +89,7 @@ impl Postgres {
         // not talk the planner into a scan or a hash of them in the middle of a burst.
         let base = parsed.application_name("bursar").options([
             ("statement_timeout", options.statement_timeout_ms.to_string()),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_MS.to_string()),
             ("enable_seqscan", "off".to_owned()),
             ("enable_hashjoin", "off".to_owned()),
             ("enable_mergejoin", "off".to_owned()),

@@ -4,12 +4,13 @@
 use bursar_core::id::{MerchantId, NotificationId};
 use uuid::Uuid;
 
+use crate::Notification;
 use crate::dialect::Dialect;
-use crate::record::{DeliveryRow, IdempotencyRow, StoredNotification};
+use crate::record::{DeliveryRow, IdempotencyRow};
 use crate::{Result, codec};
 
 /// See [`crate::Store::notifications`].
-pub async fn notifications(db: &impl Dialect, ids: &[NotificationId]) -> Result<Vec<StoredNotification>> {
+pub async fn notifications(db: &impl Dialect, ids: &[NotificationId]) -> Result<Vec<Notification>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }

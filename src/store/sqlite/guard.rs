@@ -8,7 +8,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
 use crate::codec::{payer_json, plain, to_json};
-use crate::{Answer, Change, IdempotencyKey, NewNotification, Result, Settle, Settlement};
+use crate::{Answer, Change, IdempotencyKey, Notification, Result, Settle, Settlement};
 
 type Statement<'q> = Query<'q, sqlx::Sqlite, SqliteArguments>;
 
@@ -154,7 +154,7 @@ fn insert_payment(payment: &Payment) -> Result<Statement<'static>> {
         .bind(to_json(&payment.evidence)?))
 }
 
-fn insert_notification(notification: &NewNotification) -> Statement<'static> {
+fn insert_notification(notification: &Notification) -> Statement<'static> {
     let sql = "insert into notification (received_at, id, account, merchant, headers, body)
                values ($1, $2, $3, $4, $5, $6)
                on conflict do nothing";
