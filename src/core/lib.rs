@@ -1,7 +1,7 @@
 //! The pure core: it knows the rules of money, and must never know of async, IO, clocks, randomness,
 //! channels' dialects or SQL. Everything here is a function of its arguments.
 //!
-//! Start reading at [`decide`]: an observation goes in, the next state, ledger postings and effects
+//! Start reading at [`decide::decide`]: an observation goes in, the next state, ledger postings and effects
 //! come out. [`payment::Evidence`] explains why the order of observations does not matter.
 
 pub mod chance;

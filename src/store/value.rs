@@ -26,7 +26,7 @@ pub enum Value {
     Bytes(Vec<u8>),
     /// An id.
     Uuid(Option<Uuid>),
-    /// A list of ids, for `in_ids($n)` (see [`in_ids`]).
+    /// A list of ids, for `in_ids($n)`.
     Ids(Vec<Uuid>),
 }
 

@@ -1,10 +1,10 @@
 //! The workers: apalis runs them, everything that touches the database is ours. This room knows leases,
 //! slots and wake-ups, and must never know what a job does.
 //!
-//! The flow of a job: the [`claimer`] claims due jobs in batches, as many as there are free slots; they
+//! The flow of a job: the `claimer` claims due jobs in batches, as many as there are free slots; they
 //! enter apalis through a channel ([`backend`]), already claimed and decoded, so apalis' stream never
-//! fails; the innermost service ([`run`]) turns every ending of a handler — done, error, time-out,
-//! panic, lost lease — into a settlement with its fence; apalis sees only `Ok`. [`lease`] renews what
+//! fails; the innermost service (`run`) turns every ending of a handler — done, error, time-out,
+//! panic, lost lease — into a settlement with its fence; apalis sees only `Ok`. `lease` renews what
 //! is held, and stops what was lost.
 //!
 //! Why not apalis' own stores: they lose or repeat jobs in ways that money cannot bear (retry without
