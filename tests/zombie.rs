@@ -67,6 +67,41 @@ async fn a_worker_that_stood_still_beyond_its_leases_is_fenced() {
     }
 }
 
+/// A worker that stands still in the middle of a transaction keeps its row locks, and a locked job is
+/// skipped by every claim: found when a sweep was never run again while its worker was stopped. The
+/// server must end such a session by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_stands_still_in_a_transaction_does_not_keep_its_locks() {
+    let postgres = PrivatePostgres::start();
+    let database = Some(postgres.database("bursar"));
+    let stage = Stage::set(Scene { database, faults: Faults::calm(), ..Scene::new(SEED + 1) }).await;
+    let cluster = Cluster::spread(&stage, 2).await;
+    let (zombie, feeding) = (&cluster.processes[ZOMBIE], Feeding::start(&stage));
+    // No living process of ours is between two statements of a transaction for so long.
+    let stuck = || {
+        let sql = "select count(*) from pg_stat_activity where application_name = 'bursar'
+                   and state like 'idle in transaction%' and state_change < clock_timestamp() - interval '400 ms'";
+        postgres.sql("bursar", sql) != "0"
+    };
+    let caught = || async {
+        zombie.pause();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let caught = stuck();
+        if !caught {
+            zombie.resume();
+        }
+        caught.then(Instant::now)
+    };
+    let since = until("the worker is stopped in a transaction", CAUGHT_WITHIN * 2, caught).await;
+    let freed = || async { (!stuck()).then(|| since.elapsed()) };
+    let time = until("its locks are gone while it still stands", FENCED_WITHIN, freed).await;
+    println!("zombies, seed {}: the locks of a stopped worker were gone after {} ms", SEED + 1, time.as_millis());
+    zombie.resume();
+    let placed = feeding.stop().await;
+    let end = settle(&stage).await;
+    assert_right(&stage, &placed, &end).await;
+}
+
 /// Runs that found their lease gone.
 async fn fenced(process: &bursar_tests::Process) -> u64 {
     let mut sum = process.metric("bursar_leases_lost_total ").await;
