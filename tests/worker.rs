@@ -203,6 +203,37 @@ async fn a_lost_lease_ends_the_run_and_its_writes_are_fenced() {
     assert_eq!(bench.row(key).await.unwrap().owner, Some(other), "a stop gave back what was not ours");
 }
 
+/// The same, when the run ends before anybody noticed: what it brings is refused as a whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_ends_after_its_lease_was_taken_writes_nothing() {
+    let bench = Bench::new(None, &[]).await;
+    let merchant = Endpoint::start(Manner::Hangs).await;
+    let endpoint = bench.endpoint(&merchant.url()).await;
+    let key = bench.add_delivery(endpoint, 0).await;
+    let worker = bench.work().await;
+    until("the delivery runs", WITHIN, || async { (merchant.seen().requests.len() == 1).then_some(()) }).await;
+    bench.faults.script(|method| if matches!(method, "claim" | "renew") { Act::Fail } else { Act::Pass });
+    let other = bench.uuid();
+    let taken = until("the lease runs out", WITHIN, || async {
+        let (wanted, now) = (vec![(Queue::Webhook, 1)], bench.program.clock.now());
+        let request = ClaimRequest { owner: other, wanted, now, lease_ms: 600_000 };
+        bench.raw.claim(&request).await.unwrap().pop()
+    });
+    assert_eq!(taken.await.key, key);
+    merchant.set(Manner::Accepts);
+    until("the run has ended", WITHIN, || async {
+        let ended: u64 =
+            ["done", "again", "failed", "fenced"].map(|o| runs(&worker, JobKind::DeliverWebhook, o)).iter().sum();
+        (ended == 1).then_some(())
+    })
+    .await;
+    assert_eq!(runs(&worker, JobKind::DeliverWebhook, "fenced"), 1);
+    assert_eq!(bench.row(key).await.and_then(|row| row.owner), Some(other), "the job of another process was settled");
+    let delivery = bench.raw.deliveries(&[key.subject]).await.unwrap().pop().unwrap();
+    assert_eq!((delivery.attempts, delivery.delivered_at), (0, None));
+    worker.stop().await;
+}
+
 /// The same worker name was refused for 30 s after a restart, or stranded what its former life had held
 /// for good; otherwise orphans came back after 300 s.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

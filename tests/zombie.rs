@@ -52,7 +52,7 @@ async fn a_worker_that_stood_still_beyond_its_leases_is_fenced() {
     let placed = feeding.stop().await;
     let end = settle(&stage).await;
     println!(
-        "zombies, seed {SEED}: {pauses} pauses with {jobs} jobs in hand, {fences} runs fenced or leases lost; {} orders, \
+        "zombies, seed {SEED}: {pauses} pauses with {jobs} jobs in hand, {fences} runs fenced; {} orders, \
          {} paid, {} closed, {} with late money; longest until another worker had taken over: {} ms; {} ms in all",
         placed.len(),
         end.audit.paid,
@@ -102,9 +102,9 @@ async fn a_worker_that_stands_still_in_a_transaction_does_not_keep_its_locks() {
     assert_right(&stage, &placed, &end).await;
 }
 
-/// Runs that found their lease gone.
+/// Runs that found their lease gone: broken off by the renewal, or refused when they wrote.
 async fn fenced(process: &bursar_tests::Process) -> u64 {
-    let mut sum = process.metric("bursar_leases_lost_total ").await;
+    let mut sum = 0;
     for kind in
         ["create_payment", "handle_notification", "poll_payment", "close_payment", "watch_payment", "deliver_webhook"]
     {
