@@ -44,7 +44,8 @@ pub fn check(config: &Config) -> Result<(), ConfigError> {
     gateway_settings(config)?;
     job_settings(config)?;
     config.plans()?;
-    clock(config)?;
+    let clock = clock(config)?;
+    gather_settings(config, &clock)?;
     merchant_settings(config);
     Ok(())
 }
@@ -66,6 +67,11 @@ fn options(config: &Config) -> Result<Options, ConfigError> {
     })
 }
 
+fn gather_settings(config: &Config, clock: &Arc<dyn Clock>) -> Result<bursar_store::gather::Settings, ConfigError> {
+    let linger_ms = config.duration_ums("database.gather")?;
+    Ok(bursar_store::gather::Settings { linger_ms, clock: Some(clock.clone()), ..Default::default() })
+}
+
 /// Opens the database and puts the rooms together. Does not migrate.
 ///
 /// # Errors
@@ -78,10 +84,7 @@ pub async fn program(config: &Config) -> anyhow::Result<Program> {
         .await
         .with_context(|| format!("database.url {}", crate::config::cover_password(&url)))?;
     let desk = Desk {
-        gatherer: Gatherer::start_with(
-            store.clone(),
-            &bursar_store::gather::Settings { clock: Some(clock.clone()), ..Default::default() },
-        ),
+        gatherer: Gatherer::start_with(store.clone(), &gather_settings(config, &clock)?),
         directory: Directory::new(store.clone()),
         plans: Arc::new(config.plans()?),
         clock: clock.clone(),

@@ -134,7 +134,10 @@ impl Config {
     fn nearest(&self, key: &str) -> Option<&str> {
         let last = |key: &str| key.rsplit('.').next().map(str::to_owned);
         // The right name in another section, or else the fewest typing mistakes.
-        self.values.keys().map(String::as_str).min_by_key(|known| (last(known) != last(key), distance(known, key)))
+        self.values
+            .keys()
+            .map(String::as_str)
+            .min_by_key(|known| (last(known) != last(key), strsim::levenshtein(known, key)))
     }
 
     fn entry(&self, key: &str) -> (&Value, Origin) {
@@ -214,22 +217,6 @@ impl Config {
         };
         self.values.iter().map(|(k, (v, o))| (k.clone(), shown(k, v), o.to_string())).collect()
     }
-}
-
-/// How many letters must be added, left out or changed to make `b` of `a` (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for ((y, above), diagonal) in b.iter().zip(row.iter().skip(1)).zip(&row) {
-            left = (left + 1).min(above + 1).min(diagonal + usize::from(x != *y));
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 /// `scheme://user:secret@host` with the secret covered.

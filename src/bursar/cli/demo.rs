@@ -285,12 +285,15 @@ fn where_to_look(stage: &Stage, gateway: &str) {
     let url = stage.program.config.text("database.url");
     let url = crate::config::cover_password(&url);
     let key = stage.actors.first().map(|a| a.api_key.as_str()).unwrap_or_default();
+    // As the user typed it, so that the lines below can be copied.
+    let program = std::env::args().next().unwrap_or_else(|| "bursar".to_owned());
     eprintln!();
     eprintln!("Still running; Ctrl-C ends it. Where to look:");
     eprintln!("  API documentation  {gateway}/docs");
-    eprintln!("  orders             curl -H 'authorization: Bearer {key}' '{gateway}/v1/orders?limit=5'");
-    eprintln!("  one order's story  bursar --database-url {url} order list, then order show ord_…");
-    eprintln!("  jobs               bursar --database-url {url} job list");
+    eprintln!("  orders, as JSON    curl -H 'authorization: Bearer {key}' '{gateway}/v1/orders?limit=5'");
+    eprintln!("  orders, as a table {program} --database-url {url} order list");
+    eprintln!("  one order's story  {program} --database-url {url} order show ord_…");
+    eprintln!("  jobs               {program} --database-url {url} job list");
     eprintln!("  metrics            {gateway}/metrics");
     eprintln!("  the sandbox        {}/_sandbox/books", stage.sandbox.base_url());
 }
