@@ -1,7 +1,7 @@
 //! Problems that other payment systems really had, as stories through the API, the workers and a channel
 //! that misbehaves. Each names the thread where it was seen. (Workers that stop for good after a restart
-//! of the database: `postgres_restarts.rs`. A rescuer that overwrites a finished job, a job that runs
-//! eleven times, a schedule that fires in every process: `worker.rs`.)
+//! of the database: `postgres_restarts.rs`. A rescuer that overwrites a finished job: `leases.rs`. A job that
+//! runs eleven times, a schedule that fires in every process: `worker.rs`.)
 
 use std::collections::BTreeSet;
 use std::time::Duration;
