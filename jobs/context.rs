@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use bursar_channels::merchant::MerchantHttp;
-use bursar_channels::{Channel, Channels};
+use bursar_channels::{Adapters, Channel, Teller};
 use bursar_core::Timestamp;
 use bursar_core::id::{ChannelAccountId, PaymentId};
 use bursar_core::order::{Dossier, Order};
@@ -19,9 +18,9 @@ pub struct JobContext {
     /// Reads and writes.
     pub desk: Desk,
     /// The channels' adapters.
-    pub channels: Arc<Channels>,
+    pub channels: Arc<dyn Adapters>,
     /// Webhooks out.
-    pub merchants: Arc<MerchantHttp>,
+    pub merchants: Arc<dyn Teller>,
     /// Settings.
     pub settings: Arc<JobSettings>,
 }
@@ -89,7 +88,7 @@ impl JobContext {
             .accounts
             .get(&account)
             .ok_or_else(|| JobError::Configuration(format!("channel account {account} does not exist")))?;
-        let channel = self.channels.of(account).map_err(|e| JobError::Configuration(e.to_string()))?;
+        let channel = self.channels.adapter(account).map_err(JobError::Configuration)?;
         Ok((channel, account.facts()))
     }
 

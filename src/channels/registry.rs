@@ -1,6 +1,7 @@
 //! Adapters by account: it knows which accounts are in use, and must never know what is inside one.
 
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bursar_core::channel::ChannelKind;
@@ -58,6 +59,40 @@ struct Entry {
     channel: ChannelKind,
     breaker: Arc<Breaker>,
     adapter: Arc<dyn Channel>,
+}
+
+/// A source of channel adapters: a face of its own, so that tests and simulations can put channels of
+/// theirs behind jobs and gateway.
+pub trait Adapters: Send + Sync + Debug {
+    /// The adapter of `account`.
+    ///
+    /// # Errors
+    /// A sentence for people when the account's settings are wrong.
+    fn adapter(&self, account: &ChannelAccount) -> Result<Arc<dyn Channel>, String>;
+
+    /// How often which verb ended how, for metrics. None where nobody counts.
+    fn counters(&self) -> Vec<CounterRow> {
+        Vec::new()
+    }
+
+    /// The breakers of the accounts in use, for metrics. None where there are no breakers.
+    fn breakers(&self) -> Vec<BreakerRow> {
+        Vec::new()
+    }
+}
+
+impl Adapters for Channels {
+    fn adapter(&self, account: &ChannelAccount) -> Result<Arc<dyn Channel>, String> {
+        self.of(account).map_err(|e| e.to_string())
+    }
+
+    fn counters(&self) -> Vec<CounterRow> {
+        Self::counters(self)
+    }
+
+    fn breakers(&self) -> Vec<BreakerRow> {
+        Self::breakers(self)
+    }
 }
 
 /// Builds the adapter of an account once and keeps it until the account's settings change, so that

@@ -59,6 +59,6 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Response {
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "Prometheus text format.", body = String)))]
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     let mut text = app.metrics.render();
-    app.channels.render_metrics(&mut text);
+    crate::adapters::render_metrics(app.channels.as_ref(), &mut text);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

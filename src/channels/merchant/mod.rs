@@ -12,9 +12,12 @@ mod sign;
 #[cfg(test)]
 mod tests;
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use bursar_core::Clock;
+use async_trait::async_trait;
+use bursar_core::merchant::Endpoint;
+use bursar_core::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::address::check_endpoint_url;
@@ -71,6 +74,20 @@ pub enum DeliveryOutcome {
         /// The endpoint answered 410: it does not want to be told any more.
         gone: bool,
     },
+}
+
+/// Tells merchants: a face of its own, so that a simulation can listen in the merchants' place.
+#[async_trait]
+pub trait Teller: Send + Sync + Debug {
+    /// Posts `body` (JSON) to `endpoint`. `id` is the same for every attempt; `now` is signed.
+    async fn deliver(&self, endpoint: &Endpoint, id: &str, body: &str, now: Timestamp) -> DeliveryOutcome;
+}
+
+#[async_trait]
+impl Teller for MerchantHttp {
+    async fn deliver(&self, endpoint: &Endpoint, id: &str, body: &str, now: Timestamp) -> DeliveryOutcome {
+        Self::deliver(self, endpoint, id, body, now).await
+    }
 }
 
 /// Posts events to merchants' endpoints.

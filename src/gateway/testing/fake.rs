@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 use bursar_channels::{
-    Channel, Closed, CreateRequest, HeaderLookup, Notice, NotificationRefusal, Outcome, Reply, Standing, Why, WhyKind,
+    Channel, Closed, CounterRow, CreateRequest, HeaderLookup, Notice, NotificationRefusal, Outcome, Reply, Standing,
+    Why, WhyKind,
 };
 use bursar_core::Timestamp;
 use bursar_core::merchant::ChannelAccount;
@@ -35,8 +36,8 @@ impl Adapters for FakeAdapters {
         Ok(Arc::new(Fake { mchid: account.id.bare(), refreshed: self.refreshed.clone() }))
     }
 
-    fn render_metrics(&self, out: &mut String) {
-        out.push_str("bursar_channel_requests_total{channel=\"fake\"} 0\n");
+    fn counters(&self) -> Vec<CounterRow> {
+        vec![CounterRow { channel: "fake", verb: "create", outcome: "done", count: 0 }]
     }
 }
 

@@ -42,7 +42,7 @@ async fn metrics_count_by_route_template_and_never_by_path() {
         "bursar_http_requests_total{route=\"/v1/orders/{id}\",status=\"404\"} 1",
         "bursar_http_requests_total{route=\"unmatched\",status=\"404\"} 1",
         "bursar_notifications_total{channel=\"wechat\",verdict=\"bad_signature\"} 0",
-        "bursar_channel_requests_total{channel=\"fake\"} 0",
+        "bursar_channel_requests_total{channel=\"fake\",verb=\"create\",outcome=\"done\"} 0",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
     }
