@@ -26,9 +26,20 @@ impl Held {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A job was claimed.
+    /// A job was claimed. When an earlier claim of ours still runs, its lease ended unnoticed (renewing
+    /// failed for that long): that run is stopped, as for any lost lease.
     pub(crate) fn claimed(&self, key: JobKey, fence: i64) {
-        self.map().insert(key, Hold { fence, run: None });
+        let before = self.map().insert(key, Hold { fence, run: None });
+        if let Some(run) = before.and_then(|hold| hold.run) {
+            run.abort();
+        }
+    }
+
+    /// Stops all handlers: what they hold is given back afterwards.
+    pub(crate) fn stop_all(&self) {
+        for run in self.map().values().filter_map(|hold| hold.run.as_ref()) {
+            run.abort();
+        }
     }
 
     /// Its handler runs.
@@ -68,7 +79,8 @@ impl Held {
                     run.abort();
                 }
                 lost += 1;
-                tracing::warn!(job = %key, fence, "lease lost");
+                // Cancelled by somebody (a payment that was paid needs no poll), or the lease ended.
+                tracing::info!(job = %key, fence, "a job is not ours any more");
             }
         }
         lost

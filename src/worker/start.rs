@@ -192,6 +192,7 @@ impl Worker {
                 "jobs still run at the end of the stop time; giving them back"
             );
             monitor_abort.abort();
+            self.held.stop_all();
         }
         for helper in &self.helpers {
             helper.abort();
