@@ -62,11 +62,6 @@ impl Held {
         self.map().iter().map(|(k, h)| (*k, h.fence)).collect()
     }
 
-    /// Claimed jobs whose handler has not started: they can be given back unrun.
-    pub(crate) fn not_started(&self) -> Vec<(JobKey, i64)> {
-        self.map().iter().filter(|(_, h)| h.run.is_none()).map(|(k, h)| (*k, h.fence)).collect()
-    }
-
     /// Stops the handlers of what was held before the renewal and is not kept: somebody else may run it
     /// now. Its writes would be fenced anyway; stopping saves calls to the channel.
     fn drop_lost(&self, before: &[(JobKey, i64)], kept: &[JobKey]) -> u64 {

@@ -186,27 +186,20 @@ impl Worker {
             tracing::warn!(%error, "the workers' monitor could not be told to stop");
         }
         let monitor_abort = self.monitor.abort_handle();
-        if tokio::time::timeout(self.stop_within, self.monitor).await.is_err() {
-            tracing::warn!(
-                running = self.held.list().len(),
-                "jobs still run at the end of the stop time; giving them back"
-            );
-            monitor_abort.abort();
-            self.held.stop_all();
-        }
+        let finished = tokio::time::timeout(self.stop_within, self.monitor).await.is_ok();
         for helper in &self.helpers {
             helper.abort();
         }
         let left = self.held.list();
+        if !finished {
+            tracing::warn!(running = left.len(), "jobs still run at the end of the stop time; giving them back");
+            monitor_abort.abort();
+            self.held.stop_all();
+        }
         if !left.is_empty()
             && let Err(error) = self.store.release(self.owner, &left).await
         {
             tracing::warn!(%error, left = left.len(), "jobs not given back; their leases will run out");
         }
-    }
-
-    /// How many claimed jobs have not started to run.
-    pub fn waiting(&self) -> usize {
-        self.held.not_started().len()
     }
 }
