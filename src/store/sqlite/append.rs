@@ -1,106 +1,152 @@
-//! The unguarded statements of a change: it knows what is appended, added and cancelled, and must never be
+//! The unguarded statements of changes: it knows what is appended, added and cancelled, and must never be
 //! run before all guards held.
 
-use sqlx::SqliteConnection;
+use sqlx::query_builder::Separated;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::codec::{plain, to_json};
 use crate::{Change, Result, numbering};
 
-/// Runs every unguarded statement of `change`. Jobs are cancelled before others are added, so that a change
-/// may replace a job.
-pub async fn run(connection: &mut SqliteConnection, change: &Change) -> Result<()> {
-    jobs(connection, change).await?;
-    books(connection, change).await?;
-    deliveries(connection, change).await
+/// Rows of one statement. Few sizes, so that the connection's cache holds every statement prepared.
+const CHUNKS: [usize; 3] = [16, 4, 1];
+
+/// The present instant by the database's clock, in milliseconds.
+const NOW_MS: &str = "cast(unixepoch('subsec') * 1000 as integer)";
+
+/// Runs every unguarded statement of `changes`. Jobs are cancelled before others are added, so that a
+/// change may replace a job.
+pub async fn run(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
+    jobs(connection, changes).await?;
+    observations(connection, changes).await?;
+    postings(connection, changes).await?;
+    questions(connection, changes).await?;
+    deliveries(connection, changes).await?;
+    attempts(connection, changes).await
 }
 
-async fn jobs(connection: &mut SqliteConnection, change: &Change) -> Result<()> {
-    for key in &change.cancel {
+/// `head values (…), (…) tail` for all `rows`, in chunks.
+async fn insert<T>(
+    connection: &mut SqliteConnection,
+    head: &'static str,
+    rows: &[T],
+    tail: &'static str,
+    bind: impl Fn(&mut Separated<'_, Sqlite, &'static str>, &T),
+) -> Result<()> {
+    let mut rest = rows;
+    for size in CHUNKS {
+        while rest.len() >= size {
+            let (chunk, after) = rest.split_at(size);
+            rest = after;
+            let mut builder = QueryBuilder::new(head);
+            builder.push_values(chunk, |mut row, item| bind(&mut row, item));
+            builder.push(tail);
+            builder.build().execute(&mut *connection).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn jobs(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
+    for key in changes.iter().flat_map(|c| &c.cancel) {
         let sql = "delete from job where subject = $1 and kind = $2";
         sqlx::query(sql).bind(key.subject).bind(key.kind.code()).execute(&mut *connection).await?;
     }
-    for job in &change.jobs {
-        let sql = "insert into job (created_at, due_at, step, kind, queue, subject, merchant, attempts, fence)
-                   values (cast(unixepoch('subsec') * 1000 as integer), $1, $2, $3, $4, $5, $6, 0, 0)
-                   on conflict (subject, kind) do update set due_at = excluded.due_at, step = excluded.step
-                   where owner is null and question is null and due_at > excluded.due_at";
-        sqlx::query(sql)
-            .bind(job.due_at.as_millis())
-            .bind(job.step)
-            .bind(job.key.kind.code())
-            .bind(job.key.kind.queue().code())
-            .bind(job.key.subject)
-            .bind(job.merchant.uuid())
-            .execute(&mut *connection)
-            .await?;
+    let rows: Vec<_> = changes.iter().flat_map(|c| &c.jobs).collect();
+    let head = "insert into job (created_at, due_at, step, kind, queue, subject, merchant, attempts, fence) ";
+    let tail = " on conflict (subject, kind) do update set due_at = excluded.due_at, step = excluded.step
+                 where owner is null and question is null and due_at > excluded.due_at";
+    insert(connection, head, &rows, tail, |row, job| {
+        row.push(NOW_MS)
+            .push_bind(job.due_at.as_millis())
+            .push_bind(job.step)
+            .push_bind(job.key.kind.code())
+            .push_bind(job.key.kind.queue().code())
+            .push_bind(job.key.subject)
+            .push_bind(job.merchant.uuid())
+            .push("0")
+            .push("0");
+    })
+    .await
+}
+
+async fn observations(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
+    let mut rows = Vec::new();
+    for change in changes {
+        for (sequence, (payment, observation)) in numbering::observations(change)? {
+            rows.push((sequence, payment.uuid(), observation, to_json(&observation.claim)?));
+        }
+    }
+    let head = "insert into observation (sequence, seen_at, payment, source, notification, claim) ";
+    insert(connection, head, &rows, "", |row, (sequence, payment, observation, claim)| {
+        row.push_bind(*sequence)
+            .push_bind(observation.seen_at.as_millis())
+            .push_bind(*payment)
+            .push_bind(observation.source.code())
+            .push_bind(observation.notification.map(|n| n.uuid()))
+            .push_bind(claim.clone());
+    })
+    .await
+}
+
+async fn postings(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
+    let mut rows = Vec::new();
+    for change in changes {
+        rows.extend(numbering::postings(change)?);
+    }
+    let head = "insert into posting (sequence, amount_minor, at, payment, debit_owner, credit_owner, debit_kind,
+                  credit_kind, currency) ";
+    insert(connection, head, &rows, "", |row, (sequence, (posting, at))| {
+        row.push_bind(*sequence)
+            .push_bind(posting.amount.minor)
+            .push_bind(at.as_millis())
+            .push_bind(posting.payment.uuid())
+            .push_bind(posting.debit.owner)
+            .push_bind(posting.credit.owner)
+            .push_bind(posting.debit.kind.code())
+            .push_bind(posting.credit.kind.code())
+            .push_bind(posting.amount.currency.code());
+    })
+    .await
+}
+
+/// Questions are rare: one statement each.
+async fn questions(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
+    for change in changes {
+        for question in &change.questions {
+            let sql = "insert into question (payment, kind, opened_at, text)
+                       values ($1, $2, coalesce($3, cast(unixepoch('subsec') * 1000 as integer)), $4)
+                       on conflict do nothing";
+            sqlx::query(sql)
+                .bind(question.payment.uuid())
+                .bind(question.kind.code())
+                .bind(numbering::asked_at(change).map(|t| t.as_millis()))
+                .bind(plain(&question.text))
+                .execute(&mut *connection)
+                .await?;
+        }
     }
     Ok(())
 }
 
-async fn books(connection: &mut SqliteConnection, change: &Change) -> Result<()> {
-    for (sequence, (payment, observation)) in numbering::observations(change)? {
-        let sql = "insert into observation (sequence, seen_at, payment, source, notification, claim)
-                   values ($1, $2, $3, $4, $5, $6)";
-        sqlx::query(sql)
-            .bind(sequence)
-            .bind(observation.seen_at.as_millis())
-            .bind(payment.uuid())
-            .bind(observation.source.code())
-            .bind(observation.notification.map(|n| n.uuid()))
-            .bind(to_json(&observation.claim)?)
-            .execute(&mut *connection)
-            .await?;
-    }
-    for (sequence, (posting, at)) in numbering::postings(change)? {
-        let sql = "insert into posting (sequence, amount_minor, at, payment, debit_owner, credit_owner, debit_kind,
-                     credit_kind, currency)
-                   values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-        sqlx::query(sql)
-            .bind(sequence)
-            .bind(posting.amount.minor)
-            .bind(at.as_millis())
-            .bind(posting.payment.uuid())
-            .bind(posting.debit.owner)
-            .bind(posting.credit.owner)
-            .bind(posting.debit.kind.code())
-            .bind(posting.credit.kind.code())
-            .bind(posting.amount.currency.code())
-            .execute(&mut *connection)
-            .await?;
-    }
-    for question in &change.questions {
-        let sql = "insert into question (payment, kind, opened_at, text)
-                   values ($1, $2, coalesce($3, cast(unixepoch('subsec') * 1000 as integer)), $4)
-                   on conflict do nothing";
-        sqlx::query(sql)
-            .bind(question.payment.uuid())
-            .bind(question.kind.code())
-            .bind(numbering::asked_at(change).map(|t| t.as_millis()))
-            .bind(plain(&question.text))
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
+async fn deliveries(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
+    let rows: Vec<_> = changes.iter().flat_map(|c| &c.new_deliveries).collect();
+    let head = "insert into delivery (sequence, created_at, id, order_id, kind, endpoint, body, attempts) ";
+    insert(connection, head, &rows, " on conflict do nothing", |row, delivery| {
+        row.push_bind(delivery.sequence)
+            .push_bind(delivery.created_at.as_millis())
+            .push_bind(delivery.id.uuid())
+            .push_bind(delivery.order.uuid())
+            .push_bind(delivery.kind.code())
+            .push_bind(delivery.endpoint.map(|e| e.uuid()))
+            .push_bind(delivery.body.clone())
+            .push("0");
+    })
+    .await
 }
 
 /// A delivery that was already delivered keeps its time: a second success is the same success.
-async fn deliveries(connection: &mut SqliteConnection, change: &Change) -> Result<()> {
-    for delivery in &change.new_deliveries {
-        let sql = "insert into delivery (sequence, created_at, id, order_id, kind, endpoint, body, attempts)
-                   values ($1, $2, $3, $4, $5, $6, $7, 0)
-                   on conflict do nothing";
-        sqlx::query(sql)
-            .bind(delivery.sequence)
-            .bind(delivery.created_at.as_millis())
-            .bind(delivery.id.uuid())
-            .bind(delivery.order.uuid())
-            .bind(delivery.kind.code())
-            .bind(delivery.endpoint.map(|e| e.uuid()))
-            .bind(delivery.body.as_str())
-            .execute(&mut *connection)
-            .await?;
-    }
-    for attempt in &change.delivery_attempts {
+async fn attempts(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
+    for attempt in changes.iter().flat_map(|c| &c.delivery_attempts) {
         let sql = "update delivery set attempts = attempts + 1,
                      delivered_at = case when $3 is null then coalesce(delivered_at, $2) else delivered_at end,
                      given_up_at = case when $4 then coalesce(given_up_at, $2) else given_up_at end,
