@@ -112,7 +112,13 @@ impl Postgres {
                     .saturating_add(NETWORK_GRACE_MS),
             ),
         };
-        store.rows("select 1 as one", Vec::new()).await?;
+        // Outside of the pools, which would say only that they timed out, and not why.
+        let connecting = sqlx::PgConnection::connect_with(&store.options);
+        let connection = tokio::time::timeout(Duration::from_millis(options.acquire_timeout_ms), connecting)
+            .await
+            .map_err(|_| StoreError::Unavailable("no answer from PostgreSQL in time".to_owned()))??;
+        // It was needed for its answer only; how it ends does not matter.
+        let _ended = connection.close().await;
         Ok(store)
     }
 
