@@ -84,7 +84,7 @@ fn the_rooms_depend_downwards_only() {
         ("src/core", below(&[])),
         ("src/channels", below(&["core"])),
         ("src/store", below(&["core"])),
-        ("src/sandbox", below(&["core"])),
+        ("src/sandbox", below(&["core", "channels", "store", "jobs"])),
         ("jobs", below(&["core", "channels", "store"])),
         ("schedules", below(&["core", "store"])),
         ("src/gateway", below(&["core", "channels", "store"])),
@@ -96,6 +96,20 @@ fn the_rooms_depend_downwards_only() {
     }
     let upstairs: BTreeSet<String> = who_uses("bursar-sandbox");
     assert_eq!(upstairs, set(&["src/bursar", "tests"]), "who depends on the sandbox");
+}
+
+#[test]
+fn only_the_seeded_world_of_the_sandbox_uses_what_it_tries() {
+    let mut guilty = Vec::new();
+    for path in sources(&root().join("src/sandbox")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let in_world = path.iter().any(|p| p == "world");
+        if !in_world && ["bursar_channels::", "bursar_store::", "bursar_jobs::"].iter().any(|room| text.contains(room))
+        {
+            guilty.push(path);
+        }
+    }
+    assert_eq!(guilty, Vec::<PathBuf>::new(), "the sandbox's channels are another hand's reading of the documents");
 }
 
 #[test]

@@ -11,10 +11,10 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::world::World;
+use crate::shared::Shared;
 use crate::{Faults, PayMode};
 
-pub(crate) fn router() -> Router<Arc<World>> {
+pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/books", get(books))
         .route("/counters", get(counters))
@@ -25,22 +25,22 @@ pub(crate) fn router() -> Router<Arc<World>> {
         .route("/outage", post(outage))
 }
 
-async fn books(State(world): State<Arc<World>>) -> Response {
+async fn books(State(world): State<Arc<Shared>>) -> Response {
     let entries = world.orders().entries(world.pace.now_ms());
     Json(entries).into_response()
 }
 
-async fn counters(State(world): State<Arc<World>>) -> Response {
+async fn counters(State(world): State<Arc<Shared>>) -> Response {
     Json(world.counters()).into_response()
 }
 
-async fn show_faults(State(world): State<Arc<World>>) -> Response {
+async fn show_faults(State(world): State<Arc<Shared>>) -> Response {
     Json(world.faults()).into_response()
 }
 
 /// The body is a preset's name, with or without quotes, or an object of probabilities. Bodies are read
 /// as plain text here and below, so that `curl -d` works without a header.
-async fn set_faults(State(world): State<Arc<World>>, body: String) -> Response {
+async fn set_faults(State(world): State<Arc<Shared>>, body: String) -> Response {
     let body = body.trim();
     let faults = match Faults::named(body.trim_matches('"')) {
         Some(preset) => preset,
@@ -63,7 +63,7 @@ struct PayQuery {
     mchid: Option<String>,
 }
 
-async fn pay(State(world): State<Arc<World>>, Path(number): Path<String>, Query(query): Query<PayQuery>) -> Response {
+async fn pay(State(world): State<Arc<Shared>>, Path(number): Path<String>, Query(query): Query<PayQuery>) -> Response {
     let found = {
         let orders = world.orders();
         // Without a merchant, the first one who has an order of this number.
@@ -79,7 +79,7 @@ async fn pay(State(world): State<Arc<World>>, Path(number): Path<String>, Query(
     }
 }
 
-async fn rotate_certificate(State(world): State<Arc<World>>) -> Response {
+async fn rotate_certificate(State(world): State<Arc<Shared>>) -> Response {
     match tokio::task::spawn_blocking(move || world.rotate_certificate()).await {
         Ok(Ok(serial)) => Json(json!({ "serial": serial })).into_response(),
         _ => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the certificate could not be issued"),
@@ -92,7 +92,7 @@ struct Outage {
     on: bool,
 }
 
-async fn outage(State(world): State<Arc<World>>, body: String) -> Response {
+async fn outage(State(world): State<Arc<Shared>>, body: String) -> Response {
     match serde_json::from_str::<Outage>(&body) {
         Ok(outage) => {
             world.set_outage(outage.on);

@@ -1,7 +1,7 @@
 //! The sandbox: payment channels on loopback that speak the real wire protocols. It knows the
 //! channels' documents and keeps its own naive books; it must never know how Bursar reads those
-//! documents (nothing of `bursar-channels` is used), so that one misunderstanding cannot sit on
-//! both sides.
+//! documents (nothing of `bursar-channels` is used, but by [`world`], which tries Bursar's own rooms), so
+//! that one misunderstanding cannot sit on both sides.
 //!
 //! ```no_run
 //! # use std::{path::Path, sync::Arc};
@@ -36,9 +36,10 @@ mod pem;
 mod provision;
 mod sandbox;
 mod serve;
+mod shared;
 mod timers;
 mod wechat;
-mod world;
+pub mod world;
 
 pub use books::BookEntry;
 pub use config::SandboxConfig;

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::shared::Shared;
 use crate::wechat::notify;
-use crate::world::World;
 use crate::{BookEntry, Counters, Faults, SandboxConfig, SandboxError, admin, serve, wechat};
 
 /// How an order is paid by hand.
@@ -33,7 +33,7 @@ pub enum PayMode {
 /// A running sandbox. Dropping it ends it as [`Sandbox::stop`] does, without waiting.
 pub struct Sandbox {
     address: SocketAddr,
-    pub(crate) world: Arc<World>,
+    pub(crate) world: Arc<Shared>,
     tasks: JoinSet<()>,
 }
 
@@ -52,7 +52,7 @@ pub async fn start(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
     let refused = |source| SandboxError::Listen { address: listen, source };
     let client = notify::client()?;
     let (outbox, inbox) = mpsc::unbounded_channel();
-    let world = Arc::new(World::new(config, outbox)?);
+    let world = Arc::new(Shared::new(config, outbox)?);
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
 

@@ -15,6 +15,7 @@ mod order;
 mod output;
 mod sandbox;
 mod serve;
+mod simulate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -58,7 +59,10 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
         let unavailable = error
             .chain()
             .any(|e| e.downcast_ref::<bursar_store::StoreError>().is_some_and(bursar_store::StoreError::is_transient));
-        let usage = error.chain().any(|e| e.is::<ConfigError>());
+        let usage = error.chain().any(|e| {
+            let wrong = e.downcast_ref::<bursar_store::StoreError>();
+            e.is::<ConfigError>() || matches!(wrong, Some(bursar_store::StoreError::Configuration(_)))
+        });
         Self {
             code: if unavailable {
                 5
@@ -123,6 +127,9 @@ enum Verb {
     Config(config::Verb),
     /// Measure the whole lifecycle of payments on this machine.
     Bench(bench::Bench),
+    /// Play seeded histories of crashes, lost answers and lies against the real core and jobs, and check the
+    /// laws of money after each.
+    Simulate(simulate::Simulate),
     /// Print the OpenAPI description of the API.
     Openapi(serve::Plain),
     /// Print the state diagrams that the machine draws of itself.
@@ -184,6 +191,10 @@ async fn dispatch(cli: Cli) -> Done {
         // The sandbox's faults make hundreds of warnings; they are what the demonstration is about.
         config = config.with(&[("log.filter", "error".to_owned(), "demo")])?;
     }
+    if matches!(cli.verb, Verb::Simulate(_)) && config.is_default("log.filter") {
+        // Simulated troubles make warnings by the thousand; the laws speak at the end.
+        config = config.with(&[("log.filter", "off".to_owned(), "simulate")])?;
+    }
     crate::compose::check(&config)?;
     crate::telemetry::start(&config);
     let globals = Globals { config, json: cli.json, database_named };
@@ -200,6 +211,7 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Doctor(_) => doctor::run(&globals).await,
         Verb::Config(verb) => config::run(&globals, &verb),
         Verb::Bench(bench) => bench::run(&globals, bench).await,
+        Verb::Simulate(simulate) => simulate::run(&globals, simulate),
         Verb::Openapi(_) => output::line(&bursar_gateway::openapi_json()),
         Verb::Diagram(_) => diagram::run(&globals),
         Verb::Completions { shell } => {

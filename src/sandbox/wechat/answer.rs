@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::keys::random_text;
 use crate::serve::hang_up;
+use crate::shared::Shared;
 use crate::wechat::platform::SignWith;
 use crate::wechat::refusal::Refusal;
 use crate::wechat::sign;
-use crate::world::World;
 
 /// An answer before it is signed.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl Answer {
     }
 
     /// Signs the answer; the headers can then still be spoilt.
-    pub(crate) fn signed(self, world: &World, with: SignWith) -> Signed {
+    pub(crate) fn signed(self, world: &Shared, with: SignWith) -> Signed {
         let signer = world.platform().signer(with);
         match sign::headers(&signer, world.pace.now_seconds(), &self.body) {
             Ok(headers) => Signed { answer: self, headers: Some(headers) },

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 
 use crate::serve::hang_up;
+use crate::shared::Shared;
 use crate::wechat::account::Merchant;
 use crate::wechat::answer::Answer;
 use crate::wechat::create::Terms;
@@ -17,13 +18,12 @@ use crate::wechat::platform::SignWith;
 use crate::wechat::refusal::Refusal;
 use crate::wechat::verify::{self, Received};
 use crate::wechat::{certificates, misbehave, transaction};
-use crate::world::World;
 
 /// No request of this API needs more: the largest member is `goods_detail`.
 const BODY_LIMIT_BYTES: usize = 256 * 1024;
 
 /// Serves everything below `/v3`.
-pub(crate) async fn serve(State(world): State<Arc<World>>, request: Request) -> Response {
+pub(crate) async fn serve(State(world): State<Arc<Shared>>, request: Request) -> Response {
     world.tally.change(|counters| counters.requests += 1);
     if world.is_out() {
         world.tally.fault("outage");
@@ -64,7 +64,7 @@ pub(crate) async fn serve(State(world): State<Arc<World>>, request: Request) -> 
     misbehave::after_effect(&world, fault, drawn.request, with, answer).await
 }
 
-fn admit<'w>(world: &'w World, received: &Received<'_>) -> Result<(&'w Merchant, Call), Refusal> {
+fn admit<'w>(world: &'w Shared, received: &Received<'_>) -> Result<(&'w Merchant, Call), Refusal> {
     verify::plain_headers(received)?;
     let known = |mchid: &str| world.merchants.get(mchid);
     let merchant = verify::merchant(received, known, world.pace.now_seconds())?;
@@ -73,13 +73,13 @@ fn admit<'w>(world: &'w World, received: &Received<'_>) -> Result<(&'w Merchant,
     Ok((merchant, call))
 }
 
-fn refuse(world: &World, with: SignWith, refusal: &Refusal) -> Response {
+fn refuse(world: &Shared, with: SignWith, refusal: &Refusal) -> Response {
     world.tally.refusal(refusal.code);
     Answer::refused(refusal).signed(world, with).respond_whole()
 }
 
 fn perform(
-    world: &World,
+    world: &Shared,
     merchant: &Merchant,
     call: Call,
     drawn: Drawn,

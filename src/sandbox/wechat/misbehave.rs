@@ -9,17 +9,17 @@ use http::{HeaderValue, StatusCode, header};
 use crate::dice;
 use crate::faults::RequestFault;
 use crate::serve::hang_up;
+use crate::shared::Shared;
 use crate::wechat::answer::{Answer, Signed};
 use crate::wechat::platform::SignWith;
 use crate::wechat::refusal::Refusal;
 use crate::wechat::sign;
-use crate::world::World;
 
 const ERROR_PAGE: &str = "<html><head><title>502 Bad Gateway</title></head><body><h1>502</h1></body></html>";
 
 /// Plays a fault that keeps the request from taking effect; `None` when the request goes on.
 pub(crate) async fn before_effect(
-    world: &World,
+    world: &Shared,
     fault: Option<RequestFault>,
     draw: u64,
     with: SignWith,
@@ -39,7 +39,7 @@ pub(crate) async fn before_effect(
 
 /// Sends the answer of a request that took effect, spoilt as the fault wants it.
 pub(crate) async fn after_effect(
-    world: &World,
+    world: &Shared,
     fault: Option<RequestFault>,
     draw: u64,
     with: SignWith,

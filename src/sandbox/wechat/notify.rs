@@ -12,9 +12,9 @@ use tokio::task::JoinSet;
 use crate::faults::NotificationFault;
 use crate::keys::SigningKey;
 use crate::pace::beijing;
+use crate::shared::Shared;
 use crate::timers::Due;
 use crate::wechat::{aead, sign, transaction};
-use crate::world::World;
 use crate::{SandboxError, dice};
 
 /// Waits after failed attempts, in seconds of the sandbox clock, by the documents: about a day in all.
@@ -47,7 +47,7 @@ struct Letter {
     signer: (Arc<SigningKey>, String),
 }
 
-impl World {
+impl Shared {
     /// An attempt is due: faults may strike it.
     pub(crate) fn notification_due(&self, order: usize, attempt: usize) {
         let fate = self.orders().list.get(order).map_or(0, |order| order.fate);
@@ -173,7 +173,7 @@ pub(crate) fn client() -> Result<reqwest::Client, SandboxError> {
 }
 
 /// Makes the attempts as they come, for ever.
-pub(crate) async fn run(world: Arc<World>, client: reqwest::Client, mut inbox: mpsc::UnboundedReceiver<Delivery>) {
+pub(crate) async fn run(world: Arc<Shared>, client: reqwest::Client, mut inbox: mpsc::UnboundedReceiver<Delivery>) {
     let gate = Arc::new(Semaphore::new(AT_ONCE));
     let mut under_way = JoinSet::new();
     while let Some(delivery) = inbox.recv().await {

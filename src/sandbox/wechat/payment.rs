@@ -3,15 +3,15 @@
 
 use crate::books::State;
 use crate::payer::Move;
+use crate::shared::Shared;
 use crate::timers::Due;
 use crate::wechat::orders::Order;
-use crate::world::World;
 use crate::{PayMode, dice};
 
 /// From taking the money to the first attempt to notify, in milliseconds of the sandbox clock.
 const NOTIFY_AFTER_MS: (i64, i64) = (100, 1_000);
 
-impl World {
+impl Shared {
     /// A new order: its payer decides when to act.
     pub(crate) fn payer_arrives(&self, position: usize) {
         let first = self.orders().list.get(position).and_then(|order| {

@@ -19,7 +19,7 @@ use crate::wechat::platform::{PlatformCertificate, PlatformKeys};
 use crate::{Counters, Faults, PayerMix, SandboxConfig, SandboxError};
 
 /// The shared state.
-pub(crate) struct World {
+pub(crate) struct Shared {
     pub(crate) pace: Pace,
     pub(crate) payers: PayerMix,
     /// How long faults hold a connection, in real time.
@@ -35,7 +35,7 @@ pub(crate) struct World {
     outage: AtomicBool,
 }
 
-impl World {
+impl Shared {
     pub(crate) fn new(config: SandboxConfig, outbox: mpsc::UnboundedSender<Delivery>) -> Result<Self, SandboxError> {
         let mut merchants = HashMap::new();
         for (ordinal, account) in (0..).zip(config.accounts) {

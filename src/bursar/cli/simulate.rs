@@ -1,0 +1,156 @@
+//! `simulate`: seeded histories of the real core and jobs in a world of faults. It knows how results are
+//! shown, and must never decide what a violation is.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bursar_sandbox::world::campaign::{self, Campaign};
+use bursar_sandbox::world::{Planted, Report, Setup, Temperament, plans, play, shrink};
+use clap::Args;
+use serde_json::json;
+
+use super::{Done, Failure, Globals, output};
+
+/// Fewer seeds than this cannot be expected to exercise every edge and every fault.
+const FULL_CAMPAIGN: u64 = 2_000;
+/// Failing histories after which a campaign stops.
+const MOST_FAILURES: usize = 20;
+/// Progress is written after so many histories.
+const PROGRESS_EVERY: u64 = 250;
+
+/// Flags.
+#[derive(Args, Debug)]
+pub(crate) struct Simulate {
+    /// How many histories.
+    #[arg(long, default_value_t = 2_000)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Play one history and print everything that happens.
+    #[arg(long)]
+    trace: bool,
+    /// Show that planted bugs are found: seeds until each is, median of five starts. Names limit it.
+    #[arg(long, num_args = 0.., value_name = "BUG")]
+    planted: Option<Vec<Planted>>,
+    /// Only histories of this character.
+    #[arg(long)]
+    temperament: Option<Temperament>,
+}
+
+/// Runs it.
+pub(crate) fn run(globals: &Globals, flags: Simulate) -> Done {
+    let setup = Setup { seed: flags.seed, temperament: flags.temperament, ..Setup::default() };
+    if let Some(bugs) = flags.planted {
+        return planted(globals, &bugs, flags.seed);
+    }
+    if flags.trace {
+        return one(&setup);
+    }
+    let done = AtomicU64::new(0);
+    let progress = |n: u64| {
+        if n.is_multiple_of(PROGRESS_EVERY) && done.fetch_max(n, Ordering::Relaxed) < n {
+            eprintln!("{n}/{} histories", flags.seeds);
+        }
+    };
+    let campaign = campaign::run(&setup, flags.seeds, MOST_FAILURES, &progress);
+    // Playing needs a thread without a runtime.
+    let smallest = campaign.failures.first().map(|failed| apart(|| shrink(failed))).transpose()?;
+    let plans = plans().map_err(|e| anyhow::anyhow!(e))?;
+    let full = flags.seeds >= FULL_CAMPAIGN && flags.temperament.is_none() && campaign.failures.is_empty();
+    let missing = if full { campaign.coverage.missing(&plans) } else { Vec::new() };
+    if globals.json {
+        output::json(&as_json(&campaign, &missing, &plans))?;
+    } else {
+        tables(&campaign, &plans)?;
+    }
+    if let Some(smallest) = smallest {
+        for failed in &campaign.failures {
+            eprint!("{failed}");
+        }
+        eprint!("The first, made as small as possible:\n{smallest}");
+        return Err(Failure::violated(format!("{} of the histories broke a law", campaign.failures.len())));
+    }
+    if !missing.is_empty() {
+        return Err(Failure::violated(format!("never exercised: {}", missing.join("; "))));
+    }
+    Ok(())
+}
+
+fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> anyhow::Result<T> {
+    std::thread::scope(|s| s.spawn(work).join()).map_err(|_| anyhow::anyhow!("the simulation panicked"))
+}
+
+fn one(setup: &Setup) -> Done {
+    let report: Report = apart(|| play(&Setup { trace: true, ..setup.clone() }))?;
+    output::line(&format!("{report}hash {:016x}", report.hash))?;
+    if report.violations.is_empty() { Ok(()) } else { Err(Failure::violated("the history broke a law")) }
+}
+
+fn planted(globals: &Globals, bugs: &[Planted], seed: u64) -> Done {
+    let bugs = if bugs.is_empty() { Planted::ALL } else { bugs };
+    eprintln!("hunting {} planted bugs", bugs.len());
+    let hunts = campaign::hunt_all(bugs, seed);
+    if globals.json {
+        let rows: Vec<_> = hunts
+            .iter()
+            .map(|h| json!({ "bug": h.planted.name(), "seeds": h.seeds, "caught_by": h.caught_by }))
+            .collect();
+        output::json(&json!(rows))?;
+    } else {
+        let found = |seeds: Option<u64>| seeds.map_or_else(|| "NOT FOUND".to_owned(), |n| n.to_string());
+        let row = |h: &campaign::Hunt| vec![h.planted.name().to_owned(), found(h.seeds), h.caught_by.clone()];
+        output::table(&["planted bug", "seeds until found", "caught by"], &hunts.iter().map(row).collect::<Vec<_>>())?;
+    }
+    let missed: Vec<_> = hunts.iter().filter(|h| h.seeds.is_none()).map(|h| h.planted.name()).collect();
+    if missed.is_empty() { Ok(()) } else { Err(Failure::violated(format!("not found: {}", missed.join(", ")))) }
+}
+
+fn tables(campaign: &Campaign, plans: &bursar_core::plan::Plans) -> Done {
+    let coverage = &campaign.coverage;
+    let edges: Vec<_> = coverage
+        .edges_of_machine(plans)
+        .into_iter()
+        .map(|((from, claim, to), n)| {
+            vec![format!("{} -> {}", from.name(), to.name()), claim.to_owned(), n.to_string()]
+        })
+        .collect();
+    output::table(&["edge", "observed", "times"], &edges)?;
+    output::line("")?;
+    let faults: Vec<_> = bursar_sandbox::world::Fault::ALL
+        .iter()
+        .map(|f| vec![f.name().to_owned(), coverage.faults.get(f).copied().unwrap_or(0).to_string()])
+        .collect();
+    output::table(&["fault", "times"], &faults)?;
+    output::line("")?;
+    let endings: Vec<_> = coverage
+        .endings
+        .iter()
+        .map(|((job, ending), n)| vec![(*job).to_owned(), (*ending).to_owned(), n.to_string()])
+        .collect();
+    output::table(&["job", "ended", "times"], &endings)?;
+    output::line("")?;
+    let sums = [
+        ("histories", coverage.histories),
+        ("steps", coverage.steps),
+        ("calls through seams", coverage.calls),
+        ("histories that broke a law", u64::try_from(campaign.failures.len()).unwrap_or(0)),
+    ];
+    let rows: Vec<_> = sums.iter().map(|(name, n)| vec![(*name).to_owned(), n.to_string()]).collect();
+    output::table(&["", ""], &rows)
+}
+
+fn as_json(campaign: &Campaign, missing: &[String], plans: &bursar_core::plan::Plans) -> serde_json::Value {
+    let coverage = &campaign.coverage;
+    let edges: Vec<_> = coverage
+        .edges_of_machine(plans)
+        .into_iter()
+        .map(|((from, claim, to), n)| json!({ "from": from, "observed": claim, "to": to, "times": n }))
+        .collect();
+    let faults: Vec<_> = coverage.faults.iter().map(|(f, n)| json!({ "fault": f.name(), "times": n })).collect();
+    let failure = |r: &Report| json!({ "seed": r.setup.seed, "temperament": r.setup.character().name(), "violations": r.violations });
+    json!({
+        "histories": coverage.histories, "steps": coverage.steps, "calls": coverage.calls, "edges": edges,
+        "faults": faults, "never_exercised": missing,
+        "violations": campaign.failures.iter().map(failure).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,157 @@
+//! What clients, payers and the channel do by themselves. It knows their scripts, and must never know what
+//! Bursar makes of it.
+
+use bursar_core::Chance;
+use bursar_core::clock::{HOUR_MS, MINUTE_MS, SECOND_MS};
+use bursar_core::observation::{PayCode, Source};
+
+use super::agenda::Event;
+use super::faults::Fault;
+use super::gateway;
+use super::history::History;
+use super::message::Message;
+use super::script::Payer;
+
+/// Clients and operators try again after so long.
+const AGAIN_MS: i64 = 5 * SECOND_MS;
+/// When the channel tells again: 15 s, 15 s, 30 s, 3 m, 10 m, 20 m, 30 m, 30 m, 30 m, 60 m, 3 h, 3 h, 3 h, 6 h, 6 h.
+const TELLS_S: [i64; 15] =
+    [15, 15, 30, 180, 600, 1_200, 1_800, 1_800, 1_800, 3_600, 10_800, 10_800, 10_800, 21_600, 21_600];
+/// A payer who has no code by then gives up.
+const PATIENCE_MS: i64 = 10 * SECOND_MS;
+/// Copies of a message in a flood.
+const FLOOD: usize = 20;
+
+impl History {
+    /// A client places its order until it is told that it is taken.
+    pub(super) fn place(&self, index: usize) {
+        let Some(script) = self.scripts.get(index) else { return };
+        {
+            let mut state = self.world.lock();
+            if state.taken.contains(&index) {
+                return;
+            }
+            state.at(AGAIN_MS, Event::Place(index));
+        }
+        if let Some(gateway) = self.gateway() {
+            tokio::spawn(gateway::place(self.world.clone(), gateway.context.clone(), index, script.clone()));
+        }
+    }
+
+    pub(super) fn close_wish(&self, index: usize) {
+        let Some(script) = self.scripts.get(index) else { return };
+        {
+            let mut state = self.world.lock();
+            let over = state
+                .tables
+                .by_number(script.merchant, &script.number)
+                .is_some_and(|d| d.payments.iter().all(|p| p.state.is_final()));
+            if over || state.asked.contains(&index) {
+                return;
+            }
+            state.at(AGAIN_MS, Event::CloseWish(index));
+        }
+        let source = if index.is_multiple_of(2) { Source::Merchant } else { Source::Operator };
+        if let Some(gateway) = self.gateway() {
+            let (world, context) = (self.world.clone(), gateway.context.clone());
+            tokio::spawn(gateway::close(world, context, index, script.clone(), source));
+        }
+    }
+
+    pub(super) fn pay(&self, index: usize) {
+        let Some(script) = self.scripts.get(index) else { return };
+        let mut state = self.world.lock();
+        let dossier = state.tables.by_number(script.merchant, &script.number);
+        let payment = dossier.and_then(|d| d.payments.into_iter().next());
+        let number = payment.as_ref().and_then(|p| match p.evidence.code() {
+            Some(PayCode::QrCode { url }) => Some(url.clone()),
+            _ => None,
+        });
+        // Who does not wait for our commit has the number from the channel's own answer.
+        let number = match (number, payment) {
+            (None, Some(payment)) if state.strikes(Fault::Eager) => Some(payment.number()),
+            (number, _) => number,
+        };
+        let now = state.now;
+        let entry = number.and_then(|n| state.books.entries.get_mut(&n).map(|e| (n, e)));
+        let Some((number, entry)) = entry else {
+            if now < script.expires_ms + PATIENCE_MS {
+                state.at(2_000, Event::Pay(index));
+            }
+            return;
+        };
+        if !entry.payable() || entry.in_flight {
+            return;
+        }
+        if script.payer == Payer::FailsOnce && !entry.failed_attempt {
+            entry.failed_attempt = true;
+            let delay = state.between(5_000, 40_000);
+            state.note(|| format!("the payer of {number} fails once"));
+            state.at(delay, Event::Pay(index));
+            return;
+        }
+        entry.in_flight = true;
+        let way_ms = match script.payer {
+            Payer::InFlight => state.between(5_000, 40_000),
+            _ => state.between(20, 3_000),
+        };
+        state.note(|| format!("the payer of {number} pays; lands in {way_ms} ms"));
+        state.at(way_ms, Event::Land(number));
+    }
+
+    pub(super) fn land(&self, number: &str) {
+        let mut state = self.world.lock();
+        let (wrong, other, twice) = (
+            state.strikes(Fault::WrongAmount),
+            state.strikes(Fault::OtherPayee),
+            state.strikes(Fault::TwoTransactions),
+        );
+        let (silent, late) = (state.strikes(Fault::NotifyNever), state.strikes(Fault::NotifyLate));
+        let now = state.now;
+        let Some(entry) = state.books.entries.get_mut(number) else { return };
+        entry.silent = silent;
+        let amount = entry.amount_minor + i64::from(wrong);
+        state.books.land(number, amount, !other, now);
+        if twice {
+            state.books.land(number, amount, !other, now);
+        }
+        state.note(|| format!("money for {number} lands"));
+        let delay =
+            if late { state.dice(Fault::NotifyLate, MINUTE_MS, 20 * HOUR_MS) } else { state.between(30, 2_000) };
+        if !silent {
+            state.at(delay, Event::Notify { number: number.to_owned(), attempt: 0 });
+        }
+    }
+
+    pub(super) fn notify(&self, number: &str, attempt: usize) {
+        let mut state = self.world.lock();
+        let which = usize::try_from(state.between(0, 1)).unwrap_or(0);
+        let now = state.now;
+        let Some(entry) = state.books.entries.get(number).filter(|e| !e.acknowledged) else { return };
+        let Some(charge) = entry.charges.get(which).or(entry.charges.first()) else { return };
+        let id = format!("{}-{}", number, charge.transaction);
+        let account = entry.account;
+        let mut message = Message::paid(id, account, number, charge, now);
+        if state.planted == Some(super::planted::Planted::SkipAmountCheck) {
+            (message.amount_minor, message.payee_matches) = (entry.amount_minor, true);
+        }
+        let (proof, body) = message.sealed();
+        if let Some(pause_s) = TELLS_S.get(attempt) {
+            state.at(pause_s * 1_000, Event::Notify { number: number.to_owned(), attempt: attempt + 1 });
+        }
+        if state.strikes(Fault::NotifyLost) {
+            return;
+        }
+        let copies = if state.strikes(Fault::NotifyFlood) { FLOOD } else { 1 };
+        for _ in 0..copies {
+            let delay = state.between(5, if copies > 1 { 30_000 } else { 500 });
+            let (proof, body, number) = (proof.clone(), body.clone(), Some(number.to_owned()));
+            state.at(delay, Event::Hand { account, proof, body, number });
+        }
+    }
+
+    /// A draw of the payers' stream, for callers that hold no lock.
+    pub(super) fn any(&self, bound: usize) -> usize {
+        usize::try_from(self.payers.below(u64::try_from(bound).unwrap_or(1))).unwrap_or(0)
+    }
+}

@@ -1,0 +1,100 @@
+//! What can go wrong in the world, by name: it knows the list, and must never know how one is played.
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// A kind of trouble.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Fault {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Fault {
+            /// Every kind.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The stable name in tables and corpus files.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+faults! {
+    /// The channel does what was asked; its answer never comes.
+    AnswerLost = "channel answer lost",
+    /// The request never reaches the channel, and we cannot know.
+    NeverArrived = "request lost",
+    /// The request reaches the channel long after we gave up waiting.
+    ArrivesLate = "request arrives late",
+    /// 5xx without effect.
+    ServerError = "channel 5xx",
+    /// 429 without effect.
+    RateLimited = "channel 429",
+    /// No connection: certainly not sent.
+    NotSent = "not sent",
+    /// The answer's signature is wrong, the effect happened.
+    BadSignature = "bad answer signature",
+    /// The channel definitely refuses a payment.
+    Refused = "definite refusal",
+    /// The channel refuses us for our set-up, for this one call.
+    Misconfigured = "configuration refusal",
+    /// A query does not see a payment yet.
+    Propagation = "not visible yet",
+    /// The database fails before it wrote.
+    StoreBefore = "database error before the commit",
+    /// The database wrote, and says that it failed.
+    StoreAfter = "database error after the commit",
+    /// A claim was written, and the process never learns of it.
+    ClaimLost = "claim lost",
+    /// A process dies.
+    Crash = "process dies",
+    /// A process stands still for longer than its leases.
+    Zombie = "process pauses beyond its lease",
+    /// A process' clock jumps by minutes.
+    ClockJump = "clock jumps by minutes",
+    /// A process' clock jumps by hours or days.
+    ClockLeap = "clock jumps by days",
+    /// One attempt of a notification is lost.
+    NotifyLost = "notification lost",
+    /// No attempt of a notification ever comes.
+    NotifyNever = "notification never comes",
+    /// A notification comes hours late.
+    NotifyLate = "notification late",
+    /// A notification comes many times, in any order.
+    NotifyFlood = "notification many times",
+    /// Somebody forges a notification.
+    Forged = "forged notification",
+    /// A notification for another account's payment, or for no payment of ours.
+    Foreign = "foreign notification",
+    /// The payer pays before our commit could show him the code.
+    Eager = "payer before our commit",
+    /// A merchant endpoint fails.
+    MerchantFails = "merchant endpoint fails",
+    /// A merchant endpoint answers 410.
+    MerchantGone = "merchant endpoint gone",
+    /// A job row vanishes.
+    JobForgotten = "job forgotten",
+    /// A claimed job is claimed again while its lease is alive.
+    JobDuplicated = "job claimed twice",
+    /// A job is put off.
+    JobDelayed = "job delayed",
+    /// An operator makes a job due, whatever its state.
+    JobRetried = "job retried by an operator",
+    /// An operator pauses a queue for a while.
+    QueuePaused = "queue paused",
+    /// Somebody asks for a close at an odd time.
+    CloseWish = "close asked for",
+    /// The channel takes another amount.
+    WrongAmount = "wrong amount taken",
+    /// The channel pays another merchant.
+    OtherPayee = "other payee",
+    /// The channel charges twice and tells one transaction after the other.
+    TwoTransactions = "two transactions for a number",
+    /// The channel says closed while it is not.
+    FalseClosed = "channel says closed, is not",
+    /// The channel forgets for a moment what it knows.
+    Forgetful = "channel contradicts itself",
+}

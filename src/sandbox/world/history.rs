@@ -1,0 +1,347 @@
+//! One history: it knows how events are taken from the agenda one by one, and must never know what must
+//! hold at the end.
+
+use std::sync::Arc;
+
+use bursar_core::Chance;
+use bursar_core::chance::SeededChance;
+use bursar_core::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use bursar_core::job::{JobKey, JobKind, Queue};
+use bursar_core::plan::Plans;
+use bursar_jobs::Running;
+use bursar_store::ClaimRequest;
+
+use super::agenda::{Event, Pid};
+use super::faults::Fault;
+use super::process::{self, LEASE_MS, Process, RENEW_MS, SLOTS};
+use super::report::Report;
+use super::script::{self, Script};
+use super::setup::Setup;
+use super::state::{BEGIN_MS, Making, World, stream};
+use super::{gateway, laws};
+
+/// Workers of a history, and one gateway.
+const WORKERS: usize = 3;
+/// A history that has not come to rest by then is stuck.
+const LONGEST_MS: i64 = 30 * DAY_MS;
+/// As many steps as a hundred long histories have.
+const MAX_STEPS: u64 = 400_000;
+
+/// A history while it is played.
+pub(crate) struct History {
+    pub world: World,
+    pub setup: Setup,
+    pub scripts: Vec<Script>,
+    pub processes: Vec<Process>,
+    pub plans: Arc<Plans>,
+    pub payers: SeededChance,
+    pub long: bool,
+}
+
+impl History {
+    pub fn new(setup: &Setup, plans: Plans) -> Self {
+        let character = setup.character();
+        let rates = character.rates().into_iter().filter(|(f, _)| !setup.without.contains(f)).collect();
+        let world = World::new(Making {
+            seed: setup.seed,
+            rates,
+            longest_step_ms: character.longest_step_ms(),
+            planted: setup.planted,
+            crash_at: setup.crash_at,
+            trace: setup.trace,
+        });
+        let scripts = script::draw(setup.seed, setup.orders);
+        let payers = stream(setup.seed, 1_001);
+        let long = stream(setup.seed, 1_002).below(6) == 0;
+        Self { world, setup: setup.clone(), scripts, processes: Vec::new(), plans: Arc::new(plans), payers, long }
+    }
+
+    /// Plays it.
+    pub async fn run(mut self) -> Report {
+        self.begin();
+        let mut steps = 0_u64;
+        loop {
+            // Everything that can go on without the world goes on: one round empties the runtime's queue,
+            // the others are for tasks that wake tasks beyond its fairness bound.
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+            self.look_around();
+            if self.at_rest() {
+                break;
+            }
+            let next = self.world.lock().agenda.next();
+            let Some((at, event)) = next else { break };
+            self.world.advance(at);
+            self.handle(event);
+            steps += 1;
+            if steps > MAX_STEPS || at > BEGIN_MS + LONGEST_MS {
+                let jobs: Vec<JobKey> = self.world.lock().tables.jobs.keys().copied().collect();
+                self.world.lock().violated("I4", format!("not at rest after {steps} steps; jobs {jobs:?}"));
+                break;
+            }
+        }
+        let mut state = self.world.lock();
+        state.coverage.steps = steps;
+        laws::check(&mut state, &self.scripts);
+        Report {
+            setup: self.setup.clone(),
+            hash: state.hash,
+            violations: std::mem::take(&mut state.violations),
+            coverage: std::mem::take(&mut state.coverage),
+            trace: state.trace.take().unwrap_or_default(),
+        }
+    }
+
+    fn begin(&mut self) {
+        script::cast(&mut self.world.lock());
+        for index in 0..=WORKERS {
+            self.start(index < WORKERS);
+        }
+        let mut state = self.world.lock();
+        for (index, script) in self.scripts.iter().enumerate() {
+            state.agenda.add(script.placed_ms, Event::Place(index));
+            if let Some(at) = script.closes_ms {
+                state.agenda.add(at, Event::CloseWish(index));
+            }
+            if let Some(at) = script.pays_ms(&self.payers) {
+                state.agenda.add(at.max(script.placed_ms), Event::Pay(index));
+            }
+        }
+        let storm_ms = if self.long { 26 * HOUR_MS } else { 45 * MINUTE_MS };
+        state.at(storm_ms, Event::Quiet);
+        state.at(1_000, Event::Trouble);
+    }
+
+    pub fn start(&mut self, worker: bool) {
+        let process = process::start(&self.world, self.setup.seed, &self.plans, worker);
+        self.processes.push(process);
+    }
+
+    /// The gateway that runs now, if one does.
+    pub fn gateway(&self) -> Option<&Process> {
+        let state = self.world.lock();
+        self.processes.iter().find(|p| !p.worker && state.is_alive(p.pid))
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Wake(pid, wake) => self.wake(pid, wake),
+            Event::Look(pid) => self.look(pid),
+            Event::Renew(pid) => self.renew(pid),
+            Event::RunLimit(pid, key, fence) => self.limit(pid, key, fence),
+            Event::Place(index) => self.place(index),
+            Event::CloseWish(index) => self.close_wish(index),
+            Event::Pay(index) => self.pay(index),
+            Event::Land(number) => self.land(&number),
+            Event::Arrive { number, account, amount_minor } => {
+                let mut state = self.world.lock();
+                let now = state.now;
+                state.books.create(&number, account, amount_minor, now, 0);
+                state.note(|| format!("a late create call arrives: {number}"));
+            }
+            Event::Notify { number, attempt } => self.notify(&number, attempt),
+            Event::Hand { account, proof, body, number } => {
+                let Some(gateway) = self.gateway() else { return };
+                let (world, context) = (self.world.clone(), gateway.context.clone());
+                tokio::spawn(gateway::take(world, context, account, proof, body, number));
+            }
+            Event::Trouble => self.trouble(),
+            Event::Restart { worker } => self.start(worker),
+            Event::Resume(queue) => {
+                let mut state = self.world.lock();
+                state.tables.paused.remove(&queue);
+                state.rang = true;
+            }
+            Event::Rounds => self.rounds(),
+            Event::Quiet => self.quiet(),
+        }
+    }
+
+    /// The instant until which a process stands still; `None` when it does not.
+    fn paused(&self, pid: Pid) -> Option<i64> {
+        let state = self.world.lock();
+        state.lives.get(pid).map(|l| l.paused_until).filter(|until| *until > state.now)
+    }
+
+    fn wake(&self, pid: Pid, wake: tokio::sync::oneshot::Sender<()>) {
+        if let Some(until) = self.paused(pid) {
+            let mut state = self.world.lock();
+            let at = until + state.between(0, 200);
+            state.agenda.add(at, Event::Wake(pid, wake));
+            return;
+        }
+        if self.world.lock().is_alive(pid) {
+            // The sender's end of a dead process is dropped unsent: its step never ends.
+            let _gone = wake.send(());
+        }
+    }
+
+    /// Takes note of finished runs and lets workers look where there is something to find.
+    fn look_around(&mut self) {
+        let (finished, rang) = {
+            let mut state = self.world.lock();
+            (std::mem::take(&mut state.finished), std::mem::take(&mut state.rang))
+        };
+        for (pid, key, fence) in &finished {
+            if let Some(process) = self.processes.get_mut(*pid) {
+                process.held.remove(&(*key, *fence));
+            }
+        }
+        if rang || !finished.is_empty() {
+            for process in &mut self.processes {
+                plan_look(&self.world, process);
+            }
+        }
+    }
+
+    fn look(&mut self, pid: Pid) {
+        let paused = self.paused(pid);
+        let Some(process) = self.processes.get_mut(pid) else { return };
+        let mut state = self.world.lock();
+        if process.looks_at != Some(state.now) || !state.is_alive(pid) {
+            return;
+        }
+        process.looks_at = None;
+        if let Some(until) = paused {
+            process.looks_at = Some(until);
+            state.agenda.add(until, Event::Look(pid));
+            return;
+        }
+        let free = |queue: Queue| {
+            let held = process.held.iter().filter(|(k, _)| k.kind.queue() == queue).count();
+            SLOTS.saturating_sub(u32::try_from(held).unwrap_or(SLOTS))
+        };
+        let now = state.now;
+        let request = ClaimRequest {
+            owner: process.owner,
+            wanted: Queue::ALL.into_iter().map(|q| (q, free(q))).collect(),
+            now: Timestamp::from_millis(now + state.skew(pid)),
+            lease_ms: LEASE_MS,
+        };
+        let claimed = state.tables.claim(&request, now);
+        let lost = !claimed.is_empty() && state.strikes(Fault::ClaimLost);
+        for job in &claimed {
+            state.claims.insert(job.key, job.fence);
+            state.note(|| format!("process {pid} claims {} fence {}", job.key, job.fence));
+        }
+        drop(state);
+        if !lost {
+            for job in claimed {
+                execute(&self.world, process, job);
+            }
+        }
+        plan_look(&self.world, process);
+    }
+
+    fn renew(&mut self, pid: Pid) {
+        let paused = self.paused(pid);
+        let Some(process) = self.processes.get_mut(pid) else { return };
+        let mut state = self.world.lock();
+        process.renews = false;
+        if !state.is_alive(pid) || process.held.is_empty() {
+            return;
+        }
+        process.renews = true;
+        if let Some(until) = paused {
+            state.agenda.add(until, Event::Renew(pid));
+            return;
+        }
+        let held: Vec<(JobKey, i64)> = process.held.iter().copied().collect();
+        let until = state.now + LEASE_MS;
+        let kept = state.tables.renew(process.owner, &held, until);
+        for (key, fence) in held.into_iter().filter(|(k, _)| !kept.contains(k)) {
+            state.note(|| format!("process {pid} lost its lease of {key}"));
+            if let Some(run) = state.runs.get(&(pid, key, fence)) {
+                run.abort();
+            }
+        }
+        state.at(RENEW_MS, Event::Renew(pid));
+    }
+
+    fn limit(&self, pid: Pid, key: JobKey, fence: i64) {
+        let mut state = self.world.lock();
+        if let Some(run) = state.runs.get(&(pid, key, fence)) {
+            run.abort();
+            state.timed_out.insert((pid, key, fence));
+        }
+    }
+
+    fn quiet(&mut self) {
+        let mut state = self.world.lock();
+        state.note(|| "quiet".to_owned());
+        state.quiet = true;
+        state.rang = true;
+        state.tables.paused.clear();
+        let now = state.now;
+        for life in &mut state.lives {
+            life.paused_until = life.paused_until.min(now);
+            life.skew.store(0, std::sync::atomic::Ordering::SeqCst);
+        }
+        state.at(HOUR_MS, Event::Rounds);
+    }
+
+    /// Operators unpark what only crashes parked; strangers' money stays with them.
+    fn rounds(&self) {
+        let mut state = self.world.lock();
+        let now = Timestamp::from_millis(state.now);
+        for job in state.tables.jobs.values_mut() {
+            if job.question.is_some() && job.key.kind != JobKind::HandleNotification {
+                (job.question, job.attempts, job.due_at) = (None, 0, now);
+            }
+        }
+        state.rang = true;
+        state.at(6 * HOUR_MS, Event::Rounds);
+    }
+
+    /// Whether nothing is left that could change money.
+    fn at_rest(&self) -> bool {
+        let state = self.world.lock();
+        if !state.quiet || !state.agenda.at_rest() {
+            return false;
+        }
+        let upkeep = |key: &JobKey| key.kind.queue() == Queue::Upkeep;
+        let waits = |job: &super::tables::Job| {
+            upkeep(&job.key) || (job.question.is_some() && job.key.kind == JobKind::HandleNotification)
+        };
+        let owed = state.tables.payments.values().any(|p| p.due_at.is_some());
+        let untold = state.tables.deliveries.values().any(|d| d.delivered_at.is_none() && d.given_up_at.is_none());
+        !owed
+            && !untold
+            && state.tables.jobs.values().all(waits)
+            && self.processes.iter().filter(|p| state.is_alive(p.pid)).all(|p| p.held.iter().all(|(k, _)| upkeep(k)))
+    }
+}
+
+/// Runs a claimed job on its process.
+pub(crate) fn execute(world: &World, process: &mut Process, claimed: bursar_store::Claimed) {
+    let (key, fence) = (claimed.key, claimed.fence);
+    process.held.insert((key, fence));
+    let job = Running { claimed, owner: process.owner };
+    let mut state = world.lock();
+    state.at(key.kind.run_limit_ms(), Event::RunLimit(process.pid, key, fence));
+    if !process.renews {
+        process.renews = true;
+        state.at(RENEW_MS, Event::Renew(process.pid));
+    }
+    drop(state);
+    tokio::spawn(process::run(world.clone(), process.pid, process.context.clone(), job));
+}
+
+/// Plans when a worker looks for jobs next.
+fn plan_look(world: &World, process: &mut Process) {
+    let mut state = world.lock();
+    if !process.worker || !state.is_alive(process.pid) {
+        return;
+    }
+    let full: Vec<Queue> = Queue::ALL
+        .into_iter()
+        .filter(|q| process.held.iter().filter(|(k, _)| k.kind.queue() == *q).count() >= SLOTS as usize)
+        .collect();
+    let Some(next) = state.tables.next_claim_ms(state.skew(process.pid), &full) else { return };
+    let at = next.max(state.now) + state.between(1, 60);
+    if process.looks_at.is_none_or(|planned| planned > at) {
+        process.looks_at = Some(at);
+        state.agenda.add(at, Event::Look(process.pid));
+    }
+}

@@ -1,0 +1,255 @@
+//! What must hold at the end of every history: the invariants of the law that exist so far, by naive
+//! arithmetic over both sides' books. It must never use the decision that it judges.
+
+use std::collections::BTreeMap;
+
+use bursar_core::decide::QuestionKind;
+use bursar_core::event::EventKind;
+use bursar_core::ledger::AccountKind;
+use bursar_core::observation::{Observation, Source};
+use bursar_core::order::{Dossier, OrderState};
+use bursar_core::payment::{Evidence, Payment, PaymentState};
+use uuid::Uuid;
+
+use super::books::Entry;
+use super::script::Script;
+use super::state::State;
+use super::troubles::NEVER_MADE;
+
+/// Checks everything; violations go to the state.
+pub(crate) fn check(state: &mut State, scripts: &[Script]) {
+    let dossiers: Vec<Dossier> = state.tables.orders.keys().filter_map(|id| state.tables.dossier(*id)).collect();
+    for dossier in &dossiers {
+        order_ended(state, dossier);
+        events_told(state, dossier);
+        for payment in &dossier.payments {
+            books_agree(state, dossier, payment);
+            replays(state, dossier, payment);
+            ledger_follows(state, dossier, payment);
+        }
+    }
+    charged_once(state, &dossiers);
+    nothing_acknowledged_is_lost(state, scripts);
+    final_mark(state, &dossiers);
+}
+
+fn question(state: &State, payment: &Payment, kind: QuestionKind) -> bool {
+    state.tables.questions.contains_key(&(payment.id, kind))
+}
+
+/// I1, I2, I9, I11: what the channel took, and what we believe.
+fn books_agree(state: &mut State, dossier: &Dossier, payment: &Payment) {
+    let id = payment.id;
+    if let Some(receipt) = payment.evidence.paid.as_ref().filter(|r| NEVER_MADE.contains(&r.transaction_id.as_str())) {
+        let text = format!("{id} believes the transaction {}", receipt.transaction_id);
+        state.violated("I9", text);
+    }
+    let entry: Option<Entry> = state.books.entries.get(&payment.number()).cloned();
+    let crooked = entry.as_ref().is_some_and(Entry::crooked);
+    let charge = entry.as_ref().and_then(|e| e.charges.first());
+    let ours = (payment.state == PaymentState::Captured).then_some(payment.evidence.paid.as_ref()).flatten();
+    match (charge, payment.state) {
+        (None, PaymentState::Captured | PaymentState::IntegrityHold) => {
+            state.violated("I1", format!("{id} is {}; the channel took nothing", payment.state.name()));
+        }
+        (Some(_), PaymentState::Captured | PaymentState::IntegrityHold) if crooked => {
+            let two = entry.as_ref().is_some_and(|e| e.charges.len() > 1);
+            let held = payment.state == PaymentState::IntegrityHold;
+            let one_wrong = entry
+                .iter()
+                .flat_map(|e| &e.charges)
+                .any(|c| c.amount_minor != payment.amount.minor || !c.payee_matches);
+            if !held && (one_wrong || !two) {
+                state.violated("I1", format!("{id} is captured; the channel took something else"));
+            }
+            if held && !question(state, payment, QuestionKind::IntegrityHold) {
+                state.violated("parked", format!("{id} is held, and nobody is asked"));
+            }
+        }
+        (Some(charge), _) => {
+            let same =
+                ours.is_some_and(|r| r.transaction_id == charge.transaction && r.amount_minor == charge.amount_minor);
+            if !same {
+                let text = format!("{id} is {}; the channel took {}", payment.state.name(), charge.amount_minor);
+                state.violated("I1", text);
+            }
+        }
+        (None, _) => {}
+    }
+    let late = dossier.order.state == OrderState::Closed && payment.state == PaymentState::Captured;
+    if late && !(dossier.order.late_money && question(state, payment, QuestionKind::LateMoney)) {
+        state.violated("I11", format!("{} is closed with money that nobody is asked about", dossier.order.id));
+    }
+    if let Some(entry) = entry.filter(|e| payment.state.ended_unpaid() && e.payable() && !e.lied) {
+        state.violated(
+            "I11",
+            format!(
+                "{id} is {}; at the channel it can still be paid (since {})",
+                payment.state.name(),
+                entry.created_ms
+            ),
+        );
+    }
+}
+
+/// I4: after quiet every order has ended, or a person was asked.
+fn order_ended(state: &mut State, dossier: &Dossier) {
+    let order = &dossier.order;
+    let held = dossier.payments.iter().any(|p| p.state == PaymentState::IntegrityHold);
+    if !order.state.is_final() && !held {
+        state.violated("I4", format!("{} is {} after quiet", order.id, order.state.name()));
+    }
+    for payment in &dossier.payments {
+        if !payment.state.is_final() {
+            state.violated("I4", format!("{} is {} after quiet", payment.id, payment.state.name()));
+        }
+        if let Some(due) = payment.due_at {
+            state.violated("I4", format!("{} is {} and still due at {due}", payment.id, payment.state.name()));
+        }
+    }
+    let captured = dossier.payments.iter().any(|p| p.state == PaymentState::Captured);
+    if order.state == OrderState::Paid && !captured && !held {
+        state.violated("I1", format!("{} is paid without a captured payment", order.id));
+    }
+}
+
+/// I7: every event is told or visibly given up, in a sequence without gaps, and means what happened.
+fn events_told(state: &mut State, dossier: &Dossier) {
+    let order = &dossier.order;
+    let endpoints: Vec<Uuid> =
+        state.tables.endpoints.values().filter(|e| e.merchant == order.merchant).map(|e| e.id.uuid()).collect();
+    let rows: Vec<_> = state.tables.deliveries.values().filter(|d| d.order == order.id).cloned().collect();
+    for endpoint in endpoints {
+        let mut told: Vec<_> = rows.iter().filter(|d| d.endpoint.is_some_and(|e| e.uuid() == endpoint)).collect();
+        told.sort_by_key(|d| d.sequence);
+        let sequence: Vec<i64> = told.iter().map(|d| d.sequence).collect();
+        if sequence != (1..=order.event_count).collect::<Vec<_>>() {
+            state.violated("I7", format!("{} has events {sequence:?} of {}", order.id, order.event_count));
+        }
+        let count = |kind| told.iter().filter(|d| d.kind == kind).count();
+        let expected = [
+            (EventKind::OrderPaid, usize::from(order.state == OrderState::Paid)),
+            (EventKind::OrderClosed, usize::from(order.state == OrderState::Closed)),
+            (EventKind::OrderLateMoney, usize::from(order.late_money)),
+        ];
+        for (kind, wanted) in expected {
+            if count(kind) != wanted {
+                state.violated("I7", format!("{}: {} {} events, wanted {wanted}", order.id, count(kind), kind.name()));
+            }
+        }
+        for delivery in told {
+            let heard = state.heard.get(&(endpoint, delivery.id.to_string()));
+            let accepted = heard.is_some_and(|h| h.accepted && h.body == delivery.body);
+            if delivery.delivered_at.is_some() && !accepted {
+                state.violated("I7", format!("{} counts as delivered and was never heard", delivery.id));
+            }
+            if delivery.delivered_at.is_none() && delivery.given_up_at.is_none() {
+                state.violated("I7", format!("{} is neither delivered nor given up", delivery.id));
+            }
+        }
+    }
+}
+
+/// I5: the stored observations, in any order, give the stored evidence and state.
+fn replays(state: &mut State, dossier: &Dossier, payment: &Payment) {
+    let facts = state.tables.accounts.get(&payment.account).map(bursar_core::merchant::ChannelAccount::facts);
+    let Some(facts) = facts else { return };
+    let mut seen: Vec<Observation> = state
+        .tables
+        .observations
+        .iter()
+        .filter(|o| o.payment == payment.id)
+        .map(|o| Observation::new(o.source, o.seen_at, o.claim.clone()))
+        .collect();
+    // Under a closed order the machine itself asks for the close of what turns up; that wish is in the
+    // evidence and has no row of its own.
+    if let Some((at, reason)) = payment.evidence.close_requested.clone()
+        && dossier.order.state == OrderState::Closed
+    {
+        let claim = bursar_core::observation::Claim::CloseRequested { reason };
+        seen.push(Observation::new(Source::Intent, at, claim));
+    }
+    for reversed in [false, true] {
+        if reversed {
+            seen.reverse();
+        }
+        let evidence = seen.iter().fold(Evidence::default(), |e, o| e.join(payment.amount, o));
+        if evidence != payment.evidence {
+            state.violated("I5", format!("{}: stored {:?}, replayed {evidence:?}", payment.id, payment.evidence));
+        }
+    }
+    let means = payment.evidence.state(facts);
+    if means != payment.state {
+        state
+            .violated("I5", format!("{} is {}, its evidence means {}", payment.id, payment.state.name(), means.name()));
+    }
+}
+
+/// I6: each payment's postings leave its amount where its state says, and nothing elsewhere.
+fn ledger_follows(state: &mut State, dossier: &Dossier, payment: &Payment) {
+    let mut balances: BTreeMap<(AccountKind, Uuid), i64> = BTreeMap::new();
+    for row in state.tables.postings.iter().filter(|p| p.posting.payment == payment.id) {
+        let posting = &row.posting;
+        *balances.entry((posting.debit.kind, posting.debit.owner)).or_default() += posting.amount.minor;
+        *balances.entry((posting.credit.kind, posting.credit.owner)).or_default() -= posting.amount.minor;
+    }
+    balances.retain(|_, balance| *balance != 0);
+    let (merchant, account) = (payment.merchant.uuid(), payment.account.uuid());
+    let place = match payment.state {
+        PaymentState::Captured => Some((AccountKind::Clearing, account)),
+        PaymentState::Unknown | PaymentState::IntegrityHold => Some((AccountKind::Suspense, account)),
+        PaymentState::Declined | PaymentState::Closed => None,
+        _ => Some((AccountKind::Receivable, merchant)),
+    };
+    let whose = if dossier.order.state == OrderState::Closed { AccountKind::LateMoney } else { AccountKind::Earnings };
+    let mut expected = BTreeMap::new();
+    if let Some(place) = place {
+        expected.insert(place, payment.amount.minor);
+        expected.insert((whose, merchant), -payment.amount.minor);
+    }
+    if balances != expected {
+        let text = format!("{} is {}: {balances:?}, expected {expected:?}", payment.id, payment.state.name());
+        state.violated("I6", text);
+    }
+}
+
+/// I2, and no money under numbers that we do not know.
+fn charged_once(state: &mut State, dossiers: &[Dossier]) {
+    let ours: Vec<String> = dossiers.iter().flat_map(|d| &d.payments).map(Payment::number).collect();
+    let strange: Vec<String> = state.books.entries.keys().filter(|n| !ours.contains(n)).cloned().collect();
+    for number in strange {
+        state.violated("I2", format!("the channel has a payment {number} that is none of ours"));
+    }
+}
+
+/// I8 and the order of steps: what was answered or acknowledged is there.
+fn nothing_acknowledged_is_lost(state: &mut State, scripts: &[Script]) {
+    let lost: Vec<String> = scripts
+        .iter()
+        .enumerate()
+        .filter(|(index, s)| state.taken.contains(index) && state.tables.by_number(s.merchant, &s.number).is_none())
+        .map(|(_, s)| s.number.clone())
+        .collect();
+    for number in lost {
+        state.violated("I8", format!("the order {number} was answered with 201 and is not there"));
+    }
+    let stored: Vec<Uuid> = state.tables.notifications.keys().map(|n| n.uuid()).collect();
+    let missing: Vec<Uuid> = state.acknowledged.iter().filter(|id| !stored.contains(id)).copied().collect();
+    for id in missing {
+        state.violated("acknowledge after commit", format!("notification {id} was acknowledged and is not stored"));
+    }
+}
+
+fn final_mark(state: &mut State, dossiers: &[Dossier]) {
+    for dossier in dossiers {
+        state.mark(
+            u64::from(dossier.order.state.code().unsigned_abs()) ^ u64::try_from(dossier.order.version).unwrap_or(0),
+        );
+        for payment in &dossier.payments {
+            state.mark_uuid(payment.id.uuid());
+            state.mark(
+                u64::try_from(payment.version).unwrap_or(0) << 8 ^ u64::from(payment.state.code().unsigned_abs()),
+            );
+        }
+    }
+}
