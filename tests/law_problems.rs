@@ -39,7 +39,9 @@ fn only_payment(dossier: &Dossier) -> &bursar_core::payment::Payment {
 /// woocommerce-gateway-stripe #5703, flexprice #2230, CoreShop #2529.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn money_after_a_cancellation_is_kept_on_the_books_and_asks_a_person() {
-    let house = House::open(calm(1)).await;
+    // Two real seconds at this speed: the query after the close is surely over when the money lands.
+    let payers = PayerMix { landing_ms: (400_000, 400_000), ..PayerMix::default() };
+    let house = House::open(Scene { payers, ..calm(1) }).await;
     let order = house.order(0, "inflight", 3_600).await;
     house.until(order, "the payer can pay", payable).await;
     assert_eq!(house.ask_to_close(0, order).await, 202);
