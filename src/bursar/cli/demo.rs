@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bursar_core::Chance;
 use bursar_core::chance::SeededChance;
 use bursar_sandbox::merchant::{Backend, Feed, Sink, place};
-use bursar_sandbox::{Faults, Sandbox, SandboxConfig, provision, system_random};
+use bursar_sandbox::{Faults, PayerMix, Sandbox, SandboxConfig, provision, system_random};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -67,9 +67,12 @@ impl Level {
 const AGENCIES: [(&str, &str); 3] = [("sunshine", "阳光家政"), ("anxin", "安心月嫂"), ("yinling", "银龄护理")];
 /// How long orders live, in seconds of the fast clock: beyond WeChat's minimum age for closing.
 const LIFE_SECONDS: (u64, u64) = (330, 600);
-/// After the books agree, late money may still surface for so long (clock milliseconds): the sandbox's
-/// longest landing, with room.
-const QUIET_MS: i64 = 60_000;
+/// Money in flight when its order is closed lands so much later (clock milliseconds): surely after the
+/// query that follows the close, also on a busy machine.
+const LANDING_MS: (i64, i64) = (30_000, 90_000);
+/// After the books agree, late money may still surface for so long (clock milliseconds): the longest
+/// landing, with room.
+const QUIET_MS: i64 = 150_000;
 
 /// Everything that runs during the demonstration.
 struct Stage {
