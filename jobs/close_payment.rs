@@ -34,8 +34,21 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     }
     let told = ask(&subject).await;
     match told {
-        Told::Claim(claim) => conclude(context, job, &subject, claim).await,
+        Told::Claim(claim) => {
+            let accepted =
+                subject.dossier.payment(job.payment()).is_some_and(|p| p.evidence.close_accepted_at.is_some());
+            let claim = if accepted { after_close(claim) } else { claim };
+            conclude(context, job, &subject, claim).await
+        }
         Told::Nothing { why, retry_after_ms } => Ok(again(context, job, why, retry_after_ms)),
+    }
+}
+
+/// What a query tells that was sent after the channel accepted the close.
+fn after_close(claim: Claim) -> Claim {
+    match claim {
+        Claim::Unpaid | Claim::AttemptFailed { .. } => Claim::UnpaidAfterClose,
+        other => other,
     }
 }
 

@@ -69,6 +69,13 @@ pub enum JobError {
 }
 
 impl JobContext {
+    /// `claim`, seen now: after what the run had read, whatever the clocks of two machines show.
+    fn seen(&self, job: &Running, source: Source, claim: Claim, known: &Dossier) -> Observation {
+        let earliest = known.payment(job.payment()).and_then(|p| p.evidence.earliest_sight(&claim));
+        let now = self.now();
+        Observation::new(source, earliest.map_or(now, |at| at.max(now)), claim)
+    }
+
     /// Writes `claim` about the job's payment and goes on running. `None`: the lease is gone.
     pub(crate) async fn note(
         &self,
@@ -77,7 +84,7 @@ impl JobContext {
         claim: Claim,
         known: &Dossier,
     ) -> Result<Option<Dossier>, JobError> {
-        let observation = Observation::new(source, self.now(), claim);
+        let observation = self.seen(job, source, claim, known);
         let run = Run { settle: job.settle(Settlement::Hold) };
         let taken =
             self.desk.observe(job.payment(), &observation, Some(&run), Some(known), |_| Settlement::Hold).await?;
@@ -96,7 +103,7 @@ impl JobContext {
         known: &Dossier,
         settle: impl Fn(&Dossier) -> Settlement + Send + Sync,
     ) -> Result<Outcome, JobError> {
-        let observation = Observation::new(source, self.now(), claim);
+        let observation = self.seen(job, source, claim, known);
         let run = Run { settle: job.settle(Settlement::Done) };
         let taken = self.desk.observe(job.payment(), &observation, Some(&run), Some(known), settle).await?;
         Ok(match taken {

@@ -4,7 +4,7 @@
 
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::Dossier;
-use bursar_core::payment::Payment;
+use bursar_core::payment::{Payment, PaymentState};
 use bursar_store::{Answer, Change, Settlement};
 
 use crate::JobContext;
@@ -25,6 +25,11 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let plan = &context.desk.plans.watch;
     match ask(&subject).await {
         Told::Claim(claim @ Claim::Paid(_)) => {
+            context.conclude(job, Source::Query, claim, &subject.dossier, |_: &Dossier| Settlement::Done).await
+        }
+        // Declined, and now the channel has it: a call that was thought lost arrived after all (its process
+        // stood still in between). It must not stay payable: the machine has it closed.
+        Told::Claim(claim @ Claim::Unpaid) if subject.payment.state == PaymentState::Declined => {
             context.conclude(job, Source::Query, claim, &subject.dossier, |_: &Dossier| Settlement::Done).await
         }
         Told::Claim(_) => match plan.delay_ms(step) {

@@ -87,6 +87,7 @@ fn claims() -> Vec<Claim> {
         Claim::ClosedAtChannel,
         Claim::CloseRequested { reason: "c".into() },
         Claim::CloseAccepted,
+        Claim::UnpaidAfterClose,
     ]
 }
 

@@ -92,6 +92,7 @@ fn claims() -> Vec<Claim> {
         Claim::ClosedAtChannel,
         Claim::CloseRequested { reason: why() },
         Claim::CloseAccepted,
+        Claim::UnpaidAfterClose,
     ]
 }
 

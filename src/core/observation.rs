@@ -165,6 +165,9 @@ pub enum Claim {
     },
     /// The channel answered our close call with yes or "already closed".
     CloseAccepted,
+    /// A query that followed the accepted close still found no money. Said by whoever saw both in this
+    /// order: the clocks of two machines cannot tell it.
+    UnpaidAfterClose,
 }
 
 impl Claim {
@@ -183,6 +186,7 @@ impl Claim {
             Self::ClosedAtChannel => "closed_at_channel",
             Self::CloseRequested { .. } => "close_requested",
             Self::CloseAccepted => "close_accepted",
+            Self::UnpaidAfterClose => "unpaid_after_close",
         }
     }
 }

@@ -134,6 +134,9 @@ pub struct Evidence {
     /// The earliest "yes" to our close call.
     #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
     pub close_accepted_at: Option<Timestamp>,
+    /// The earliest "not paid" that was asked for after the close was accepted.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    pub unpaid_after_close_at: Option<Timestamp>,
     /// The earliest "it is closed" of the channel.
     #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
@@ -177,6 +180,7 @@ impl Evidence {
             Claim::AttemptFailed { reason } => latest(&mut self.attempt_failed, (at, reason.clone())),
             Claim::CloseRequested { reason } => earliest(&mut self.close_requested, (at, reason.clone())),
             Claim::CloseAccepted => earliest(&mut self.close_accepted_at, at),
+            Claim::UnpaidAfterClose => earliest(&mut self.unpaid_after_close_at, at),
             Claim::ClosedAtChannel => earliest(&mut self.closed_at, at),
             Claim::Paid(receipt) => self.join_receipt(expected, receipt),
         }
@@ -209,7 +213,7 @@ impl Evidence {
 
     /// Whether the channel was seen to know the number, unpaid or accepted.
     fn known_at_channel(&self) -> bool {
-        self.accepted.is_some() || self.unpaid_at.is_some()
+        self.accepted.is_some() || self.unpaid_at.is_some() || self.unpaid_after_close_at.is_some()
     }
 
     /// Whether the last call certainly never left. Calls before it are proven not to have arrived: only
@@ -240,10 +244,10 @@ impl Evidence {
     }
 
     /// Whether the close protocol has reached its end: the channel accepted the close (or says closed)
-    /// and a query *after* that still found no money.
+    /// and a query *after* that still found no money. The order of the two is a claim of its own, not a
+    /// comparison of times: they may have been seen by two machines.
     fn close_confirmed(&self) -> bool {
-        self.closed_at.is_some()
-            || self.close_accepted_at.is_some_and(|closed| self.unpaid_at.is_some_and(|unpaid| unpaid > closed))
+        self.closed_at.is_some() || (self.close_accepted_at.is_some() && self.unpaid_after_close_at.is_some())
     }
 
     /// What the evidence means. The order of the questions is the strength of the facts.
@@ -274,6 +278,19 @@ impl Evidence {
             _ if self.never_arrived(facts) => PaymentState::Sending,
             _ if self.unanswered() => PaymentState::Unknown,
             _ => PaymentState::Sending,
+        }
+    }
+
+    /// The earliest instant at which somebody who has read this evidence can have seen `claim`. The clocks
+    /// of two machines differ and jump; what was read was before what is seen now, whatever they show. A
+    /// call about to leave comes after all that is known of earlier calls, an answer not before its call.
+    pub fn earliest_sight(&self, claim: &Claim) -> Option<Timestamp> {
+        match claim {
+            Claim::Sending => {
+                let known = [self.sent_at, self.no_answer_at, self.not_sent_at, self.absent_at.0];
+                known.into_iter().flatten().max().map(|t| t.plus_ms(1))
+            }
+            _ => self.sent_at,
         }
     }
 
@@ -378,6 +395,7 @@ mod tests {
             Claim::ClosedAtChannel,
             Claim::CloseRequested { reason: "c".into() },
             Claim::CloseAccepted,
+            Claim::UnpaidAfterClose,
         ]
     }
 
@@ -419,7 +437,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(checked, 15 * 15 * 15 * 6 * 6);
+        assert_eq!(checked, 16 * 16 * 16 * 6 * 6);
     }
 
     proptest! {
@@ -489,9 +507,26 @@ mod tests {
         let with = |more: &[(i64, Claim)]| state(&[&base[..], more].concat());
         assert_eq!(with(&[]), PaymentState::Closing);
         assert_eq!(with(&[(3, Claim::Unpaid), (4, Claim::CloseAccepted)]), PaymentState::Closing);
-        assert_eq!(with(&[(4, Claim::CloseAccepted), (5, Claim::Unpaid)]), PaymentState::Closed);
+        // A clock of another machine may show any time: only who saw both in order can say so.
+        assert_eq!(with(&[(4, Claim::CloseAccepted), (900_000, Claim::Unpaid)]), PaymentState::Closing);
+        assert_eq!(with(&[(4, Claim::CloseAccepted), (3, Claim::UnpaidAfterClose)]), PaymentState::Closed);
+        assert_eq!(with(&[(5, Claim::UnpaidAfterClose)]), PaymentState::Closing);
         assert_eq!(with(&[(4, Claim::CloseAccepted), (5, Claim::ClosedAtChannel)]), PaymentState::Closed);
         assert_eq!(with(&[(4, Claim::CloseAccepted), (5, Claim::Paid(receipt("t", 100)))]), PaymentState::Captured);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_does_not_put_an_answer_before_its_call() {
+        let evidence = fold(&[(50_000, Claim::Sending)]);
+        let lost = Claim::NoAnswer { why: "w".into() };
+        assert_eq!(evidence.earliest_sight(&lost), Some(Timestamp::from_millis(50_000)));
+        assert_eq!(state(&[(50_000, Claim::Sending), (50_000, lost)]), PaymentState::Unknown);
+        // A call that is made again is later than the absences that allowed it: they prove nothing about it.
+        let absent = fold(&[(50_000, Claim::Sending), (51_000, Claim::Absent), (120_000, Claim::Absent)]);
+        assert!(absent.never_arrived(facts()));
+        let again = absent.earliest_sight(&Claim::Sending).unwrap();
+        let seen = Observation::new(Source::Intent, again, Claim::Sending);
+        assert!(!absent.join(EXPECTED, &seen).never_arrived(facts()));
     }
 
     #[test]

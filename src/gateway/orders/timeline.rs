@@ -130,6 +130,7 @@ fn observation(row: &ObservationRow) -> TimelineEntry {
         Claim::ClosedAtChannel => "closed at the channel".to_owned(),
         Claim::CloseRequested { reason } => format!("shall be closed: {reason}"),
         Claim::CloseAccepted => "the channel accepted the close".to_owned(),
+        Claim::UnpaidAfterClose => "asked after the close was accepted: not paid".to_owned(),
     };
     entry(row.seen_at, "observation", row.claim.name(), format!("{source}: {text}"), Some(row.payment))
 }
