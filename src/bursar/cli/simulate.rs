@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bursar_sandbox::world::campaign::{self, Campaign};
+use bursar_sandbox::world::coverage::{Reach, reach};
 use bursar_sandbox::world::{Planted, Report, Setup, Temperament, plans, play, shrink};
 use clap::Args;
 use serde_json::json;
@@ -111,10 +112,15 @@ fn tables(campaign: &Campaign, plans: &bursar_core::plan::Plans) -> Done {
         .edges_of_machine(plans)
         .into_iter()
         .map(|((from, claim, to), n)| {
-            vec![format!("{} -> {}", from.name(), to.name()), claim.to_owned(), n.to_string()]
+            let note = match reach(from, claim, to) {
+                Reach::Practice => "",
+                Reach::Seldom => "seldom",
+                Reach::Theory => "in theory only",
+            };
+            vec![format!("{} -> {}", from.name(), to.name()), claim.to_owned(), n.to_string(), note.to_owned()]
         })
         .collect();
-    output::table(&["edge", "observed", "times"], &edges)?;
+    output::table(&["edge", "observed", "times", ""], &edges)?;
     output::line("")?;
     let faults: Vec<_> = bursar_sandbox::world::Fault::ALL
         .iter()

@@ -125,17 +125,20 @@ impl History {
 
     pub(super) fn notify(&self, number: &str, attempt: usize) {
         let mut state = self.world.lock();
-        let which = usize::try_from(state.between(0, 1)).unwrap_or(0);
         let now = state.now;
         let Some(entry) = state.books.entries.get(number).filter(|e| !e.acknowledged) else { return };
-        let Some(charge) = entry.charges.get(which).or(entry.charges.first()) else { return };
-        let id = format!("{}-{}", number, charge.transaction);
         let account = entry.account;
-        let mut message = Message::paid(id, account, number, charge, now);
-        if state.planted == Some(super::planted::Planted::SkipAmountCheck) {
-            (message.amount_minor, message.payee_matches) = (entry.amount_minor, true);
-        }
-        let (proof, body) = message.sealed();
+        let trusting = state.planted == Some(super::planted::Planted::SkipAmountCheck);
+        let write = |charge: &super::books::Charge| {
+            let id = format!("{number}-{}", charge.transaction);
+            let mut message = Message::paid(id, account, number, charge, now);
+            if trusting {
+                (message.amount_minor, message.payee_matches) = (entry.amount_minor, true);
+            }
+            message.sealed()
+        };
+        // A channel that charged twice tells of both.
+        let letters: Vec<(String, String)> = entry.charges.iter().map(write).collect();
         if let Some(pause_s) = TELLS_S.get(attempt) {
             state.at(pause_s * 1_000, Event::Notify { number: number.to_owned(), attempt: attempt + 1 });
         }
@@ -143,7 +146,7 @@ impl History {
             return;
         }
         let copies = if state.strikes(Fault::NotifyFlood) { FLOOD } else { 1 };
-        for _ in 0..copies {
+        for (proof, body) in letters.iter().cycle().take(copies * letters.len()) {
             let delay = state.between(5, if copies > 1 { 30_000 } else { 500 });
             let (proof, body, number) = (proof.clone(), body.clone(), Some(number.to_owned()));
             state.at(delay, Event::Hand { account, proof, body, number });

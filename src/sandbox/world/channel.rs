@@ -24,6 +24,8 @@ use super::state::{State, World};
 const TIMEOUT_MS: i64 = 3_000;
 /// Longest way of a request that arrives late.
 const LATE_MS: (i64, i64) = (2_000, 20_000);
+/// How long an answer that takes long takes: shorter than a caller's patience, longer than a payer's.
+const SLOW_MS: (i64, i64) = (2_000, 15_000);
 /// How long a payment may be invisible.
 const HIDDEN_MS: (i64, i64) = (500, 10_000);
 
@@ -103,7 +105,13 @@ impl Line {
             outcome
         };
         let silent = matches!(&outcome, Outcome::Unknown(why) if why.kind == WhyKind::Timeout);
-        self.world.step(self.pid, if silent { TIMEOUT_MS } else { 0 }).await;
+        let way_ms = {
+            let mut state = self.world.lock();
+            let late = !silent && state.strikes(Fault::AnswerLate);
+            let slow = if late { state.dice(Fault::AnswerLate, SLOW_MS.0, SLOW_MS.1) } else { 0 };
+            if silent { TIMEOUT_MS } else { slow }
+        };
+        self.world.step(self.pid, way_ms).await;
         outcome
     }
 
@@ -138,6 +146,8 @@ impl Line {
 
     fn stands(state: &mut State, number: &str, now: i64) -> Standing {
         let (forgetful, false_closed) = (state.strikes(Fault::Forgetful), state.strikes(Fault::FalseClosed));
+        let unseen =
+            state.books.entries.get(number).is_some_and(|e| e.closed_ms.is_some()) && state.strikes(Fault::Propagation);
         let (which, skip_check) = (state.between(0, 1), state.planted == Some(Planted::SkipAmountCheck));
         let Some(entry) = state.books.entries.get_mut(number).filter(|e| e.visible_ms <= now) else {
             return Standing::Absent;
@@ -159,7 +169,7 @@ impl Line {
             }
             return Standing::Paid(receipt);
         }
-        if entry.closed_ms.is_some() {
+        if entry.closed_ms.is_some() && !unseen {
             return Standing::Closed;
         }
         if entry.failed_attempt { Standing::AttemptFailed("not enough money".to_owned()) } else { Standing::Unpaid }

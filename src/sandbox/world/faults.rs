@@ -25,6 +25,8 @@ macro_rules! faults {
 faults! {
     /// The channel does what was asked; its answer never comes.
     AnswerLost = "channel answer lost",
+    /// The channel does what was asked; its answer takes long, and comes.
+    AnswerLate = "channel answer late",
     /// The request never reaches the channel, and we cannot know.
     NeverArrived = "request lost",
     /// The request reaches the channel long after we gave up waiting.

@@ -35,7 +35,7 @@ pub(crate) fn committed(state: &mut State, pid: Pid, before: &Before, change: &C
             continue;
         };
         let label = match &observation.claim {
-            Claim::Paid(receipt) if receipt.mismatch(new.amount).is_some() => "paid, but not as expected",
+            Claim::Paid(_) if new.state == PaymentState::IntegrityHold => "paid, but not as expected",
             claim => claim.name(),
         };
         if old.state != new.state {

@@ -109,7 +109,12 @@ fn one(seed: u64, index: u64) -> Script {
         9 | 10 => Payer::Never,
         _ => Payer::FailsOnce,
     };
-    let closes_ms = (chance.below(4) == 0).then(|| placed_ms + between(0, life_ms + 30 * SECOND_MS));
+    let closes_ms = match chance.below(6) {
+        // At once, while the first call may be under way.
+        0 => Some(placed_ms + between(0, 15 * SECOND_MS)),
+        1 => Some(placed_ms + between(0, life_ms + 30 * SECOND_MS)),
+        _ => None,
+    };
     Script {
         merchant: merchant(whose),
         account: account(whose),

@@ -105,10 +105,11 @@ impl Temperament {
             Self::Slow => &[
                 (ArrivesLate, 100),
                 (Propagation, 400),
-                (NotifyLate, 400),
+                (AnswerLate, 200),
+                (NotifyLate, 300),
                 (MerchantFails, 50),
                 (AnswerLost, 50),
-                (Eager, 200),
+                (Eager, 300),
             ],
             Self::Crashy => &[
                 (Crash, 500),
@@ -122,13 +123,16 @@ impl Temperament {
                 (WrongAmount, 150),
                 (OtherPayee, 100),
                 (TwoTransactions, 150),
-                (FalseClosed, 15),
+                (FalseClosed, 40),
                 (Forgetful, 60),
+                (AnswerLost, 100),
+                (AnswerLate, 100),
+                (Eager, 300),
                 (Propagation, 100),
                 (NotifyFlood, 200),
                 (NotifyLost, 200),
             ],
-            Self::Zombies => &[(Zombie, 600), (JobDuplicated, 300), (AnswerLost, 60), (NotifyLost, 300), (Eager, 60)],
+            Self::Zombies => &[(Zombie, 600), (JobDuplicated, 300), (AnswerLost, 60), (NotifyLost, 300), (Eager, 300)],
             Self::ClockMad => {
                 &[(ClockJump, 300), (ClockLeap, 300), (AnswerLost, 50), (NotifyLost, 100), (Propagation, 100)]
             }
@@ -145,10 +149,12 @@ impl Temperament {
                 (MerchantGone, 20),
                 (NotifyLost, 300),
                 (NotifyNever, 300),
-                (Refused, 20),
+                (Refused, 60),
+                (AnswerLate, 100),
             ],
             Self::Mixed => &[
                 (AnswerLost, 50),
+                (AnswerLate, 40),
                 (NeverArrived, 30),
                 (ArrivesLate, 30),
                 (ServerError, 30),
