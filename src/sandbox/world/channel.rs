@@ -128,6 +128,7 @@ impl Line {
             if known && state.planted == Some(Planted::NewNumber) { format!("{number}x") } else { number.into() };
         if state.strikes(Fault::ArrivesLate) {
             let delay = state.dice(Fault::ArrivesLate, LATE_MS.0, LATE_MS.1);
+            *state.on_the_way.entry(number.clone()).or_default() += 1;
             state.at(delay, Event::Arrive { number, account: self.account, amount_minor });
             return Outcome::Unknown(Why::new(WhyKind::Timeout, "simulated, the effect comes late"));
         }

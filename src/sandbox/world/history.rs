@@ -138,6 +138,9 @@ impl History {
                 let mut state = self.world.lock();
                 let now = state.now;
                 state.books.create(&number, account, amount_minor, now, 0);
+                if let Some(count) = state.on_the_way.get_mut(&number) {
+                    *count -= 1;
+                }
                 state.note(|| format!("a late create call arrives: {number}"));
             }
             Event::Notify { number, attempt } => self.notify(&number, attempt),

@@ -42,6 +42,10 @@ pub(crate) fn committed(state: &mut State, pid: Pid, before: &Before, change: &C
             *state.coverage.edges.entry((old.state, label, new.state)).or_default() += 1;
         }
         let number = new.number();
+        let on_its_way = state.on_the_way.get(&number).copied().unwrap_or(0) > 0;
+        if on_its_way && new.state == PaymentState::Declined && !state.clocks_wrong {
+            state.violated("propagation window", format!("{number} is declined while its call is on its way"));
+        }
         if matches!(observation.claim, Claim::Refused { .. }) && !state.books.refused.contains(&number) {
             state.violated("principle 3", format!("{number} is refused here; the channel never refused it"));
         }

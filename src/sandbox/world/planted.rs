@@ -73,7 +73,7 @@ planted! {
     TellNobody = "tell-nobody",
     /// A question for a person is not stored.
     DropQuestion = "drop-question",
-    /// A forgotten payment's absence is believed without a propagation window.
+    /// "Does not exist" is believed without waiting for the channel's propagation window.
     NoWindow = "no-window",
 }
 

@@ -69,6 +69,10 @@ pub(crate) struct State {
     pub robbed: BTreeSet<Uuid>,
     /// The fence of the latest claim of each job, as the claimers saw it.
     pub claims: BTreeMap<JobKey, i64>,
+    /// Create calls that are still on their way to the channel, by number.
+    pub on_the_way: BTreeMap<String, u32>,
+    /// Whether a clock was ever wrong: then windows of time are no proof.
+    pub clocks_wrong: bool,
     /// Closes whose query a planted bug leaves out.
     pub just_closed: BTreeSet<(Pid, String)>,
     pub violations: Vec<String>,
@@ -120,6 +124,8 @@ impl State {
             acknowledged: BTreeSet::new(),
             robbed: BTreeSet::new(),
             claims: BTreeMap::new(),
+            on_the_way: BTreeMap::new(),
+            clocks_wrong: false,
             just_closed: BTreeSet::new(),
             violations: Vec::new(),
             coverage: Coverage { histories: 1, ..Coverage::default() },

@@ -89,7 +89,7 @@ impl Temperament {
             Self::Lossy => &[
                 (AnswerLost, 150),
                 (NeverArrived, 100),
-                (ArrivesLate, 60),
+                (ArrivesLate, 150),
                 (ServerError, 80),
                 (RateLimited, 40),
                 (NotSent, 60),
@@ -103,7 +103,7 @@ impl Temperament {
                 (MerchantFails, 200),
             ],
             Self::Slow => &[
-                (ArrivesLate, 100),
+                (ArrivesLate, 250),
                 (Propagation, 400),
                 (AnswerLate, 200),
                 (NotifyLate, 300),

@@ -63,6 +63,7 @@ impl History {
         let leap = state.strikes(Fault::ClockLeap).then(|| state.dice(Fault::ClockLeap, -30 * HOUR_MS, 30 * HOUR_MS));
         if let (Some(skew), Some(life)) = (leap.or(jump), state.lives.get(pid)) {
             life.skew.store(skew, Ordering::SeqCst);
+            state.clocks_wrong = true;
             state.note(|| format!("the clock of process {pid} is {skew} ms off"));
             state.rang = true;
         }
