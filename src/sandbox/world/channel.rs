@@ -26,6 +26,8 @@ const TIMEOUT_MS: i64 = 3_000;
 const LATE_MS: (i64, i64) = (2_000, 20_000);
 /// How long an answer that takes long takes: shorter than a caller's patience, longer than a payer's.
 const SLOW_MS: (i64, i64) = (2_000, 15_000);
+/// How long a process stands still before a call: beyond lease and propagation window.
+const SLEEP_MS: (i64, i64) = (40_000, 240_000);
 /// How long a payment may be invisible.
 const HIDDEN_MS: (i64, i64) = (500, 10_000);
 
@@ -115,6 +117,17 @@ impl Line {
         outcome
     }
 
+    /// The process may stand still just before its call.
+    fn sleep(&self) {
+        let mut state = self.world.lock();
+        if state.strikes(Fault::Sleeper) {
+            let until = state.now + state.dice(Fault::Sleeper, SLEEP_MS.0, SLEEP_MS.1);
+            if let Some(life) = state.lives.get_mut(self.pid) {
+                life.paused_until = until;
+            }
+        }
+    }
+
     fn take(&self, state: &mut State, number: &str, amount_minor: i64, now: i64) -> Outcome<PayCode> {
         if state.strikes(Fault::Misconfigured) {
             return Outcome::Refused(refusal(RefusalClass::Configuration, "SIGN_ERROR"));
@@ -181,6 +194,7 @@ impl Line {
 impl Channel for Line {
     async fn create(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
         let (number, amount) = (request.payment.number(), request.payment.amount.minor);
+        self.sleep();
         let outcome = self.call("channel: create", |s, now| self.take(s, &number, amount, now)).await;
         match outcome {
             Outcome::Unknown(why) if !why.not_sent && self.world.lock().planted == Some(Planted::UnknownAsRefused) => {

@@ -55,6 +55,8 @@ faults! {
     Crash = "process dies",
     /// A process stands still for longer than its leases.
     Zombie = "process pauses beyond its lease",
+    /// A process stands still between "about to send" and the call, for longer than the channel's window.
+    Sleeper = "process pauses before its call",
     /// A process' clock jumps by minutes.
     ClockJump = "clock jumps by minutes",
     /// A process' clock jumps by hours or days.

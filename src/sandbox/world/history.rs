@@ -247,7 +247,8 @@ impl History {
         }
         process.renews = true;
         if let Some(until) = paused {
-            state.agenda.add(until, Event::Renew(pid));
+            let at = until + state.between(1, 1_000);
+            state.agenda.add(at, Event::Renew(pid));
             return;
         }
         let held: Vec<(JobKey, i64)> = process.held.iter().copied().collect();
@@ -263,7 +264,14 @@ impl History {
     }
 
     fn limit(&self, pid: Pid, key: JobKey, fence: i64) {
+        let paused = self.paused(pid);
         let mut state = self.world.lock();
+        if let Some(until) = paused {
+            // Its timers wake with it, and race its calls.
+            let at = until + state.between(1, 2_000);
+            state.agenda.add(at, Event::RunLimit(pid, key, fence));
+            return;
+        }
         if let Some(run) = state.runs.get(&(pid, key, fence)) {
             run.abort();
             state.timed_out.insert((pid, key, fence));

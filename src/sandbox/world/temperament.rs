@@ -132,7 +132,9 @@ impl Temperament {
                 (NotifyFlood, 200),
                 (NotifyLost, 200),
             ],
-            Self::Zombies => &[(Zombie, 600), (JobDuplicated, 300), (AnswerLost, 60), (NotifyLost, 300), (Eager, 300)],
+            Self::Zombies => {
+                &[(Zombie, 600), (Sleeper, 80), (JobDuplicated, 300), (AnswerLost, 60), (NotifyLost, 300), (Eager, 300)]
+            }
             Self::ClockMad => {
                 &[(ClockJump, 300), (ClockLeap, 300), (AnswerLost, 50), (NotifyLost, 100), (Propagation, 100)]
             }
@@ -169,6 +171,7 @@ impl Temperament {
                 (ClaimLost, 15),
                 (Crash, 200),
                 (Zombie, 200),
+                (Sleeper, 10),
                 (ClockJump, 100),
                 (NotifyLost, 300),
                 (NotifyNever, 200),
