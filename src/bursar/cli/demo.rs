@@ -147,8 +147,9 @@ async fn set(globals: &Globals, demo: &Demo, public_url: &str) -> Result<Stage, 
     }
     let Some(first) = provisioned.first() else { return Err(Failure::usage("no agencies")) };
     let accounts = provisioned.iter().map(|p| p.account.clone()).collect();
-    let sandbox_config =
-        SandboxConfig { seed: demo.seed, faults, accounts, ..SandboxConfig::new(program.clock.clone(), first) };
+    let payers = PayerMix { landing_ms: LANDING_MS, ..PayerMix::default() };
+    let base = SandboxConfig::new(program.clock.clone(), first);
+    let sandbox_config = SandboxConfig { seed: demo.seed, faults, accounts, payers, ..base };
     let sandbox = bursar_sandbox::start(sandbox_config).await?;
     let secret = webhook_secret(folder.path(), program.chance.as_ref())?;
     let seeded: Arc<dyn Chance> = Arc::new(SeededChance::new(demo.seed ^ 0x51_4e_4b));
