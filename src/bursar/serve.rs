@@ -71,7 +71,7 @@ pub async fn start(program: Program, parts: Parts, listener: Option<TcpListener>
 /// A sentence that says what to do when the address is taken or wrong.
 pub async fn bind(address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| {
-        format!("cannot listen on {address}: is another program using it? Set gateway.listen (or --listen) to another address")
+        format!("cannot listen on {address}: is another program using it? Set gateway.listen (BURSAR__GATEWAY__LISTEN) to another address")
     })
 }
 

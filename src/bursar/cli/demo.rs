@@ -86,7 +86,9 @@ struct Stage {
 
 pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
     let started = Instant::now();
-    let listener = bind(if demo.exit { "127.0.0.1:0" } else { "127.0.0.1:8080" }).await?;
+    // Nobody looks at a demonstration that ends by itself: any free port will do.
+    let address = if demo.exit { "127.0.0.1:0".to_owned() } else { globals.config.text("gateway.listen") };
+    let listener = bind(&address).await?;
     let address = listener.local_addr()?;
     let stage = set(globals, &demo, &format!("http://{address}")).await?;
     let running = start(stage.program.clone(), Parts::All, Some(listener)).await?;
