@@ -11,7 +11,9 @@ use bursar_core::payment::Payment;
 
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
-use crate::outcome::{Closed, Outcome, Standing, Why};
+use bursar_core::refund::Leg;
+
+use crate::outcome::{Closed, Outcome, RefundStanding, Standing, Why};
 
 /// What a channel needs to know in order to make a payment payable. Every attempt for the same payment
 /// must give the same values: the same number with other values is a conflict at the channel.
@@ -23,6 +25,38 @@ pub struct CreateRequest<'a> {
     pub payment: &'a Payment,
     /// Where the channel shall tell us of it: public, without a query.
     pub notify_url: &'a str,
+}
+
+/// What a channel needs to know in order to give money back. Every attempt for the same leg must give the
+/// same values.
+#[derive(Clone, Copy, Debug)]
+pub struct RefundRequest<'a> {
+    /// The payment whose money goes back.
+    pub payment: &'a Payment,
+    /// The leg; its number is what the channel will know the refund by.
+    pub leg: &'a Leg,
+    /// Why, as the payer reads it.
+    pub reason: &'a str,
+    /// Where the channel shall tell us of it: public, without a query.
+    pub notify_url: &'a str,
+}
+
+/// A bank account that a payer names for money that his own account does not take. Lives only until it is
+/// sealed for the channel; must never be stored or logged.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Payee {
+    /// The bank, in the channel's words.
+    pub bank: String,
+    /// The number of the account or card.
+    pub account: String,
+    /// Whose account it is.
+    pub name: String,
+}
+
+impl Debug for Payee {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Payee(…)")
+    }
 }
 
 /// One merchant's account on one channel.
@@ -39,6 +73,28 @@ pub trait Channel: Send + Sync + Debug {
 
     /// Asks the channel to take no more money for this number. Safe to repeat.
     async fn close(&self, number: &str) -> Outcome<Closed>;
+
+    /// Asks for money back. Safe to repeat with the same number: it takes effect at most once.
+    async fn refund(&self, request: &RefundRequest<'_>) -> Outcome<RefundStanding>;
+
+    /// Asks where the refund with this number stands.
+    async fn query_refund(&self, number: &str) -> Outcome<RefundStanding>;
+
+    /// Asks the channel to pay a refund whose money came back from the payer's bank to `payee` instead, as
+    /// [`Channel::seal_payee`] sealed him. `refund_id` is the channel's own number. Safe to repeat: a channel
+    /// refuses it once the refund is under way again, which a query tells.
+    async fn refund_second_way(
+        &self,
+        request: &RefundRequest<'_>,
+        refund_id: &str,
+        payee: &str,
+    ) -> Outcome<RefundStanding>;
+
+    /// Seals `payee` so that only the channel can read it: what comes out may be stored.
+    ///
+    /// # Errors
+    /// Why it cannot be sealed now, in words for the caller.
+    async fn seal_payee(&self, payee: &Payee) -> Result<String, String>;
 
     /// Verifies a message over its raw bytes, then decrypts and reads it. CPU only.
     ///

@@ -24,12 +24,12 @@ mod wechat;
 mod testing;
 
 pub use breaker::BreakerState;
-pub use channel::{Channel, CreateRequest};
+pub use channel::{Channel, CreateRequest, Payee, RefundRequest};
 pub use counters::{CounterRow, Verb};
 pub use headers::{HeaderLines, HeaderLookup};
 pub use http::HttpSettings;
 pub use merchant::{DeliveryOutcome, MerchantHttp, MerchantSettings, Teller, check_endpoint_url};
 pub use notice::{Notice, NotificationRefusal, Reply, notification_id};
-pub use outcome::{Closed, Outcome, Refusal, RefusalClass, Standing, Why, WhyKind};
+pub use outcome::{Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing, Why, WhyKind};
 pub use registry::{Adapters, BreakerRow, ChannelError, Channels};
 pub use secrets::{FileSecrets, SecretBytes, Secrets};

@@ -6,7 +6,7 @@ use bursar_core::Timestamp;
 use bursar_core::id::{ChannelAccountId, NotificationId};
 use uuid::Uuid;
 
-use crate::outcome::Standing;
+use crate::outcome::{RefundStanding, Standing};
 
 /// A verified message of a channel.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -23,6 +23,17 @@ pub enum Notice {
         /// When the channel wrote the message, by its clock.
         at: Timestamp,
     },
+    /// About a refund.
+    Refund {
+        /// The channel's id of the message: the same for each of its repetitions.
+        channel_id: String,
+        /// The number of the refund, as the channel knows it. May be none of ours.
+        number: String,
+        /// Where it stands.
+        standing: RefundStanding,
+        /// When the channel wrote the message, by its clock.
+        at: Timestamp,
+    },
     /// About something that is not handled here.
     Other {
         /// The channel's id of the message.
@@ -36,7 +47,7 @@ impl Notice {
     /// The channel's id of the message.
     pub fn channel_id(&self) -> &str {
         match self {
-            Self::Payment { channel_id, .. } | Self::Other { channel_id, .. } => channel_id,
+            Self::Payment { channel_id, .. } | Self::Refund { channel_id, .. } | Self::Other { channel_id, .. } => channel_id,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bursar_core::observation::Receipt;
+use bursar_core::refund::RefundReceipt;
 
 /// How a call to a channel ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,6 +41,27 @@ pub enum Standing {
     Paid(Receipt),
     /// Closed or revoked at the channel.
     Closed,
+}
+
+/// Where a refund stands, by the channel's word.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RefundStanding {
+    /// The channel does not know the number.
+    Absent,
+    /// The channel works on it: acceptance is not success.
+    Processing {
+        /// The channel's own number of the refund.
+        refund_id: String,
+    },
+    /// The payer has the money. Whether it is the right amount is the core's question.
+    Succeeded(RefundReceipt),
+    /// The channel gave it up: it will not happen under this number. With the channel's words.
+    Closed(String),
+    /// The payer's bank sent the money back; the channel waits for another way.
+    Abnormal {
+        /// The channel's own number of the refund.
+        refund_id: String,
+    },
 }
 
 /// How the channel answered a close call.
@@ -80,13 +102,17 @@ pub enum RefusalClass {
     AlreadyPaid,
     /// The channel knows the number with other content. Money is possible: query.
     NumberInUse,
+    /// The merchant's balance at the channel is not enough: nothing happened, the same call later.
+    NoFunds,
+    /// The channel wants more time between two calls like this: nothing happened, the same call later.
+    TooSoon,
 }
 
 impl RefusalClass {
     /// Whether the refusal proves that no money can come through this number. When it does not, the
     /// channel must be queried.
     pub const fn rules_out_money(self) -> bool {
-        matches!(self, Self::Definite | Self::Configuration | Self::NumberClosed)
+        matches!(self, Self::Definite | Self::Configuration | Self::NumberClosed | Self::NoFunds | Self::TooSoon)
     }
 }
 

@@ -34,6 +34,11 @@ impl ChannelKind {
                 propagation_ms: crate::clock::MINUTE_MS,
                 // The last retry of a notification comes some 24 h after the first.
                 watch_ms: 25 * crate::clock::HOUR_MS,
+                refund: RefundLimits {
+                    within_ms: 365 * crate::clock::DAY_MS,
+                    most: 50,
+                    spacing_ms: crate::clock::MINUTE_MS,
+                },
             },
         }
     }
@@ -58,6 +63,28 @@ pub struct ChannelFacts {
     pub propagation_ms: i64,
     /// How long after the end a notification may still come.
     pub watch_ms: i64,
+    /// What it lets us give back.
+    #[serde(default)]
+    pub refund: RefundLimits,
+}
+
+/// What a channel lets us give back through it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefundLimits {
+    /// How long after the payment, in milliseconds.
+    pub within_ms: i64,
+    /// How many refunds of one payment.
+    pub most: u32,
+    /// How much time between two refunds of one payment, in milliseconds.
+    pub spacing_ms: i64,
+}
+
+impl Default for RefundLimits {
+    /// The narrowest of the channels that we know.
+    fn default() -> Self {
+        ChannelKind::Wechat.facts().refund
+    }
 }
 
 /// How the payer pays: a product of a channel.
@@ -100,6 +127,14 @@ impl Method {
     /// The method with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|m| m.code() == code)
+    }
+
+    /// Whether money taken this way goes back without a person's help. Parts of a combined order that
+    /// cannot be undone are taken last.
+    pub const fn reversible(self) -> bool {
+        match self {
+            Self::WechatNative | Self::WechatJsapi | Self::WechatH5 | Self::WechatApp => true,
+        }
     }
 
     /// The channel that it belongs to.

@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use uuid::Uuid;
 
-use crate::channel::{ChannelFacts, Method};
+use crate::channel::{ChannelFacts, Method, RefundLimits};
 use crate::clock::Timestamp;
 use crate::decide::{Policy, decide, open};
 use crate::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
-use crate::merchant::LateMoneyPolicy;
+use crate::merchant::{LateMoneyPolicy, MerchantPolicy};
 use crate::money::{Currency, Money};
-use crate::observation::{Claim, Observation, PayCode, Receipt, Source};
+use crate::observation::{Claim, Observation, PayCode, Receipt, Source, Subject};
 use crate::order::{Dossier, Order, OrderState};
 use crate::payment::{Evidence, PayerDetails, Payment, PaymentState};
 use crate::plan::Plans;
+use crate::refund::{LegEvidence, LegState, RefundClaim, RefundReceipt, Route};
 
 /// An edge: from, what was observed, to.
 pub type Edge<S> = (S, &'static str, S);
@@ -32,6 +33,9 @@ pub struct Edges {
     pub order: BTreeSet<Edge<OrderState>>,
 }
 
+/// The same for a leg of a refund.
+const LEG_DEPTH: usize = 3;
+
 const STEP_MS: i64 = 100;
 
 fn start() -> Dossier {
@@ -47,6 +51,7 @@ fn start() -> Dossier {
         state: OrderState::Created,
         close_reason: None,
         late_money: false,
+        part_payment: false,
         expires_at: zero,
         event_count: 0,
         version: 0,
@@ -62,11 +67,12 @@ fn start() -> Dossier {
         payer: PayerDetails::default(),
         state: PaymentState::New,
         evidence: Evidence::default(),
+        returned_minor: 0,
         version: 0,
         due_at: None,
         created_at: zero,
     };
-    open(order, payment, zero).next
+    open(order, vec![payment], zero).next
 }
 
 fn claims() -> Vec<Claim> {
@@ -105,10 +111,17 @@ fn label(claim: &Claim) -> &'static str {
 
 /// Walks the machine breadth-first from a new order, `depth` observations deep.
 pub fn walk(plans: &Plans, depth: usize) -> Edges {
-    let facts = ChannelFacts { min_close_age_ms: 0, propagation_ms: 2 * STEP_MS, watch_ms: 0 };
+    let facts = ChannelFacts {
+        min_close_age_ms: 0,
+        propagation_ms: 2 * STEP_MS,
+        watch_ms: 0,
+        refund: RefundLimits::default(),
+    };
+    let facts = BTreeMap::from([(ChannelAccountId(Uuid::nil()), facts)]);
     let mut edges = Edges::default();
     for late_money in [LateMoneyPolicy::AcceptWhileClosing, LateMoneyPolicy::NeverAccept] {
-        let policy = Policy { plans, facts, late_money };
+        let merchant = MerchantPolicy { late_money, ..MerchantPolicy::default() };
+        let policy = Policy { plans, facts: &facts, merchant: &merchant };
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         let mut queue = VecDeque::from([(start(), 0)]);
         while let Some((dossier, level)) = queue.pop_front() {
@@ -118,7 +131,7 @@ pub fn walk(plans: &Plans, depth: usize) -> Edges {
             let now = Timestamp::from_millis(i64::try_from(level + 1).unwrap_or(0) * STEP_MS);
             for claim in claims() {
                 let observation = Observation::new(Source::Query, now, claim.clone());
-                let next = decide(&dossier, before.id, &observation, &policy, now).next;
+                let next = decide(&dossier, Subject::Payment(before.id), &observation, &policy, now).next;
                 let Some(after) = next.payments.first() else {
                     continue;
                 };
@@ -166,6 +179,77 @@ pub fn payment(plans: &Plans) -> String {
     mermaid(&edges, PaymentState::New, PaymentState::name, PaymentState::is_final, &PaymentState::ALL)
 }
 
+/// What may be observed about a leg.
+fn leg_claims() -> Vec<RefundClaim> {
+    let text = String::new;
+    let receipt = |amount_minor| RefundReceipt {
+        refund_id: "r".into(),
+        amount_minor,
+        currency: "CNY".into(),
+        refunded_at: Timestamp::from_millis(0),
+    };
+    vec![
+        RefundClaim::Sending,
+        RefundClaim::NoAnswer { why: text() },
+        RefundClaim::NotSent { why: text() },
+        RefundClaim::Absent,
+        RefundClaim::NoFunds { reason: text() },
+        RefundClaim::Refused { reason: text() },
+        RefundClaim::Processing { refund_id: "r".into() },
+        RefundClaim::Succeeded(receipt(1)),
+        RefundClaim::Succeeded(receipt(2)),
+        RefundClaim::Closed { reason: text() },
+        RefundClaim::Abnormal { refund_id: "r".into() },
+        RefundClaim::SecondSending,
+        RefundClaim::SecondAccepted,
+        RefundClaim::SecondFailed { reason: text() },
+        RefundClaim::Reversed { reason: text() },
+        RefundClaim::Transferred { by: text(), reference: text() },
+        RefundClaim::Abandoned { by: text(), reason: text() },
+    ]
+}
+
+/// Walks the machine of a leg breadth-first, `depth` observations deep.
+pub fn walk_leg(depth: usize) -> BTreeSet<Edge<LegState>> {
+    let mut edges = BTreeSet::new();
+    for (route, second_way) in [(Route::Channel, false), (Route::Channel, true), (Route::Transfer, false)] {
+        let mut seen = BTreeSet::new();
+        let mut queue = VecDeque::from([(LegEvidence::default(), 0)]);
+        while let Some((evidence, level)) = queue.pop_front() {
+            let from = evidence.state(route, second_way);
+            let now = Timestamp::from_millis(i64::try_from(level + 1).unwrap_or(0) * STEP_MS);
+            for claim in leg_claims() {
+                // A transfer knows nothing of channels, and a channel nothing of transfers.
+                let human = matches!(claim, RefundClaim::Transferred { .. } | RefundClaim::Abandoned { .. });
+                if human != (route == Route::Transfer) && !matches!(claim, RefundClaim::Abandoned { .. }) {
+                    continue;
+                }
+                let label = match &claim {
+                    RefundClaim::Succeeded(receipt) if receipt.amount_minor != 1 => "refund_succeeded, but not as expected",
+                    other => other.name(),
+                };
+                let observation = Observation::new(Source::Query, now, Claim::Refund(claim.clone()));
+                let after = evidence.clone().join(Money::new(1, Currency::CNY), &observation);
+                let to = after.state(route, second_way);
+                if from != to {
+                    edges.insert((from, label.strip_prefix("refund_").unwrap_or(label), to));
+                }
+                if level + 1 < depth && seen.insert(format!("{after:?}")) {
+                    queue.push_back((after, level + 1));
+                }
+            }
+        }
+    }
+    edges
+}
+
+/// The machine of a refund's leg as a Mermaid state diagram.
+pub fn leg() -> String {
+    let edges = walk_leg(LEG_DEPTH);
+    let last = |s: LegState| !s.is_active() && !s.waits_for_a_person();
+    mermaid(&edges, LegState::Reserved, LegState::name, last, &LegState::ALL)
+}
+
 /// The order machine as a Mermaid state diagram.
 pub fn order(plans: &Plans) -> String {
     let edges = walk(plans, DEPTH).order;
@@ -183,6 +267,8 @@ mod tests {
             unknown: plan("2s"),
             close: plan("1s"),
             watch: plan("5m"),
+            refund: plan("30s"),
+            refund_funds: plan("1m"),
             webhook: plan("0ms"),
             failure: plan("1s"),
         }
@@ -210,6 +296,24 @@ mod tests {
     fn walking_deeper_finds_no_more_edges() {
         let (here, deeper) = (walk(&plans(), DEPTH), walk(&plans(), DEPTH + 1));
         assert_eq!((here.payment, here.order), (deeper.payment, deeper.order));
+    }
+
+    #[test]
+    fn walking_legs_deeper_finds_no_more_edges_and_every_state_is_reached() {
+        let here = walk_leg(LEG_DEPTH);
+        assert_eq!(here, walk_leg(LEG_DEPTH + 1));
+        let starts = [LegState::Reserved, LegState::AwaitingTransfer];
+        let reached: BTreeSet<_> = here.iter().map(|(_, _, to)| *to).chain(starts).collect();
+        assert_eq!(reached.len(), LegState::ALL.len());
+    }
+
+    #[test]
+    fn money_that_the_payer_has_only_leaves_him_by_a_reversal_or_a_hold() {
+        for (from, label, to) in walk_leg(LEG_DEPTH) {
+            if from == LegState::Succeeded {
+                assert!(matches!(to, LegState::Reversed | LegState::Held), "{label}");
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::order::Dossier;
+use crate::refund::RefundState;
 
 /// A merchant event.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -19,11 +20,31 @@ pub enum EventKind {
     /// Money came after the order was closed.
     #[serde(rename = "order.late_money")]
     OrderLateMoney,
+    /// A refund runs.
+    #[serde(rename = "refund.created")]
+    RefundCreated,
+    /// The payer has all of a refund.
+    #[serde(rename = "refund.succeeded")]
+    RefundSucceeded,
+    /// A refund ended and the payer has nothing or not all of it; or it came back.
+    #[serde(rename = "refund.failed")]
+    RefundFailed,
+    /// A refund waits for a person.
+    #[serde(rename = "refund.parked")]
+    RefundParked,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::OrderPaid, Self::OrderClosed, Self::OrderLateMoney];
+    pub const ALL: [Self; 7] = [
+        Self::OrderPaid,
+        Self::OrderClosed,
+        Self::OrderLateMoney,
+        Self::RefundCreated,
+        Self::RefundSucceeded,
+        Self::RefundFailed,
+        Self::RefundParked,
+    ];
 
     /// The stable number in the database.
     pub const fn code(self) -> i16 {
@@ -31,6 +52,10 @@ impl EventKind {
             Self::OrderPaid => 1,
             Self::OrderClosed => 2,
             Self::OrderLateMoney => 3,
+            Self::RefundCreated => 4,
+            Self::RefundSucceeded => 5,
+            Self::RefundFailed => 6,
+            Self::RefundParked => 7,
         }
     }
 
@@ -40,6 +65,10 @@ impl EventKind {
             Self::OrderPaid => "order.paid",
             Self::OrderClosed => "order.closed",
             Self::OrderLateMoney => "order.late_money",
+            Self::RefundCreated => "refund.created",
+            Self::RefundSucceeded => "refund.succeeded",
+            Self::RefundFailed => "refund.failed",
+            Self::RefundParked => "refund.parked",
         }
     }
 
@@ -70,6 +99,7 @@ pub fn body(event: Event, dossier: &Dossier) -> Value {
         .map(|p| {
             let mut value = json!({
                 "id": p.id, "method": p.method, "state": p.state, "amount_minor": p.amount.minor,
+                "returned_minor": p.returned_minor,
             });
             if let (Some(receipt), Some(map)) = (&p.evidence.paid, value.as_object_mut()) {
                 map.insert("transaction_id".into(), json!(receipt.transaction_id));
@@ -86,6 +116,20 @@ pub fn body(event: Event, dossier: &Dossier) -> Value {
             "order_id": order.id, "number": order.number, "state": order.state,
             "amount_minor": order.amount.minor, "currency": order.amount.currency,
             "close_reason": order.close_reason, "payments": payments,
+            "refunded_minor": dossier.refunded_minor(), "refunds": refunds(dossier),
         },
     })
+}
+
+/// The refunds of an order, without those that were only prepared.
+fn refunds(dossier: &Dossier) -> Vec<Value> {
+    let shown = dossier.refunds.iter().filter(|r| !matches!(r.state, RefundState::Prepared | RefundState::Voided));
+    shown
+        .map(|r| {
+            json!({
+                "id": r.id, "state": r.state, "cause": r.cause, "reason": r.reason,
+                "amount_minor": r.amount.minor, "succeeded_minor": r.succeeded_minor(),
+            })
+        })
+        .collect()
 }

@@ -126,6 +126,10 @@ ids! {
     OrderId = "ord";
     /// One tender of an order on one channel.
     PaymentId = "pay";
+    /// One wish to give money back.
+    RefundId = "rfd";
+    /// One way by which a refund is fulfilled; without its prefix, the number that the channel gets.
+    LegId = "rfl";
     /// One message received from a channel; derived from the channel's own id, so that it dedupes.
     NotificationId = "ntf";
     /// One merchant event for one endpoint.

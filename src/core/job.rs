@@ -7,13 +7,13 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::id::{self, MerchantId, PaymentId};
+use crate::id::{self, LegId, MerchantId, PaymentId};
 
 /// Which stream of work a job belongs to. Each queue has its own slots in a worker, so that dead
 /// merchant endpoints never delay money. A queue can be paused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Queue {
-    /// Creating, closing, and reading notifications: somebody waits for these.
+    /// Creating, closing, refunding, and reading notifications: somebody waits for these.
     Money,
     /// Asking a channel again.
     Poll,
@@ -77,6 +77,12 @@ pub enum JobKind {
     ClosePayment,
     /// Keep an eye on a payment that ended unpaid. Subject: payment.
     WatchPayment,
+    /// Ask the channel to give money back. Subject: leg of a refund.
+    SendRefund,
+    /// Ask the channel where a refund stands. Subject: leg of a refund.
+    PollRefund,
+    /// Give late money back that nobody claimed in time. Subject: payment.
+    SettleLateMoney,
     /// Tell a merchant endpoint. Subject: delivery.
     DeliverWebhook,
     /// Give open payments without a live job their job back. Subject: nil.
@@ -87,12 +93,15 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
         Self::ClosePayment,
         Self::WatchPayment,
+        Self::SendRefund,
+        Self::PollRefund,
+        Self::SettleLateMoney,
         Self::DeliverWebhook,
         Self::SweepStuck,
         Self::Prune,
@@ -109,6 +118,9 @@ impl JobKind {
             Self::DeliverWebhook => 6,
             Self::SweepStuck => 7,
             Self::Prune => 8,
+            Self::SendRefund => 9,
+            Self::PollRefund => 10,
+            Self::SettleLateMoney => 11,
         }
     }
 
@@ -123,14 +135,21 @@ impl JobKind {
             Self::DeliverWebhook => "deliver_webhook",
             Self::SweepStuck => "sweep_stuck",
             Self::Prune => "prune",
+            Self::SendRefund => "send_refund",
+            Self::PollRefund => "poll_refund",
+            Self::SettleLateMoney => "settle_late_money",
         }
     }
 
     /// The queue that it runs in.
     pub const fn queue(self) -> Queue {
         match self {
-            Self::CreatePayment | Self::HandleNotification | Self::ClosePayment => Queue::Money,
-            Self::PollPayment | Self::WatchPayment => Queue::Poll,
+            Self::CreatePayment
+            | Self::HandleNotification
+            | Self::ClosePayment
+            | Self::SendRefund
+            | Self::SettleLateMoney => Queue::Money,
+            Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
             Self::SweepStuck | Self::Prune => Queue::Upkeep,
         }
@@ -145,7 +164,10 @@ impl JobKind {
             | Self::HandleNotification
             | Self::PollPayment
             | Self::ClosePayment
-            | Self::WatchPayment => 12,
+            | Self::WatchPayment
+            | Self::SendRefund
+            | Self::PollRefund
+            | Self::SettleLateMoney => 12,
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
             // Housekeeping must never stop for good.
@@ -183,7 +205,7 @@ impl FromStr for JobKind {
 pub struct JobKey {
     /// What it does.
     pub kind: JobKind,
-    /// What it does it to: the 128 bits of a payment, notification or delivery id, or nil.
+    /// What it does it to: the 128 bits of a payment, leg, notification or delivery id, or nil.
     pub subject: Uuid,
 }
 
@@ -196,6 +218,11 @@ impl JobKey {
     /// The key of a job about a payment.
     pub const fn payment(kind: JobKind, payment: PaymentId) -> Self {
         Self::new(kind, payment.uuid())
+    }
+
+    /// The key of a job about a leg of a refund.
+    pub const fn leg(kind: JobKind, leg: LegId) -> Self {
+        Self::new(kind, leg.uuid())
     }
 }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::money::Money;
 use crate::payment::{Payment, PaymentState};
+use crate::refund::{Leg, LegState, Refund, Route};
 
 /// What kind of account.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -24,11 +25,23 @@ pub enum AccountKind {
     Suspense,
     /// Money that came for a closed order and belongs to the payer. Owner: merchant.
     LateMoney,
+    /// Money set aside for refunds under way. Owner: merchant.
+    RefundsPayable,
+    /// Money that the merchant paid from elsewhere (a bank transfer instead of a refund). Owner: merchant.
+    PaidOutside,
 }
 
 impl AccountKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Receivable, Self::Earnings, Self::Clearing, Self::Suspense, Self::LateMoney];
+    pub const ALL: [Self; 7] = [
+        Self::Receivable,
+        Self::Earnings,
+        Self::Clearing,
+        Self::Suspense,
+        Self::LateMoney,
+        Self::RefundsPayable,
+        Self::PaidOutside,
+    ];
 
     /// The stable number in the database.
     pub const fn code(self) -> i16 {
@@ -38,6 +51,8 @@ impl AccountKind {
             Self::Clearing => 3,
             Self::Suspense => 4,
             Self::LateMoney => 5,
+            Self::RefundsPayable => 6,
+            Self::PaidOutside => 7,
         }
     }
 
@@ -49,6 +64,8 @@ impl AccountKind {
             Self::Clearing => "clearing",
             Self::Suspense => "suspense",
             Self::LateMoney => "late_money",
+            Self::RefundsPayable => "refunds_payable",
+            Self::PaidOutside => "paid_outside",
         }
     }
 
@@ -70,8 +87,8 @@ pub struct Account {
 /// One transfer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Posting {
-    /// The payment that caused it.
-    pub payment: crate::id::PaymentId,
+    /// The payment or leg of a refund that caused it: the 128 bits of its id.
+    pub subject: Uuid,
     /// Debited account.
     pub debit: Account,
     /// Credited account.
@@ -112,7 +129,7 @@ fn standing(payment: &Payment, state: Option<PaymentState>, late: bool) -> Optio
 pub fn postings(payment: &Payment, before: Option<PaymentState>, was_late: bool, late: bool) -> Vec<Posting> {
     let old = standing(payment, before, was_late);
     let new = standing(payment, Some(payment.state), late);
-    let transfer = |debit, credit| Posting { payment: payment.id, debit, credit, amount: payment.amount };
+    let transfer = |debit, credit| Posting { subject: payment.id.uuid(), debit, credit, amount: payment.amount };
     let mut out = Vec::new();
     match (old, new) {
         (None, None) => {}
@@ -128,4 +145,53 @@ pub fn postings(payment: &Payment, before: Option<PaymentState>, was_late: bool,
         }
     }
     out
+}
+
+/// What a leg has moved so far: transfers as (debit, credit) of its amount.
+fn moved(refund: &Refund, leg: &Leg, account: Uuid) -> Vec<(Account, Account)> {
+    let of = |kind| Account { kind, owner: leg_owner(kind, refund, account) };
+    let source = of(if refund.late { AccountKind::LateMoney } else { AccountKind::Earnings });
+    let payable = of(AccountKind::RefundsPayable);
+    let (clearing, suspense) = (of(AccountKind::Clearing), of(AccountKind::Suspense));
+    match leg.state {
+        LegState::Failed | LegState::NotPossible | LegState::Reversed | LegState::Abandoned => Vec::new(),
+        // The channel neither gave it to the payer nor back to us.
+        LegState::Stranded => vec![(suspense, clearing)],
+        LegState::Unknown | LegState::Held => vec![(source, payable), (suspense, clearing)],
+        LegState::Succeeded => {
+            let from = if leg.route == Route::Transfer { of(AccountKind::PaidOutside) } else { clearing };
+            vec![(source, payable), (payable, from)]
+        }
+        LegState::Reserved
+        | LegState::Sending
+        | LegState::Processing
+        | LegState::WaitingFunds
+        | LegState::SecondWay
+        | LegState::AwaitingTransfer => {
+            if refund.cause == crate::refund::RefundCause::Incomplete && refund.evidence.activated.is_none() {
+                // Only prepared: nothing is owed yet.
+                Vec::new()
+            } else {
+                vec![(source, payable)]
+            }
+        }
+    }
+}
+
+fn leg_owner(kind: AccountKind, refund: &Refund, account: Uuid) -> Uuid {
+    match kind {
+        AccountKind::Clearing | AccountKind::Suspense => account,
+        _ => refund.merchant.uuid(),
+    }
+}
+
+/// The postings of a leg that changed. `before` is its refund and itself as they were (`None`: it did not
+/// exist); `account` is the channel account of its payment.
+pub fn leg_postings(before: Option<(&Refund, &Leg)>, after: (&Refund, &Leg), account: Uuid) -> Vec<Posting> {
+    let old = before.map_or_else(Vec::new, |(refund, leg)| moved(refund, leg, account));
+    let new = moved(after.0, after.1, account);
+    let transfer = |(debit, credit)| Posting { subject: after.1.id.uuid(), debit, credit, amount: after.1.amount };
+    let undone = old.iter().filter(|t| !new.contains(t)).map(|(debit, credit)| transfer((*credit, *debit)));
+    let done = new.iter().filter(|t| !old.contains(t)).copied().map(transfer);
+    undone.chain(done).collect()
 }

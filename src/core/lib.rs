@@ -20,6 +20,7 @@ pub mod observation;
 pub mod order;
 pub mod payment;
 pub mod plan;
+pub mod refund;
 pub mod text;
 
 pub use chance::Chance;

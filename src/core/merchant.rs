@@ -14,14 +14,42 @@ pub struct Merchant {
     pub id: MerchantId,
     /// Its name, as shown to operators.
     pub name: String,
-    /// What happens to money that arrives while its order is being closed.
-    pub late_money: LateMoneyPolicy,
+    /// What it wants us to do by ourselves.
+    pub policy: MerchantPolicy,
     /// When it joined.
     pub created_at: Timestamp,
 }
 
-/// What happens to money that is found while an order is closing. Money that arrives after an order
-/// was closed always becomes late money, whatever the policy says: the merchant was told.
+/// What a merchant wants us to do by ourselves.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MerchantPolicy {
+    /// What happens to money that is found while an order is closing.
+    pub late_money: LateMoneyPolicy,
+    /// What happens to money that comes for a closed order.
+    pub after_close: AfterClose,
+    /// Refunds of more than so many minor units need a second person; `None`: never.
+    pub approval_above_minor: Option<i64>,
+}
+
+/// What happens to money that comes for a closed order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterClose {
+    /// It goes back at once.
+    #[default]
+    Refund,
+    /// The order becomes paid after all, if it is the whole amount; otherwise it goes back.
+    Reopen,
+    /// A person is asked, and the money goes back when nobody has answered in time.
+    Park {
+        /// How long the question stands, in milliseconds.
+        deadline_ms: i64,
+    },
+}
+
+/// What happens to money that is found while an order is closing. What happens to money that arrives
+/// after an order was closed, and the merchant was told so, is [`AfterClose`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LateMoneyPolicy {

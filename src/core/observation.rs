@@ -1,11 +1,13 @@
-//! What was observed about a payment: it knows claims and their sources, and must never know how one
+//! What was observed about a payment or a refund: it knows claims and their sources, and must never know how one
 //! was obtained.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::id::NotificationId;
+use crate::id::{LegId, NotificationId, PaymentId, RefundId};
 use crate::money::Money;
+use crate::refund::RefundClaim;
 
 /// Where a claim comes from.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -29,11 +31,15 @@ pub enum Source {
     Clock,
     /// The sweep found it.
     Sweep,
+    /// The answer to our refund call.
+    Refund,
+    /// It follows from something else that was observed.
+    Rule,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Intent,
         Self::Create,
         Self::Query,
@@ -43,6 +49,8 @@ impl Source {
         Self::Operator,
         Self::Clock,
         Self::Sweep,
+        Self::Refund,
+        Self::Rule,
     ];
 
     /// The stable number in the database.
@@ -57,6 +65,8 @@ impl Source {
             Self::Operator => 7,
             Self::Clock => 8,
             Self::Sweep => 9,
+            Self::Refund => 10,
+            Self::Rule => 11,
         }
     }
 
@@ -168,6 +178,15 @@ pub enum Claim {
     /// A query that followed the accepted close still found no money. Said by whoever saw both in this
     /// order: the clocks of two machines cannot tell it.
     UnpaidAfterClose,
+    /// What shall happen to money that came for a closed order and was set aside for this question.
+    LateMoneyAnswered {
+        /// Whether it is kept, and the order paid after all. Otherwise it goes back.
+        keep: bool,
+        /// Who said so; the deadline says `deadline`.
+        by: String,
+    },
+    /// About a refund or one of its legs.
+    Refund(RefundClaim),
 }
 
 impl Claim {
@@ -187,6 +206,58 @@ impl Claim {
             Self::CloseRequested { .. } => "close_requested",
             Self::CloseAccepted => "close_accepted",
             Self::UnpaidAfterClose => "unpaid_after_close",
+            Self::LateMoneyAnswered { .. } => "late_money_answered",
+            Self::Refund(claim) => claim.name(),
+        }
+    }
+}
+
+/// What an observation is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Subject {
+    /// A payment.
+    Payment(PaymentId),
+    /// A refund as a whole.
+    Refund(RefundId),
+    /// One leg of a refund.
+    Leg(LegId),
+}
+
+impl Subject {
+    /// The 128 bits of its id.
+    pub const fn uuid(self) -> Uuid {
+        match self {
+            Self::Payment(id) => id.uuid(),
+            Self::Refund(id) => id.uuid(),
+            Self::Leg(id) => id.uuid(),
+        }
+    }
+}
+
+impl From<PaymentId> for Subject {
+    fn from(id: PaymentId) -> Self {
+        Self::Payment(id)
+    }
+}
+
+impl From<RefundId> for Subject {
+    fn from(id: RefundId) -> Self {
+        Self::Refund(id)
+    }
+}
+
+impl From<LegId> for Subject {
+    fn from(id: LegId) -> Self {
+        Self::Leg(id)
+    }
+}
+
+impl std::fmt::Display for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Payment(id) => id.fmt(f),
+            Self::Refund(id) => id.fmt(f),
+            Self::Leg(id) => id.fmt(f),
         }
     }
 }

@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::id::{MerchantId, OrderId, PaymentId};
-use crate::merchant::LateMoneyPolicy;
+use crate::id::{LegId, MerchantId, OrderId, PaymentId, RefundId};
+use crate::merchant::{AfterClose, LateMoneyPolicy, MerchantPolicy};
 use crate::money::Money;
 use crate::payment::{Payment, PaymentState};
+use crate::refund::{Leg, LegState, Refund};
 
 /// Where an order stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -23,7 +24,8 @@ pub enum OrderState {
     Paid,
     /// Its open payments are being closed.
     Closing,
-    /// Ended unpaid. Stays closed for ever; money that comes afterwards is late money.
+    /// Ended unpaid, or given back. Money that comes afterwards is late money; only a merchant whose
+    /// policy (or answer) says so has the order paid after all.
     Closed,
 }
 
@@ -96,6 +98,9 @@ pub struct Order {
     pub close_reason: Option<String>,
     /// Whether money came after it was closed.
     pub late_money: bool,
+    /// Whether a part of the amount is enough to keep the order going (a deposit now, the rest after the
+    /// service). Otherwise an order that does not become whole gives everything back.
+    pub part_payment: bool,
     /// The last moment to pay.
     pub expires_at: Timestamp,
     /// How many merchant events it has caused.
@@ -106,13 +111,27 @@ pub struct Order {
     pub created_at: Timestamp,
 }
 
-/// An order with all its payments: what a decision needs to see.
+/// How much of an order's money went back: computed, never stored.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundOverlay {
+    /// Nothing.
+    None,
+    /// Some of it.
+    PartiallyRefunded,
+    /// All of it.
+    Refunded,
+}
+
+/// An order with all its payments and refunds: what a decision needs to see.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Dossier {
     /// The order.
     pub order: Order,
     /// Its payments, oldest first.
     pub payments: Vec<Payment>,
+    /// Its refunds with their legs, oldest first.
+    pub refunds: Vec<Refund>,
 }
 
 impl Dossier {
@@ -130,27 +149,88 @@ impl Dossier {
             .fold(0, i64::saturating_add)
     }
 
+    /// The refund with this id.
+    pub fn refund(&self, id: RefundId) -> Option<&Refund> {
+        self.refunds.iter().find(|r| r.id == id)
+    }
+
+    /// All legs of all refunds.
+    pub fn legs(&self) -> impl Iterator<Item = &Leg> {
+        self.refunds.iter().flat_map(|r| &r.legs)
+    }
+
+    /// The leg with this id, and its refund.
+    pub fn leg(&self, id: LegId) -> Option<(&Refund, &Leg)> {
+        self.refunds.iter().find_map(|r| r.legs.iter().find(|l| l.id == id).map(|l| (r, l)))
+    }
+
+    /// Minor units of a payment that were given back or are set aside for refunds.
+    pub fn returned_minor(&self, payment: PaymentId) -> i64 {
+        let taken = self.legs().filter(|l| l.payment == payment && l.state.takes_from_payment());
+        taken.map(|l| l.amount.minor).fold(0, i64::saturating_add)
+    }
+
+    /// Minor units that payers got back.
+    pub fn refunded_minor(&self) -> i64 {
+        let back = self.legs().filter(|l| l.state == LegState::Succeeded);
+        back.map(|l| l.amount.minor).fold(0, i64::saturating_add)
+    }
+
+    /// How much of the captured money went back.
+    pub fn overlay(&self) -> RefundOverlay {
+        match (self.refunded_minor(), self.captured_minor()) {
+            (0, _) => RefundOverlay::None,
+            (back, captured) if back >= captured => RefundOverlay::Refunded,
+            _ => RefundOverlay::PartiallyRefunded,
+        }
+    }
+
+    /// Whether a payment is still able to take money.
+    pub fn has_open_payment(&self) -> bool {
+        self.payments.iter().any(|p| !p.state.is_final())
+    }
+
+    /// Whether the captured money makes the closed order paid after all.
+    fn reopened(&self, policy: &MerchantPolicy) -> bool {
+        let kept = |p: &Payment| p.evidence.late_answer.as_ref().is_some_and(|(_, (keep, _))| *keep);
+        let wanted = policy.after_close == AfterClose::Reopen
+            || self.payments.iter().any(|p| p.state == PaymentState::Captured && kept(p));
+        // Whatever goes back already cannot make it whole.
+        let untouched: i64 = self
+            .payments
+            .iter()
+            .filter(|p| p.state == PaymentState::Captured && self.returned_minor(p.id) == 0)
+            .map(|p| p.amount.minor)
+            .fold(0, i64::saturating_add);
+        wanted && untouched >= self.order.amount.minor
+    }
+
     /// Where the order stands, given where it stood and where its payments stand now.
-    pub fn order_state(&self, late_money: LateMoneyPolicy) -> OrderState {
+    pub fn order_state(&self, policy: &MerchantPolicy) -> OrderState {
         let before = self.order.state;
-        if before.is_final() {
-            return before;
+        if before == OrderState::Paid || (before == OrderState::Closed && self.reopened(policy)) {
+            return OrderState::Paid;
+        }
+        if before == OrderState::Closed {
+            return OrderState::Closed;
         }
         let captured = self.captured_minor();
-        let all_ended = self.payments.iter().all(|p| p.state.is_final());
+        let open = self.has_open_payment();
+        // A held payment keeps its order open: a person must look before the merchant is told anything.
         let held = self.payments.iter().any(|p| p.state == PaymentState::IntegrityHold);
-        let closing =
-            before == OrderState::Closing || self.payments.iter().any(|p| p.evidence.close_requested.is_some());
-        let refused_late = closing && late_money == LateMoneyPolicy::NeverAccept;
-        if captured >= self.order.amount.minor && !refused_late {
+        let asked = self.payments.iter().any(|p| !p.state.is_final() && p.evidence.close_requested.is_some());
+        let closing = before == OrderState::Closing || asked;
+        let refused_late = closing && policy.late_money == LateMoneyPolicy::NeverAccept;
+        let whole = captured >= self.order.amount.minor;
+        if whole && !refused_late {
             return OrderState::Paid;
         }
         if self.payments.is_empty() {
             return OrderState::Created;
         }
-        // A held payment keeps its order open: a person must look before the merchant is told anything.
-        if all_ended && !held {
-            return OrderState::Closed;
+        if !open && !held {
+            let part = self.order.part_payment && captured > 0 && !whole;
+            return if part { OrderState::PartiallyPaid } else { OrderState::Closed };
         }
         if closing {
             return OrderState::Closing;

@@ -146,6 +146,9 @@ pub struct Evidence {
     /// The first reason (in text order) to distrust what the channel says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<String>,
+    /// The earliest answer to the question whether late money is kept: yes or no, and who said so.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
+    pub late_answer: Option<(Timestamp, (bool, String))>,
 }
 
 fn nothing_absent(absent: &(Option<Timestamp>, Option<Timestamp>)) -> bool {
@@ -183,6 +186,8 @@ impl Evidence {
             Claim::UnpaidAfterClose => earliest(&mut self.unpaid_after_close_at, at),
             Claim::ClosedAtChannel => earliest(&mut self.closed_at, at),
             Claim::Paid(receipt) => self.join_receipt(expected, receipt),
+            Claim::LateMoneyAnswered { keep, by } => earliest(&mut self.late_answer, (at, (*keep, by.clone()))),
+            Claim::Refund(_) => {}
         }
         self
     }
@@ -321,6 +326,9 @@ pub struct Payment {
     pub state: PaymentState,
     /// What was observed.
     pub evidence: Evidence,
+    /// Minor units given back or set aside for refunds: always [`crate::order::Dossier::returned_minor`].
+    /// Kept here so that the database itself refuses to give back more than was taken.
+    pub returned_minor: i64,
     /// Counts the commits that touched it; guards every write.
     pub version: i64,
     /// When something is due for it at the latest; `None` when nothing is. The sweep goes by it.

@@ -165,6 +165,10 @@ pub struct Plans {
     pub close: RetryPlan,
     /// Asking again after a payment ended unpaid.
     pub watch: RetryPlan,
+    /// Asking where a refund stands, from the moment that the channel took it on.
+    pub refund: RetryPlan,
+    /// Sending a refund again for which the merchant's balance at the channel was not enough.
+    pub refund_funds: RetryPlan,
     /// Telling a merchant endpoint.
     pub webhook: RetryPlan,
     /// After a run of ours ended badly (our own error, not the channel's).

@@ -17,6 +17,7 @@ use crate::{Faults, PayMode};
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/books", get(books))
+        .route("/refunds", get(refunds))
         .route("/counters", get(counters))
         .route("/faults", get(show_faults))
         .route("/faults", put(set_faults))
@@ -27,6 +28,11 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
 
 async fn books(State(world): State<Arc<Shared>>) -> Response {
     let entries = world.orders().entries(world.pace.now_ms());
+    Json(entries).into_response()
+}
+
+async fn refunds(State(world): State<Arc<Shared>>) -> Response {
+    let entries = world.orders().refunds.entries();
     Json(entries).into_response()
 }
 

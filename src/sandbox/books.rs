@@ -14,12 +14,17 @@ pub struct BookEntry {
     pub description: String,
     /// The amount of one charge, in fen.
     pub amount_minor: i64,
-    /// The channel's word: `NOTPAY`, `SUCCESS` or `CLOSED`.
+    /// The channel's word: `NOTPAY`, `SUCCESS`, `REFUND` (some refund succeeded or is under way) or
+    /// `CLOSED`.
     pub state: String,
     /// How many times money was really taken from the payer. More than one is a double charge.
     pub charges: u32,
     /// How many attempts of the payer failed.
     pub failed_attempts: u32,
+    /// What was really taken from the payer, in fen: every charge counted.
+    pub captured_minor: i64,
+    /// What the payer got back and kept, in fen: succeeded refunds less those that were reversed.
+    pub refunded_minor: i64,
     /// The channel's number of the (last) charge.
     pub transaction_id: Option<String>,
     /// When the order was first created, in milliseconds since the epoch.
@@ -78,8 +83,10 @@ impl Tab {
 }
 
 impl State {
-    pub(crate) const fn name(self) -> &'static str {
+    /// `refunded`: some refund succeeded or is under way.
+    pub(crate) const fn word(self, refunded: bool) -> &'static str {
         match self {
+            Self::Success if refunded => "REFUND",
             Self::NotPay => "NOTPAY",
             Self::Success => "SUCCESS",
             Self::Closed => "CLOSED",

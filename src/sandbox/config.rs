@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bursar_core::clock::Clock;
 
-use crate::{Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned};
+use crate::{Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix};
 
 /// The settings of a sandbox.
 #[derive(Clone, Debug)]
@@ -22,6 +22,10 @@ pub struct SandboxConfig {
     pub clock: Arc<dyn Clock>,
     /// Who pays how.
     pub payers: PayerMix,
+    /// What becomes of refunds.
+    pub refunds: RefundMix,
+    /// What a merchant may not exceed when it refunds.
+    pub refund_limits: RefundLimits,
     /// How long the faults `timeout_before_effect` and `slow` hold a connection, in real milliseconds.
     pub fault_hold_ms: u64,
     /// The merchants.
@@ -39,6 +43,8 @@ impl SandboxConfig {
             faults: Faults::calm(),
             clock,
             payers: PayerMix::default(),
+            refunds: RefundMix::default(),
+            refund_limits: RefundLimits::default(),
             // Short, so that runs do not crawl; clients with a shorter time-out see a time-out.
             fault_hold_ms: 300,
             accounts: vec![keys.account.clone()],

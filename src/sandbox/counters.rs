@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Counters {
     /// Requests to a channel, refused and faulted ones included.
     pub requests: u64,
-    /// Verified and well-formed requests by operation: `create`, `query`, `close`, `certificates`.
+    /// Verified and well-formed requests by operation: `create`, `query`, `close`, `certificates`,
+    /// `refund`, `query_refund`, `apply_abnormal_refund`.
     pub operations: BTreeMap<String, u64>,
     /// Refusals by the channel's error code.
     pub refusals: BTreeMap<String, u64>,
@@ -22,6 +23,14 @@ pub struct Counters {
     pub late_payments: u64,
     /// Payers' attempts that failed.
     pub failed_attempts: u64,
+    /// Refunds that were accepted (a repeated request is not counted again).
+    pub refunds: u64,
+    /// Times that a refund's money went to a payer.
+    pub refund_effects: u64,
+    /// Times that it came back from there.
+    pub refund_reversals: u64,
+    /// Refunds whose money a payer got twice: always 0, or this sandbox is wrong.
+    pub refunds_doubled: u64,
     /// Notifications sent, each attempt and copy counted, probes not.
     pub notifications_sent: u64,
     /// Of those, answered 2xx in time.
@@ -30,7 +39,7 @@ pub struct Counters {
     pub notifications_refused: u64,
     /// Of those, not answered at all within five seconds.
     pub notifications_unanswered: u64,
-    /// Orders whose whole schedule of attempts failed.
+    /// Notifications whose whole schedule of attempts failed.
     pub notifications_given_up: u64,
     /// How long the merchant took to answer accepted notifications: counts by upper bound in real
     /// milliseconds, not cumulative.

@@ -27,13 +27,13 @@ pub struct Faults {
     pub bad_signature: u32,
     /// One attempt is dropped in silence and counted as delivered, so it is never repeated.
     pub notification_lost: u32,
-    /// The order is never notified at all.
+    /// A payment, or an event of a refund, is never notified at all.
     pub notification_never: u32,
     /// An attempt arrives twice.
     pub notification_duplicated: u32,
     /// The first attempt comes 1 to 30 minutes late.
     pub notification_late: u32,
-    /// The first attempt is held back some seconds, so that later orders overtake it.
+    /// The first attempt is held back some seconds, so that later ones overtake it.
     pub notification_reordered: u32,
     /// A probe with a signature that must be refused goes ahead of the real notification.
     pub signtest_probe: u32,
@@ -146,7 +146,7 @@ impl Faults {
         )
     }
 
-    /// `first`: the first attempt of this order.
+    /// `first`: the first attempt to tell of something.
     pub(crate) fn strikes_notification(&self, draw: u64, first: bool) -> Option<NotificationFault> {
         use NotificationFault as F;
         let once = |probability| if first { probability } else { 0 };

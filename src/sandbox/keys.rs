@@ -1,9 +1,9 @@
-//! RSA keys and random bytes: it knows how to make, keep and use a 2048-bit key with SHA-256, and must
-//! never know whose key it is.
+//! RSA keys and random bytes: it knows how to make, keep and use a 2048-bit key, and must never know
+//! whose key it is.
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
-use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::rsa::{KeyPair, KeySize, OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, PrivateDecryptingKey};
 use aws_lc_rs::signature::{KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -29,7 +29,7 @@ pub(crate) fn hex_upper(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
 }
 
-/// A key that signs RSASSA-PKCS1-v1_5 with SHA-256.
+/// A key that signs RSASSA-PKCS1-v1_5 with SHA-256, and opens what was encrypted for it.
 pub(crate) struct SigningKey(KeyPair);
 
 impl std::fmt::Debug for SigningKey {
@@ -73,6 +73,18 @@ impl SigningKey {
     }
 }
 
+impl SigningKey {
+    /// Opens `ciphertext` (base64), encrypted under the public half by RSAES-OAEP with SHA-1, as WeChat
+    /// wants for a person's data; `None` when it was not made for this key.
+    pub(crate) fn open(&self, ciphertext: &str) -> Option<Vec<u8>> {
+        let sealed = STANDARD.decode(ciphertext).ok()?;
+        let der: Pkcs8V1Der<'_> = self.0.as_der().ok()?;
+        let key = OaepPrivateDecryptingKey::new(PrivateDecryptingKey::from_pkcs8(der.as_ref()).ok()?).ok()?;
+        let mut plain = vec![0; key.min_output_size()];
+        key.decrypt(&OAEP_SHA1_MGF1SHA1, &sealed, &mut plain, None).ok().map(|opened| opened.to_vec())
+    }
+}
+
 /// A key that verifies such signatures.
 pub(crate) struct VerifyingKey(ParsedPublicKey);
 
@@ -105,6 +117,21 @@ mod tests {
         assert!(!public.accepts(b"message", "not base64!"));
         let other = VerifyingKey::from_der(&SigningKey::generate().unwrap().public_der().unwrap()).unwrap();
         assert!(!other.accepts(b"message", &signature));
+    }
+
+    #[test]
+    fn what_was_encrypted_for_a_key_is_opened_by_it_alone() {
+        use aws_lc_rs::rsa::{OaepPublicEncryptingKey, PublicEncryptingKey};
+        let (key, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+        let public = PublicEncryptingKey::from_der(&key.public_der().unwrap()).unwrap();
+        let public = OaepPublicEncryptingKey::new(public).unwrap();
+        let mut sealed = vec![0; public.ciphertext_size()];
+        let sealed =
+            STANDARD.encode(public.encrypt(&OAEP_SHA1_MGF1SHA1, "张三".as_bytes(), &mut sealed, None).unwrap());
+        assert_eq!(key.open(&sealed).as_deref(), Some("张三".as_bytes()));
+        assert_eq!(other.open(&sealed), None);
+        assert_eq!(key.open("not base64!"), None);
+        assert_eq!(key.open("c2hvcnQ="), None);
     }
 
     #[test]

@@ -18,6 +18,11 @@
 //! What the payer of an order does can be asked for in its description: `[payer:soon]`,
 //! `[payer:late]`, `[payer:closing]`, `[payer:inflight]`, `[payer:never]` or `[payer:retry]`
 //! (see [`Behaviour`]). Without such a tag a seeded draw by the weights of [`PayerMix`] decides.
+//!
+//! What becomes of a refund can be asked for in its reason: `[refund:success]`, `[refund:slow]`,
+//! `[refund:abnormal]`, `[refund:stubborn]`, `[refund:closed]`, `[refund:reversed]` or `[refund:nofunds]`
+//! (see [`RefundBehaviour`]). Without such a tag the seed and the refund's number decide, by the weights
+//! of [`RefundMix`].
 
 mod admin;
 mod books;
@@ -29,11 +34,14 @@ mod dice;
 mod error;
 mod faults;
 mod keys;
+mod limits;
 pub mod merchant;
 mod pace;
 mod payer;
 mod pem;
 mod provision;
+mod refund;
+mod refund_books;
 mod sandbox;
 mod serve;
 mod shared;
@@ -47,8 +55,11 @@ pub use counters::Counters;
 pub use error::SandboxError;
 pub use faults::Faults;
 pub use keys::system_random;
+pub use limits::RefundLimits;
 pub use payer::{Behaviour, PayerMix};
 pub use provision::{Provisioned, provision};
+pub use refund::{RefundBehaviour, RefundMix};
+pub use refund_books::RefundEntry;
 pub use sandbox::{PayMode, Sandbox, start};
 pub use wechat::account::MerchantAccount;
 pub use wechat::platform::PlatformKeys;

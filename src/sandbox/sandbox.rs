@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::shared::Shared;
 use crate::wechat::notify;
-use crate::{BookEntry, Counters, Faults, SandboxConfig, SandboxError, admin, serve, wechat};
+use crate::{BookEntry, Counters, Faults, RefundEntry, SandboxConfig, SandboxError, admin, serve, wechat};
 
 /// How an order is paid by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -77,6 +77,11 @@ impl Sandbox {
     /// The channel's books, in the order of creation.
     pub fn books(&self) -> Vec<BookEntry> {
         self.world.orders().entries(self.world.pace.now_ms())
+    }
+
+    /// The channel's books of refunds, in the order of their acceptance.
+    pub fn refunds(&self) -> Vec<RefundEntry> {
+        self.world.orders().refunds.entries()
     }
 
     /// What happened so far.

@@ -16,12 +16,14 @@ use crate::wechat::fates::Fates;
 use crate::wechat::notify::Delivery;
 use crate::wechat::orders::Orders;
 use crate::wechat::platform::{PlatformCertificate, PlatformKeys};
-use crate::{Counters, Faults, PayerMix, SandboxConfig, SandboxError};
+use crate::{Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError};
 
 /// The shared state.
 pub(crate) struct Shared {
     pub(crate) pace: Pace,
     pub(crate) payers: PayerMix,
+    pub(crate) refunds: RefundMix,
+    pub(crate) refund_limits: RefundLimits,
     /// How long faults hold a connection, in real time.
     pub(crate) hold: Duration,
     pub(crate) merchants: HashMap<String, Merchant>,
@@ -47,6 +49,8 @@ impl Shared {
         Ok(Self {
             pace: Pace(config.clock),
             payers: config.payers,
+            refunds: config.refunds,
+            refund_limits: config.refund_limits,
             hold: Duration::from_millis(config.fault_hold_ms),
             merchants,
             tally: Tally::default(),
@@ -112,8 +116,9 @@ impl Shared {
                 self.payer_fails(order);
             }
             Due::Land(order) => self.money_lands(order),
-            Due::Notify { order, attempt } => self.notification_due(order, attempt),
-            Due::NotifyDelayed { order, attempt } => self.notification_delayed(order, attempt),
+            Due::Refund { refund, turn } => self.refund_moves(refund, turn),
+            Due::Notify { about, attempt } => self.notification_due(about, attempt),
+            Due::NotifyDelayed { about, attempt } => self.notification_delayed(about, attempt),
         }
     }
 }

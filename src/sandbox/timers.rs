@@ -1,15 +1,25 @@
-//! One queue of everything that is due later: it knows instants and numbers of orders, and must never
-//! know what firing means. One task serves all timers, so thousands of orders cost a heap, not tasks.
+//! One queue of everything that is due later: it knows instants and positions in the books, and must
+//! never know what firing means. One task serves all timers, so thousands of orders cost a heap, not tasks.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::pace::Pace;
 
-/// What is due. Orders are named by their position in the books.
+/// What a notification tells of, by positions in the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum About {
+    /// The payment of this order.
+    Payment(usize),
+    /// The `event`-th thing that happened to this refund.
+    Refund { refund: usize, event: usize },
+}
+
+/// What is due. Orders and refunds are named by their position in the books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
     /// The payer pays.
@@ -18,10 +28,12 @@ pub(crate) enum Due {
     Fail(usize),
     /// Money in flight arrives.
     Land(usize),
+    /// The `turn`-th thing happens to a refund.
+    Refund { refund: usize, turn: usize },
     /// An attempt to notify, which faults may still strike.
-    Notify { order: usize, attempt: usize },
+    Notify { about: About, attempt: usize },
     /// The same, after a fault has struck.
-    NotifyDelayed { order: usize, attempt: usize },
+    NotifyDelayed { about: About, attempt: usize },
 }
 
 type Heap = BinaryHeap<Reverse<(i64, u64, Due)>>;
@@ -31,6 +43,8 @@ type Heap = BinaryHeap<Reverse<(i64, u64, Due)>>;
 pub(crate) struct Timers {
     /// With a running number, so that equal instants fire in the order of arrival.
     heap: Mutex<(Heap, u64)>,
+    /// How many have fired, each counted when it is done.
+    fired: AtomicU64,
     wake: Notify,
 }
 
@@ -69,11 +83,22 @@ impl Timers {
         guard.0.peek().map(|Reverse((due_ms, _, _))| *due_ms)
     }
 
+    /// Whether everything that was taken out has fired to its end.
+    #[cfg(test)]
+    pub(crate) fn is_quiet(&self) -> bool {
+        let guard = self.heap.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = u64::try_from(guard.0.len()).unwrap_or(0);
+        guard.1 - waiting == self.fired.load(Ordering::Acquire)
+    }
+
     /// Fires everything in its time, for ever.
     pub(crate) async fn run(&self, pace: &Pace, fire: impl Fn(Due)) {
         loop {
             let (ready, next) = self.take(pace.now_ms());
-            ready.into_iter().for_each(&fire);
+            for due in ready {
+                fire(due);
+                self.fired.fetch_add(1, Ordering::Release);
+            }
             match next {
                 Some(due_ms) => {
                     tokio::select! {

@@ -2,14 +2,15 @@
 //! how they are written.
 
 use bursar_core::Timestamp;
-use bursar_core::decide::Question;
+use bursar_core::decide::{Question, QuestionKind};
 use bursar_core::event::EventKind;
-use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId};
 use bursar_core::job::{JobKey, NewJob};
 use bursar_core::ledger::Posting;
-use bursar_core::observation::Observation;
+use bursar_core::observation::{Observation, Subject};
 use bursar_core::order::Order;
 use bursar_core::payment::Payment;
+use bursar_core::refund::{Leg, Refund};
 use uuid::Uuid;
 
 /// Rows that are written together or not at all. A guard that does not hold refuses the whole change.
@@ -23,12 +24,23 @@ pub struct Change {
     pub orders: Vec<Order>,
     /// Payments to update. Guard: the row still has `version`, which is counted up.
     pub payments: Vec<Payment>,
-    /// Observations to append; numbered per payment by the payment's new version and their position.
-    pub observations: Vec<(PaymentId, Observation)>,
+    /// Refunds to insert, without their legs (version 0 becomes 1).
+    pub new_refunds: Vec<Refund>,
+    /// Legs to insert (version 0 becomes 1). Guard: their payments, as this change leaves them, have not
+    /// more returned than was taken.
+    pub new_legs: Vec<Leg>,
+    /// Refunds to update, without their legs. Guard: the row still has `version`, which is counted up.
+    pub refunds: Vec<Refund>,
+    /// Legs to update. Guard: the row still has `version`, which is counted up.
+    pub legs: Vec<Leg>,
+    /// Observations to append; numbered per subject by the subject's new version and their position.
+    pub observations: Vec<(Subject, Observation)>,
     /// Postings to append, with the time of the transition.
     pub postings: Vec<(Posting, Timestamp)>,
     /// Questions to open. One that is already open stays as it is.
     pub questions: Vec<Question>,
+    /// Questions to close: answered, or pointless by now.
+    pub answered: Vec<(Uuid, QuestionKind)>,
     /// Jobs to add. One that is already live keeps its state and takes the earlier due time.
     pub jobs: Vec<NewJob>,
     /// Jobs to drop.

@@ -1,25 +1,29 @@
 //! The desk: the one place where an observation is taken in. It knows the loop — load, decide, commit,
 //! and once more when somebody was faster — and must never know where an observation came from.
 
+mod change;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bursar_core::decide::{self, Decision, Effect, Policy};
-use bursar_core::event;
-use bursar_core::id::{DeliveryId, PaymentId};
-use bursar_core::job::{JobKey, JobKind, NewJob};
-use bursar_core::merchant::Merchant;
-use bursar_core::observation::Observation;
+use bursar_core::channel::ChannelFacts;
+use bursar_core::decide::{self, Decision, Effect, Policy, RefundRequest};
+use bursar_core::id::{ChannelAccountId, OrderId};
+use bursar_core::job::NewJob;
+use bursar_core::merchant::MerchantPolicy;
+use bursar_core::observation::{Observation, Subject};
 use bursar_core::order::{Dossier, Order};
 use bursar_core::payment::Payment;
 use bursar_core::plan::Plans;
-use bursar_core::{Chance, Clock};
+use bursar_core::refund::{Impossible, Share};
+use bursar_core::{Chance, Clock, Timestamp};
 
 use crate::directory::{Directory, Entries};
-use crate::{Answer, Change, Gatherer, NewDelivery, Result, Settle, Settlement, StoreError};
+use crate::{Answer, Change, Gatherer, Result, Settle, Settlement, StoreError};
 
-/// How often a lost race is decided again before it is called an error. Two writers of one payment are
-/// rare and each loss means that the other one won, so this bound is never met in practice.
-const MAX_RACES: u32 = 32;
+/// How often a lost race is decided again before it is called an error. Each loss means that somebody
+/// else won, so this bounds how many writers may want one order at once.
+const MAX_RACES: u32 = 256;
 
 /// Everything that taking in an observation needs.
 #[derive(Clone, Debug)]
@@ -43,8 +47,23 @@ pub enum Taken {
     Written(Box<Dossier>),
     /// The lease of the job that brought it is gone; nothing was written.
     Fenced,
-    /// There is no such payment.
-    NoSuchPayment,
+    /// The idempotency key that came with it was taken before; nothing was written.
+    Duplicate,
+    /// There is no such payment, refund or leg.
+    NoSuchSubject,
+}
+
+/// What became of a wish about an order.
+#[derive(Clone, Debug)]
+pub enum Granted<E> {
+    /// It is on the books; this is how the order stands now.
+    Written(Box<Dossier>),
+    /// The idempotency key that came with it was taken before; nothing was written.
+    Duplicate,
+    /// There is no such order.
+    NoSuchOrder,
+    /// The rules refuse it; nothing was written.
+    Refused(E),
 }
 
 /// The job run that brings an observation: settled in the same transaction.
@@ -54,19 +73,34 @@ pub struct Run {
     pub settle: Settle,
 }
 
+/// What decisions about one order depend on besides its rows.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    facts: BTreeMap<ChannelAccountId, ChannelFacts>,
+    merchant: MerchantPolicy,
+}
+
+impl Terms {
+    /// As the core wants it.
+    pub const fn policy<'a>(&'a self, plans: &'a Plans) -> Policy<'a> {
+        Policy { plans, facts: &self.facts, merchant: &self.merchant }
+    }
+}
+
 impl Desk {
-    /// The facts and policies that decisions about `payment` depend on.
+    /// The limits and policies that decisions about `dossier` depend on.
     ///
     /// # Errors
-    /// When its account cannot be found or read.
-    pub fn policy<'a>(&'a self, entries: &Entries, payment: &Payment) -> Result<Policy<'a>> {
-        let account = entries
-            .accounts
-            .get(&payment.account)
-            .ok_or_else(|| StoreError::missing("channel account", payment.account))?;
-        let late_money =
-            entries.merchants.get(&payment.merchant).map(|m: &Arc<Merchant>| m.late_money).unwrap_or_default();
-        Ok(Policy { plans: &self.plans, facts: account.facts(), late_money })
+    /// When one of its accounts cannot be found.
+    pub fn terms(entries: &Entries, dossier: &Dossier) -> Result<Terms> {
+        let mut facts = BTreeMap::new();
+        for payment in &dossier.payments {
+            let account = entries.accounts.get(&payment.account);
+            let account = account.ok_or_else(|| StoreError::missing("channel account", payment.account))?;
+            facts.insert(account.id, account.facts());
+        }
+        let merchant = entries.merchants.get(&dossier.order.merchant);
+        Ok(Terms { facts, merchant: merchant.map(|m| m.policy.clone()).unwrap_or_default() })
     }
 
     /// Takes a new order on the books. `complete` may add to the change (an idempotency key).
@@ -76,11 +110,11 @@ impl Desk {
     pub async fn open(
         &self,
         order: Order,
-        payment: Payment,
+        payments: Vec<Payment>,
         complete: impl FnOnce(&Dossier, &mut Change),
     ) -> Result<(Answer, Dossier)> {
         let now = self.clock.now();
-        let decision = decide::open(order, payment, now);
+        let decision = decide::open(order, payments, now);
         let mut change = Change {
             new_orders: vec![decision.next.order.clone()],
             new_payments: decision.next.payments.clone(),
@@ -96,113 +130,166 @@ impl Desk {
         Ok((answer, dossier))
     }
 
-    /// Takes `observation` about `payment` in. With a `run`, the job is settled in the same transaction:
-    /// as `settle` says when given the dossier afterwards, or — when the decision schedules the very job
-    /// that runs — again at that time.
+    /// Takes `observation` about a payment, refund or leg in. With a `run`, the job is settled in the same
+    /// transaction: as `settle` says when given the dossier afterwards, or — when the decision schedules
+    /// the very job that runs — again at that time.
     ///
     /// # Errors
     /// When the database cannot be read or written.
     pub async fn observe(
         &self,
-        payment: PaymentId,
+        subject: impl Into<Subject>,
         observation: &Observation,
         run: Option<&Run>,
         known: Option<&Dossier>,
         settle: impl Fn(&Dossier) -> Settlement + Send + Sync,
+    ) -> Result<Taken> {
+        self.take(subject.into(), observation, run, known, settle, |_, _| {}).await
+    }
+
+    /// Takes `observation` in for a caller who answers a request: `complete` adds the idempotency key with
+    /// the answer to the same change, even when the observation tells nothing new.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn observe_with(
+        &self,
+        subject: impl Into<Subject>,
+        observation: &Observation,
+        complete: impl Fn(&Dossier, &mut Change) + Send + Sync,
+    ) -> Result<Taken> {
+        self.take(subject.into(), observation, None, None, |_| Settlement::Hold, complete).await
+    }
+
+    async fn take(
+        &self,
+        subject: Subject,
+        observation: &Observation,
+        run: Option<&Run>,
+        known: Option<&Dossier>,
+        settle: impl Fn(&Dossier) -> Settlement + Send + Sync,
+        complete: impl Fn(&Dossier, &mut Change) + Send + Sync,
     ) -> Result<Taken> {
         let entries = self.directory.entries().await?;
         let mut known = known.cloned();
         for _ in 0..MAX_RACES {
             let dossier = match known.take() {
                 Some(dossier) => dossier,
-                None => match self.gatherer.dossier_of(payment).await? {
+                None => match self.dossier_of(subject).await? {
                     Some(dossier) => dossier,
-                    None => return Ok(Taken::NoSuchPayment),
+                    None => return Ok(Taken::NoSuchSubject),
                 },
             };
-            let Some(subject) = dossier.payment(payment) else { return Ok(Taken::NoSuchPayment) };
-            let policy = self.policy(&entries, subject)?;
-            let decision = decide::decide(&dossier, payment, observation, &policy, self.clock.now());
-            let settlement = run.map(|r| settlement(r, &decision, &settle));
-            if !decision.news && settlement.as_ref().is_none_or(|s| s.how == Settlement::Hold) {
+            let terms = Self::terms(&entries, &dossier)?;
+            let now = self.clock.now();
+            let decision = decide::decide(&dossier, subject, observation, &terms.policy(&self.plans), now);
+            let settle = run.map(|r| settlement(r, &decision, &settle));
+            let (mut change, next) = self.change(&dossier, &decision, &entries);
+            change.settle = settle;
+            self.drop_own_job(&mut change);
+            complete(&next, &mut change);
+            let hold = change.settle.as_ref().is_none_or(|s| s.how == Settlement::Hold);
+            if !decision.news() && hold && change.idempotency.is_none() {
                 return Ok(Taken::Written(Box::new(dossier)));
             }
-            let next = advanced(&dossier, &decision);
-            let change = self.change(&dossier, &decision, payment, observation, settlement, &entries);
             match self.gatherer.commit(change).await? {
                 Answer::Committed => return Ok(Taken::Written(Box::new(next))),
                 Answer::Fenced => return Ok(Taken::Fenced),
-                Answer::Stale | Answer::Duplicate => {}
+                Answer::Duplicate => return Ok(Taken::Duplicate),
+                Answer::Stale => {}
             }
         }
-        Err(StoreError::Unavailable(format!("{payment} changed {MAX_RACES} times while one observation was decided")))
+        Err(too_many_races(subject))
     }
 
-    /// The rows that `decision` means.
-    fn change(
+    /// The order of a payment, refund or leg with all its parts.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn dossier_of(&self, subject: Subject) -> Result<Option<Dossier>> {
+        match subject {
+            Subject::Payment(id) => self.gatherer.dossier_of(id).await,
+            Subject::Leg(id) => self.gatherer.dossier_of_leg(id).await,
+            Subject::Refund(id) => match self.gatherer.store().order_of_refund(id).await? {
+                Some(order) => self.gatherer.store().dossier(order).await,
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// How `request` would be carried out now. Writes nothing.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn preview_refund(
         &self,
-        before: &Dossier,
-        decision: &Decision,
-        payment: PaymentId,
-        observation: &Observation,
-        settle: Option<Settle>,
-        entries: &Entries,
-    ) -> Change {
-        let now = self.clock.now();
-        let mut change = Change { settle, ..Change::default() };
-        if !decision.news {
-            return change;
-        }
-        change.may_be_lost = may_be_lost(before, decision);
-        if decision.next.order != before.order {
-            change.orders.push(decision.next.order.clone());
-        }
-        change.payments = decision.next.payments.iter().filter(|p| before.payment(p.id) != Some(*p)).cloned().collect();
-        change.observations.push((payment, observation.clone()));
-        change.postings = decision.postings.iter().map(|p| (*p, now)).collect();
-        let own = change.settle.as_ref().map(|s| s.key);
-        change.jobs = scheduled(&decision.effects).filter(|j| Some(j.key) != own).collect();
-        for effect in &decision.effects {
-            match effect {
-                Effect::Schedule(_) => {}
-                Effect::Cancel(key) if Some(*key) == own => {}
-                Effect::Cancel(key) => change.cancel.push(*key),
-                Effect::Ask(question) => change.questions.push(question.clone()),
-                Effect::Tell(told) => self.tell(&mut change, *told, &decision.next, entries),
-            }
-        }
-        change
+        order: OrderId,
+        request: &RefundRequest,
+    ) -> Result<Option<std::result::Result<Vec<Share>, Impossible>>> {
+        let Some(dossier) = self.gatherer.store().dossier(order).await? else { return Ok(None) };
+        let entries = self.directory.entries().await?;
+        let terms = Self::terms(&entries, &dossier)?;
+        Ok(Some(decide::preview(&dossier, request, &terms.policy(&self.plans), self.clock.now())))
     }
 
-    fn tell(&self, change: &mut Change, told: event::Event, dossier: &Dossier, entries: &Entries) {
-        let now = self.clock.now();
-        let body = event::body(told, dossier).to_string();
-        let none = Vec::new();
-        let endpoints = entries.endpoints.get(&dossier.order.merchant).unwrap_or(&none);
-        let delivery = |endpoint| NewDelivery {
-            id: DeliveryId::fresh(now, self.chance.as_ref()),
-            order: dossier.order.id,
-            sequence: told.sequence,
-            kind: told.kind,
-            endpoint,
-            body: body.clone(),
-            created_at: now,
-        };
-        if endpoints.is_empty() {
-            change.new_deliveries.push(delivery(None));
-            return;
-        }
-        for endpoint in endpoints {
-            let delivery = delivery(Some(endpoint.id));
-            let due_at = now.plus_ms(self.plans.webhook.delay_or_last_ms(0));
-            change.jobs.push(NewJob::new(
-                JobKey::new(JobKind::DeliverWebhook, delivery.id.uuid()),
-                dossier.order.merchant,
-                due_at,
-            ));
-            change.new_deliveries.push(delivery);
-        }
+    /// Takes a refund on the books and sets its money aside. `complete` may add to the change (an
+    /// idempotency key).
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn refund(
+        &self,
+        order: OrderId,
+        request: &RefundRequest,
+        complete: impl Fn(&Dossier, &mut Change) + Send + Sync,
+    ) -> Result<Granted<Impossible>> {
+        self.grant(order, |dossier, policy, now| decide::refund(dossier, request, policy, now), complete).await
     }
+
+    /// Adds `payment` to an order. `complete` may add to the change (an idempotency key).
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn add_payment(
+        &self,
+        payment: &Payment,
+        expires_at: Option<Timestamp>,
+        complete: impl Fn(&Dossier, &mut Change) + Send + Sync,
+    ) -> Result<Granted<String>> {
+        let decide = |dossier: &Dossier, policy: &Policy<'_>, now| {
+            decide::add_payment(dossier, payment.clone(), expires_at, policy, now)
+        };
+        self.grant(payment.order, decide, complete).await
+    }
+
+    async fn grant<E>(
+        &self,
+        order: OrderId,
+        decide: impl Fn(&Dossier, &Policy<'_>, Timestamp) -> std::result::Result<Decision, E> + Send + Sync,
+        complete: impl Fn(&Dossier, &mut Change) + Send + Sync,
+    ) -> Result<Granted<E>> {
+        let entries = self.directory.entries().await?;
+        for _ in 0..MAX_RACES {
+            let Some(dossier) = self.gatherer.store().dossier(order).await? else { return Ok(Granted::NoSuchOrder) };
+            let terms = Self::terms(&entries, &dossier)?;
+            let decision = match decide(&dossier, &terms.policy(&self.plans), self.clock.now()) {
+                Ok(decision) => decision,
+                Err(refusal) => return Ok(Granted::Refused(refusal)),
+            };
+            let (mut change, next) = self.change(&dossier, &decision, &entries);
+            complete(&next, &mut change);
+            match self.gatherer.commit(change).await? {
+                Answer::Committed => return Ok(Granted::Written(Box::new(next))),
+                Answer::Duplicate => return Ok(Granted::Duplicate),
+                Answer::Stale | Answer::Fenced => {}
+            }
+        }
+        Err(too_many_races(order))
+    }
+}
+
+fn too_many_races(subject: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(format!("{subject} changed {MAX_RACES} times while one wish about it was decided"))
 }
 
 fn scheduled(effects: &[Effect]) -> impl Iterator<Item = NewJob> + '_ {
@@ -222,25 +309,4 @@ fn settlement(run: &Run, decision: &Decision, settle: &(impl Fn(&Dossier) -> Set
         (None, asked) => asked,
     };
     Settle { how, ..run.settle.clone() }
-}
-
-/// The dossier as the store has it after the commit: the touched rows' versions counted up.
-fn advanced(before: &Dossier, decision: &Decision) -> Dossier {
-    let mut next = decision.next.clone();
-    if next.order != before.order {
-        next.order.version += 1;
-    }
-    for payment in &mut next.payments {
-        if before.payment(payment.id) != Some(payment) {
-            payment.version += 1;
-        }
-    }
-    next
-}
-
-/// A crash of the database may lose a transition that is redone harmlessly: asking again tells the same.
-/// What a channel will not tell again by itself, and what merchants are promised, must be safe.
-fn may_be_lost(before: &Dossier, decision: &Decision) -> bool {
-    before.order.state == decision.next.order.state
-        && !decision.effects.iter().any(|e| matches!(e, Effect::Tell(_) | Effect::Ask(_)))
 }

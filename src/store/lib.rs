@@ -27,10 +27,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
-use bursar_core::id::{ApiKeyId, DeliveryId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::id::{ApiKeyId, DeliveryId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::Dossier;
+use bursar_core::refund::Refund;
 use uuid::Uuid;
 
 pub use change::{Answer, Change, IdempotencyKey, NewDelivery, Notification, Settle, Settlement};
@@ -40,7 +41,7 @@ pub use error::StoreError;
 pub use gather::Gatherer;
 pub use record::{
     BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, ObservationRow,
-    OrderFilter, ParkedRow, PostingRow, Timeline,
+    OrderFilter, ParkedRow, PostingRow, RefundFilter, RefundLine, Timeline,
 };
 
 /// A result of the store.
@@ -65,6 +66,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn dossier(&self, order: OrderId) -> Result<Option<Dossier>>;
     /// The dossiers that contain these payments; unknown ids are left out. One query for many jobs.
     async fn dossiers_of(&self, payments: &[PaymentId]) -> Result<Vec<Dossier>>;
+    /// The dossiers that contain these legs of refunds; unknown ids are left out.
+    async fn dossiers_of_legs(&self, legs: &[LegId]) -> Result<Vec<Dossier>>;
+    /// The order that a refund belongs to.
+    async fn order_of_refund(&self, refund: RefundId) -> Result<Option<OrderId>>;
+    /// Refunds with their legs that match, newest first, at most `filter.limit`.
+    async fn refunds(&self, filter: &RefundFilter) -> Result<Vec<Refund>>;
     /// The order with the merchant's own number.
     async fn order_by_number(&self, merchant: MerchantId, number: &str) -> Result<Option<OrderId>>;
     /// Orders that match, newest first, at most `filter.limit`.
@@ -73,6 +80,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn timeline(&self, order: OrderId) -> Result<Option<Timeline>>;
     /// Payments that owe a job (`due_at` before `before`) and have no live one, oldest first.
     async fn stuck(&self, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>>;
+    /// The same for legs of refunds.
+    async fn stuck_legs(&self, before: Timestamp, limit: u32) -> Result<Vec<LegId>>;
     /// Deliveries created before `before` that are neither delivered nor given up, have an endpoint and no
     /// live job (not even a parked one), oldest first, with the order's merchant. Needs a partial index, so
     /// that it never scans delivered ones.
@@ -82,6 +91,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Every payment with what we believe of it, for a comparison with a channel's books, in pages by
     /// id (`after` exclusive).
     async fn book_lines(&self, after: Option<PaymentId>, limit: u32) -> Result<Vec<BookLine>>;
+    /// Every leg of a refund that went through a channel, for the same comparison, in pages by id (`after`
+    /// exclusive).
+    async fn refund_lines(&self, after: Option<LegId>, limit: u32) -> Result<Vec<RefundLine>>;
     /// Balances per account and currency: (account kind code, owner, currency, debits less credits in
     /// minor units).
     async fn balances(&self) -> Result<Vec<(i16, Uuid, String, i64)>>;

@@ -1,31 +1,27 @@
-//! The numbers of appended rows: it knows that a payment's version numbers what belongs to it, and must
+//! The numbers of appended rows: it knows that a row's version numbers what belongs to it, and must
 //! never know where the rows go.
 
 use std::collections::HashMap;
 
 use bursar_core::Timestamp;
-use bursar_core::id::PaymentId;
 use bursar_core::ledger::Posting;
-use bursar_core::observation::Observation;
+use bursar_core::observation::{Observation, Subject};
+use uuid::Uuid;
 
 use crate::{Change, Result, StoreError};
 
-/// Observations or postings of one payment in one change at most. A transition has one observation and
-/// at most two postings; the sequence is the new version times this plus the position.
+/// Observations or postings of one payment, refund or leg in one change at most. A transition has an
+/// observation or two and at most four postings; the sequence is the new version times this plus the
+/// position.
 pub const MAX_POSITIONS: i64 = 16;
 
 /// Gives `rows` of one change their sequences. The version guard makes them unique.
-fn numbered<'a, T>(change: &Change, rows: &'a [T], payment: impl Fn(&T) -> PaymentId) -> Result<Vec<(i64, &'a T)>> {
-    let mut next: HashMap<PaymentId, i64> = HashMap::new();
+fn numbered<'a, T>(change: &Change, rows: &'a [T], subject: impl Fn(&T) -> Uuid) -> Result<Vec<(i64, &'a T)>> {
+    let mut next: HashMap<Uuid, i64> = HashMap::new();
     rows.iter()
         .map(|row| {
-            let id = payment(row);
-            let version = change
-                .payments
-                .iter()
-                .find(|p| p.id == id)
-                .map(|p| p.version.saturating_add(1))
-                .or_else(|| change.new_payments.iter().find(|p| p.id == id).map(|_| 1))
+            let id = subject(row);
+            let version = new_version(change, id)
                 .ok_or_else(|| StoreError::Misuse(format!("a change appends to {id} without writing it")))?;
             let position = next.entry(id).or_insert(0);
             let sequence = version.saturating_mul(MAX_POSITIONS).saturating_add(*position);
@@ -38,14 +34,25 @@ fn numbered<'a, T>(change: &Change, rows: &'a [T], payment: impl Fn(&T) -> Payme
         .collect()
 }
 
+/// The version that a row has after the change.
+fn new_version(change: &Change, id: Uuid) -> Option<i64> {
+    let payments = change.payments.iter().map(|p| (p.id.uuid(), p.version));
+    let refunds = change.refunds.iter().map(|r| (r.id.uuid(), r.version));
+    let legs = change.legs.iter().map(|l| (l.id.uuid(), l.version));
+    let updated = payments.chain(refunds).chain(legs).find(|(row, _)| *row == id).map(|(_, v)| v.saturating_add(1));
+    let new = change.new_payments.iter().map(|p| p.id.uuid());
+    let mut new = new.chain(change.new_refunds.iter().map(|r| r.id.uuid())).chain(change.new_legs.iter().map(|l| l.id.uuid()));
+    updated.or_else(|| new.find(|row| *row == id).map(|_| 1))
+}
+
 /// The observations of `change` with their sequences.
-pub fn observations(change: &Change) -> Result<Vec<(i64, &(PaymentId, Observation))>> {
-    numbered(change, &change.observations, |(id, _)| *id)
+pub fn observations(change: &Change) -> Result<Vec<(i64, &(Subject, Observation))>> {
+    numbered(change, &change.observations, |(subject, _)| subject.uuid())
 }
 
 /// The postings of `change` with their sequences.
 pub fn postings(change: &Change) -> Result<Vec<(i64, &(Posting, Timestamp))>> {
-    numbered(change, &change.postings, |(posting, _)| posting.payment)
+    numbered(change, &change.postings, |(posting, _)| posting.subject)
 }
 
 /// When the questions of `change` were asked: the time of what caused them; `None` when it has no cause

@@ -4,11 +4,12 @@
 use bursar_core::Timestamp;
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
-use bursar_core::id::{DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::id::{DeliveryId, EndpointId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::{JobKey, JobKind, Queue};
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::PaymentState;
+use bursar_core::refund::{LegState, RefundState};
 use uuid::Uuid;
 
 /// A wish for jobs.
@@ -96,6 +97,21 @@ pub struct OrderFilter {
     pub limit: u32,
 }
 
+/// Which refunds to list.
+#[derive(Clone, Debug, Default)]
+pub struct RefundFilter {
+    /// Only this merchant's. `None` is for operators.
+    pub merchant: Option<MerchantId>,
+    /// Only of this order.
+    pub order: Option<OrderId>,
+    /// Only in this state.
+    pub state: Option<RefundState>,
+    /// Only ids below this one (the cursor of the next page).
+    pub before: Option<RefundId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// Everything that happened to an order.
 #[derive(Clone, Debug)]
 pub struct Timeline {
@@ -116,9 +132,9 @@ pub struct Timeline {
 /// A stored observation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ObservationRow {
-    /// The payment.
-    pub payment: PaymentId,
-    /// Counts per payment.
+    /// What it is about: the 128 bits of the id of a payment, refund or leg.
+    pub subject: Uuid,
+    /// Counts per subject.
     pub sequence: i64,
     /// Where it came from.
     pub source: Source,
@@ -180,8 +196,8 @@ pub struct IdempotencyRow {
 /// A question that waits for a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ParkedRow {
-    /// The payment.
-    pub payment: PaymentId,
+    /// What it is about: the 128 bits of the id of a payment or leg.
+    pub subject: Uuid,
     /// Its order.
     pub order: OrderId,
     /// What kind.
@@ -207,6 +223,25 @@ pub struct BookLine {
     pub transaction_id: Option<String>,
     /// Whether its order got late money.
     pub late_money: bool,
+    /// Minor units given back or set aside for that.
+    pub returned_minor: i64,
+    /// Whether a question about it is open.
+    pub parked: bool,
+}
+
+/// What we believe of a leg of a refund.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RefundLine {
+    /// The leg.
+    pub leg: LegId,
+    /// The payment whose money goes back.
+    pub payment: PaymentId,
+    /// Where it stands.
+    pub state: LegState,
+    /// Minor units.
+    pub amount_minor: i64,
+    /// The channel's own number of the refund.
+    pub refund_id: Option<String>,
     /// Whether a question about it is open.
     pub parked: bool,
 }
@@ -218,9 +253,13 @@ pub struct Counts {
     pub orders: Vec<(OrderState, u64)>,
     /// Payments by state.
     pub payments: Vec<(PaymentState, u64)>,
+    /// Refunds by state.
+    pub refunds: Vec<(RefundState, u64)>,
+    /// Legs of refunds by state.
+    pub legs: Vec<(LegState, u64)>,
     /// Orders with late money.
     pub late_money: u64,
-    /// Payments with an open question.
+    /// Payments and legs with an open question.
     pub parked: u64,
     /// Live jobs by kind.
     pub jobs: Vec<(JobKind, u64)>,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::merchant::keys;
 use super::{Stage, stage};
-use crate::{BookEntry, Counters, Faults};
+use crate::{BookEntry, Counters, Faults, RefundEntry};
 
 async fn ask(stage: &Stage, method: &str, path: &str, body: Option<Value>) -> (u16, Vec<u8>) {
     let url = format!("{}/_sandbox/{path}", stage.sandbox.base_url());
@@ -27,6 +27,23 @@ async fn books_and_counters_are_shown_as_the_library_shows_them() {
     let counters: Counters = serde_json::from_slice(&ask(&stage, "GET", "counters", None).await.1).unwrap();
     assert_eq!(counters, stage.sandbox.counters());
     assert_eq!((counters.orders, counters.payments), (1, 1));
+}
+
+#[tokio::test]
+async fn the_books_of_refunds_are_shown_as_the_library_shows_them() {
+    let stage = stage().await;
+    assert_eq!(ask(&stage, "GET", "refunds", None).await, (200, b"[]".to_vec()));
+    stage.paid("order-0001").await;
+    stage.refund("order-0001", "refund-1", 300).await;
+    let (status, body) = ask(&stage, "GET", "refunds", None).await;
+    let refunds: Vec<RefundEntry> = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, refunds.len()), (200, 1));
+    assert_eq!(refunds, stage.sandbox.refunds());
+    let shown: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(shown[0]["out_refund_no"], "refund-1");
+    assert_eq!(shown[0]["out_trade_no"], "order-0001");
+    assert_eq!(shown[0]["amount_minor"], 300);
+    assert_eq!((shown[0]["state"].as_str(), shown[0]["succeeded_minor"].as_i64()), (Some("PROCESSING"), Some(0)));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair;
+use aws_lc_rs::rsa::{KeyPair, OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, PublicEncryptingKey};
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -76,6 +76,10 @@ impl Shop {
         let http = reqwest::Client::builder().no_proxy().user_agent("shop/1").build().unwrap();
         let answer_key = Some(keys().provisioned.public_key_id.clone());
         Self { base, notify_url, clock, http, answer_key }
+    }
+
+    pub fn notify_url(&self) -> &str {
+        &self.notify_url
     }
 
     pub fn claim(&self) -> Claim {
@@ -153,6 +157,14 @@ impl Shop {
             body: response.bytes().await?.to_vec(),
         })
     }
+}
+
+/// Encrypts a person's data under the platform's public key.
+pub fn encrypted(plain: &str) -> String {
+    let key = PublicEncryptingKey::from_der(&keys().platform).unwrap();
+    let key = OaepPublicEncryptingKey::new(key).unwrap();
+    let mut sealed = vec![0; key.ciphertext_size()];
+    STANDARD.encode(key.encrypt(&OAEP_SHA1_MGF1SHA1, plain.as_bytes(), &mut sealed, None).unwrap())
 }
 
 pub fn authorization(claim: &Claim, method: &str, target: &str, body: &[u8]) -> String {

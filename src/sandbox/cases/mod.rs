@@ -9,7 +9,13 @@ mod notifications;
 mod orders;
 mod payers;
 mod receiver;
+mod refund_faults;
+mod refund_news;
+mod refund_refusals;
+mod refunder;
+mod refunds;
 mod refusals;
+mod sink;
 
 use std::sync::Arc;
 use std::time::Duration;

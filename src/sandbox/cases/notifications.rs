@@ -21,7 +21,7 @@ async fn a_payment_is_notified_once_sealed_and_signed() {
     assert_eq!(envelope["resource"]["original_type"], "transaction");
     assert_eq!(envelope["resource"]["associated_data"], "transaction");
     assert_eq!(envelope["create_time"], "2026-11-22T09:00:00+08:00");
-    assert_eq!(letter.transaction(), stage.shop.query("order-0001").await.json());
+    assert_eq!(letter.resource(), stage.shop.query("order-0001").await.json());
     assert_eq!(stage.entry("order-0001").notifications_accepted, 1);
     assert_eq!(stage.sandbox.world.timers.next_due_ms(), None, "an accepted notification is not repeated");
 }

@@ -82,8 +82,8 @@ impl Letter {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    /// The transaction inside.
-    pub fn transaction(&self) -> Value {
+    /// The transaction or refund inside.
+    pub fn resource(&self) -> Value {
         serde_json::from_slice(&open(&self.envelope()["resource"])).unwrap()
     }
 }

@@ -17,7 +17,7 @@ use crate::wechat::orders::Closing;
 use crate::wechat::platform::SignWith;
 use crate::wechat::refusal::Refusal;
 use crate::wechat::verify::{self, Received};
-use crate::wechat::{certificates, misbehave, transaction};
+use crate::wechat::{certificates, misbehave};
 
 /// No request of this API needs more: the largest member is `goods_detail`.
 const BODY_LIMIT_BYTES: usize = 256 * 1024;
@@ -98,13 +98,13 @@ fn perform(
         }
         Call::QueryByNumber(number) => {
             let mut orders = world.orders();
-            let order = orders.by_number(mchid, &number, now_ms).ok_or_else(Refusal::no_such_order)?;
-            Ok(Answer::ok(&transaction::write(order)))
+            let position = orders.position(mchid, &number);
+            Ok(Answer::ok(&orders.show(position, now_ms)?))
         }
         Call::QueryByTransaction(id) => {
             let mut orders = world.orders();
-            let order = orders.by_transaction(mchid, &id, now_ms).ok_or_else(Refusal::no_such_order)?;
-            Ok(Answer::ok(&transaction::write(order)))
+            let position = orders.position_of_transaction(mchid, &id);
+            Ok(Answer::ok(&orders.show(position, now_ms)?))
         }
         Call::Close(number) => {
             let closing = world.orders().close(mchid, &number, now_ms, merchant.account.close_min_age_ms)?;
@@ -122,6 +122,7 @@ fn perform(
                 }
             }
         }
+        Call::Refund(call) => world.refund_call(mchid, call, drawn.fate, sign_with),
         Call::Certificates => certificates::list(&world.platform(), &merchant.account.apiv3_key)
             .map(|listed| Answer::ok(&listed))
             .map_err(|error| Refusal::new(500, "SYSTEM_ERROR", error.to_string())),

@@ -28,7 +28,7 @@ impl Kind {
     }
 }
 
-const FEN: Shape = Number(1, 1_000_000_000_000);
+pub(crate) const FEN: Shape = Number(1, 1_000_000_000_000);
 const AMOUNT: Member = must("amount", Object(&[must("total", FEN), may("currency", Text(1, 16))]));
 const GOODS: Shape = Object(&[
     must("merchant_goods_id", Text(1, 32)),
@@ -166,17 +166,17 @@ pub(crate) fn read_close(body: &[u8]) -> Result<String, Refusal> {
     Ok(whole.pointer("/mchid").and_then(Value::as_str).unwrap_or_default().to_owned())
 }
 
-fn read_json(body: &[u8]) -> Result<Value, Refusal> {
+pub(crate) fn read_json(body: &[u8]) -> Result<Value, Refusal> {
     serde_json::from_slice(body).map_err(|_| Refusal::new(400, "PARAM_ERROR", "the body is not JSON in UTF-8"))
 }
 
-fn check_number(number: &str) -> Result<(), Refusal> {
+pub(crate) fn check_number(number: &str) -> Result<(), Refusal> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_-|*".contains(c);
     let fits = number.chars().all(allowed);
     fits.then_some(()).ok_or_else(|| Refusal::parameter("/out_trade_no", "may hold 0-9 A-Z a-z _ - | * only"))
 }
 
-fn check_notify_url(url: &str) -> Result<(), Refusal> {
+pub(crate) fn check_notify_url(url: &str) -> Result<(), Refusal> {
     let wrong = |issue: &str| Err(Refusal::parameter("/notify_url", issue));
     let Ok(read) = url.parse::<http::Uri>() else {
         return wrong("must be a URL");

@@ -61,6 +61,7 @@ impl Orders {
                 expires_at_ms,
                 sign_with: terms.sign_with,
                 notifications_accepted: 0,
+                refunds: Vec::new(),
             }))
         };
         self.serial += 1;

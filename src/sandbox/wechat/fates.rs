@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use crate::dice;
 use crate::wechat::operation::Call;
 use crate::wechat::orders::key;
+use crate::wechat::refund_calls::RefundCall;
 
 /// An order's number and how many requests of each operation were drawn for it.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(crate) struct Fates {
     seed: u64,
     alike: HashMap<u64, u64>,
     orders: HashMap<String, Fate>,
+    /// How many requests of each operation were drawn for each refund's number.
+    refund_turns: HashMap<String, u64>,
     strays: u64,
 }
 
@@ -57,6 +60,7 @@ impl Fates {
             }
             Call::QueryByNumber(number) => self.draw_known(mchid, number, 2),
             Call::Close(number) => self.draw_known(mchid, number, 3),
+            Call::Refund(call) => self.draw_refund(mchid, call),
             Call::QueryByTransaction(_) | Call::Certificates => self.draw_stray(),
         }
     }
@@ -71,10 +75,24 @@ impl Fates {
         fate.drawn(operation, turn)
     }
 
+    /// A refund's fate follows from the seed and its number alone: whoever repeats a number meets the
+    /// same fate, and can foretell it.
+    fn draw_refund(&mut self, mchid: &str, call: &RefundCall) -> Drawn {
+        let (operation, number) = call.subject();
+        let fate = refund_fate(self.seed, number);
+        let turn = self.refund_turns.entry(format!("{operation}\n{}", key(mchid, number))).or_insert(0);
+        *turn += 1;
+        Drawn { fate, request: dice::draw(&[fate, 3, operation, *turn]) }
+    }
+
     fn draw_stray(&mut self) -> Drawn {
         self.strays += 1;
         Drawn { fate: self.seed, request: dice::draw(&[self.seed, 4, self.strays]) }
     }
+}
+
+fn refund_fate(seed: u64, out_refund_no: &str) -> u64 {
+    dice::draw(&[seed, 5, dice::text(out_refund_no)])
 }
 
 impl Fate {
@@ -94,6 +112,20 @@ mod tests {
             "notify_url": "http://localhost/", "amount": {"total": 1},
         });
         Call::Create(Box::new(read_create(Kind::Native, body.to_string().as_bytes()).unwrap()))
+    }
+
+    #[test]
+    fn a_refunds_fate_follows_from_the_seed_and_its_number() {
+        let query = |number: &str| Call::Refund(RefundCall::Query(number.to_owned()));
+        let mut fates = Fates::new(9);
+        let first = fates.draw("1", 0, &query("refund-1"));
+        let again = fates.draw("1", 0, &query("refund-1"));
+        let other = fates.draw("1", 0, &query("refund-2"));
+        assert_eq!(first.fate, again.fate);
+        assert_ne!(first.request, again.request, "each request is drawn anew");
+        assert_ne!(first.fate, other.fate);
+        assert_eq!(Fates::new(9).draw("2", 1, &query("refund-2")).fate, other.fate);
+        assert_ne!(Fates::new(8).draw("1", 0, &query("refund-1")).fate, first.fate);
     }
 
     #[test]

@@ -1,22 +1,29 @@
 //! WeChat Pay API v3 as its documents describe it: orders (native, JSAPI, app, H5), query, close,
-//! platform certificates and notifications. It knows that wire protocol; other channels get rooms of
-//! their own beside this one.
+//! refunds, platform certificates and notifications. It knows that wire protocol; other channels get
+//! rooms of their own beside this one.
 
 pub(crate) mod account;
 pub(crate) mod aead;
 pub(crate) mod answer;
 pub(crate) mod api;
+pub(crate) mod application;
 pub(crate) mod authorization;
 pub(crate) mod body;
 pub(crate) mod certificates;
 pub(crate) mod create;
 pub(crate) mod fates;
+pub(crate) mod letter;
 pub(crate) mod misbehave;
 pub(crate) mod notify;
 pub(crate) mod operation;
 pub(crate) mod orders;
 pub(crate) mod payment;
 pub(crate) mod platform;
+pub(crate) mod refund;
+pub(crate) mod refund_body;
+pub(crate) mod refund_calls;
+pub(crate) mod refunding;
+pub(crate) mod refunds;
 pub(crate) mod refusal;
 pub(crate) mod shape;
 pub(crate) mod sign;

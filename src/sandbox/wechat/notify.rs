@@ -1,20 +1,18 @@
-//! Notifications of payments: it knows their form, the schedule of attempts and how their faults look,
-//! and must never change an order beyond noting that the merchant accepted.
+//! Notifications on their way: it knows the schedule of attempts and how their faults look, and must never
+//! know what they say.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
-use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::faults::NotificationFault;
-use crate::keys::SigningKey;
-use crate::pace::beijing;
 use crate::shared::Shared;
-use crate::timers::Due;
-use crate::wechat::{aead, sign, transaction};
+use crate::timers::{About, Due};
+use crate::wechat::letter::Letter;
+use crate::wechat::sign;
 use crate::{SandboxError, dice};
 
 /// Waits after failed attempts, in seconds of the sandbox clock, by the documents: about a day in all.
@@ -32,7 +30,7 @@ const HELD_BACK_MS: (i64, i64) = (2_000, 10_000);
 /// One attempt to be made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Delivery {
-    order: usize,
+    about: About,
     attempt: usize,
     /// A duplicate: its failure is not repeated.
     extra: bool,
@@ -40,17 +38,10 @@ pub(crate) struct Delivery {
     probe: bool,
 }
 
-/// A notification ready to be sent.
-struct Letter {
-    url: String,
-    body: Vec<u8>,
-    signer: (Arc<SigningKey>, String),
-}
-
 impl Shared {
     /// An attempt is due: faults may strike it.
-    pub(crate) fn notification_due(&self, order: usize, attempt: usize) {
-        let fate = self.orders().list.get(order).map_or(0, |order| order.fate);
+    pub(crate) fn notification_due(&self, about: About, attempt: usize) {
+        let fate = self.fate_of(about);
         let turn = u64::try_from(attempt).unwrap_or(u64::MAX);
         let draw = dice::draw(&[fate, 20, turn]);
         let fault = self.faults().strikes_notification(draw, attempt == 0);
@@ -59,9 +50,9 @@ impl Shared {
         }
         let later = |range| {
             let at_ms = self.pace.now_ms().saturating_add(dice::within(dice::draw(&[fate, 21]), range));
-            self.timers.add(at_ms, Due::NotifyDelayed { order, attempt });
+            self.timers.add(at_ms, Due::NotifyDelayed { about, attempt });
         };
-        let plain = Delivery { order, attempt, extra: false, probe: false };
+        let plain = Delivery { about, attempt, extra: false, probe: false };
         match fault {
             Some(NotificationFault::Never | NotificationFault::Lost) => {}
             Some(NotificationFault::Late) => later(LATE_MS),
@@ -76,8 +67,8 @@ impl Shared {
     }
 
     /// An attempt that a fault has delayed.
-    pub(crate) fn notification_delayed(&self, order: usize, attempt: usize) {
-        self.post(Delivery { order, attempt, extra: false, probe: false });
+    pub(crate) fn notification_delayed(&self, about: About, attempt: usize) {
+        self.post(Delivery { about, attempt, extra: false, probe: false });
     }
 
     fn post(&self, delivery: Delivery) {
@@ -85,33 +76,8 @@ impl Shared {
         let _ = self.outbox.send(delivery);
     }
 
-    fn write_letter(&self, order: usize) -> Result<Option<Letter>, SandboxError> {
-        let (url, mchid, plain, with, id, paid_at_ms) = {
-            let orders = self.orders();
-            let Some(order) = orders.list.get(order) else { return Ok(None) };
-            let plain = transaction::write(order).to_string();
-            let id = notification_id(order.fate, order.tab.charges);
-            let paid_at_ms = order.tab.paid_at_ms.unwrap_or_default();
-            (order.body.notify_url.clone(), order.body.mchid.clone(), plain, order.sign_with, id, paid_at_ms)
-        };
-        let Some(merchant) = self.merchants.get(&mchid) else { return Ok(None) };
-        let mut resource = aead::seal(&merchant.account.apiv3_key, "transaction", plain.as_bytes())?;
-        if let Some(members) = resource.as_object_mut() {
-            members.insert("original_type".to_owned(), "transaction".into());
-        }
-        let body = json!({
-            "id": id,
-            "create_time": beijing(paid_at_ms),
-            "resource_type": "encrypt-resource",
-            "event_type": "TRANSACTION.SUCCESS",
-            "summary": "支付成功",
-            "resource": resource,
-        });
-        Ok(Some(Letter { url, body: body.to_string().into_bytes(), signer: self.platform().signer(with) }))
-    }
-
     async fn deliver(&self, client: &reqwest::Client, delivery: Delivery) -> Result<(), SandboxError> {
-        let Some(letter) = self.write_letter(delivery.order)? else { return Ok(()) };
+        let Some(letter) = self.write_letter(delivery.about)? else { return Ok(()) };
         if delivery.probe && !self.is_out() {
             let mut headers = sign::headers(&letter.signer, self.pace.now_seconds(), &letter.body)?;
             sign::spoil(&mut headers, true);
@@ -140,20 +106,18 @@ impl Shared {
             }
         });
         if answered == Some(true) {
-            if let Some(order) = self.orders().list.get_mut(delivery.order) {
-                order.notifications_accepted += 1;
-            }
+            self.note_accepted(delivery.about);
         } else if !delivery.extra {
             self.try_again(delivery);
         }
         Ok(())
     }
 
-    fn try_again(&self, Delivery { order, attempt, .. }: Delivery) {
+    fn try_again(&self, Delivery { about, attempt, .. }: Delivery) {
         match WAITS_S.get(attempt) {
             Some(wait_s) => {
                 let due_ms = self.pace.now_ms().saturating_add(wait_s * 1_000);
-                self.timers.add(due_ms, Due::Notify { order, attempt: attempt + 1 });
+                self.timers.add(due_ms, Due::Notify { about, attempt: attempt + 1 });
             }
             None => self.tally.change(|counters| counters.notifications_given_up += 1),
         }
@@ -204,15 +168,6 @@ async fn push(client: &reqwest::Client, letter: &Letter, headers: HeaderMap) -> 
     Some(accepted)
 }
 
-/// In the form of a UUID, the same in every attempt.
-fn notification_id(fate: u64, charge: u32) -> String {
-    let a = dice::draw(&[fate, 30, u64::from(charge)]);
-    let b = dice::draw(&[fate, 31, u64::from(charge)]);
-    let hex = format!("{a:016x}{b:016x}");
-    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-5{}-a{}-{}", part(0, 8), part(8, 12), part(13, 16), part(17, 20), part(20, 32))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,13 +175,5 @@ mod tests {
     #[test]
     fn the_schedule_of_attempts_lasts_about_a_day() {
         assert_eq!(WAITS_S.iter().sum::<i64>(), 24 * 3_600 + 4 * 60);
-    }
-
-    #[test]
-    fn an_id_is_a_uuid_and_belongs_to_one_charge() {
-        let id = notification_id(5, 1);
-        assert_eq!(id.len(), 36);
-        assert_eq!(id, notification_id(5, 1));
-        assert_ne!(id, notification_id(5, 2));
     }
 }

@@ -2,7 +2,10 @@
 //! body must be the one who signed; it must never look at the books.
 
 use crate::wechat::account::Merchant;
+use crate::wechat::application::read_application;
 use crate::wechat::body::{CreateBody, Kind, read_close, read_create};
+use crate::wechat::refund_body::read_refund;
+use crate::wechat::refund_calls::RefundCall;
 use crate::wechat::refusal::Refusal;
 use crate::wechat::verify::Received;
 
@@ -13,6 +16,7 @@ pub(crate) enum Call {
     QueryByNumber(String),
     QueryByTransaction(String),
     Close(String),
+    Refund(RefundCall),
     Certificates,
 }
 
@@ -38,15 +42,26 @@ impl Call {
             }
             ("GET", ["v3", "pay", "transactions", "out-trade-no", number]) => {
                 same_merchant_in_query(query, merchant)?;
-                Ok(Self::QueryByNumber(decode(number)?))
+                Ok(Self::QueryByNumber(decode(number, "out_trade_no")?))
             }
             ("GET", ["v3", "pay", "transactions", "id", id]) => {
                 same_merchant_in_query(query, merchant)?;
-                Ok(Self::QueryByTransaction(decode(id)?))
+                Ok(Self::QueryByTransaction(decode(id, "transaction_id")?))
             }
             ("POST", ["v3", "pay", "transactions", "out-trade-no", number, "close"]) => {
                 same_merchant(&read_close(request.body)?, "/mchid", merchant)?;
-                Ok(Self::Close(decode(number)?))
+                Ok(Self::Close(decode(number, "out_trade_no")?))
+            }
+            ("POST", ["v3", "refund", "domestic", "refunds"]) => {
+                Ok(Self::Refund(RefundCall::Ask(Box::new(read_refund(request.body)?))))
+            }
+            ("GET", ["v3", "refund", "domestic", "refunds", number]) => {
+                Ok(Self::Refund(RefundCall::Query(decode(number, "out_refund_no")?)))
+            }
+            ("POST", ["v3", "refund", "domestic", "refunds", id, "apply-abnormal-refund"]) => {
+                let refund_id = decode(id, "refund_id")?;
+                let key = request.header("wechatpay-serial");
+                Ok(Self::Refund(RefundCall::Apply(Box::new(read_application(refund_id, key, request.body)?))))
             }
             ("GET", ["v3", "certificates"]) => Ok(Self::Certificates),
             _ => Err(Refusal::new(404, "RESOURCE_NOT_EXISTS", "there is no such method and path")),
@@ -58,6 +73,7 @@ impl Call {
             Self::Create(_) => "create",
             Self::QueryByNumber(_) | Self::QueryByTransaction(_) => "query",
             Self::Close(_) => "close",
+            Self::Refund(call) => call.name(),
             Self::Certificates => "certificates",
         }
     }
@@ -73,9 +89,9 @@ fn same_merchant_in_query(query: &str, merchant: &Merchant) -> Result<(), Refusa
     same_merchant(named.ok_or_else(|| Refusal::parameter("mchid", "is missing in the query"))?, "mchid", merchant)
 }
 
-/// Undoes percent-encoding in a path segment (`|` and `*` of an order number must be encoded).
-fn decode(segment: &str) -> Result<String, Refusal> {
-    let wrong = || Refusal::parameter("out_trade_no", "is not well encoded in the path");
+/// Undoes percent-encoding in the path segment called `name` (`|` and `*` of a number must be encoded).
+fn decode(segment: &str, name: &str) -> Result<String, Refusal> {
+    let wrong = || Refusal::parameter(name, "is not well encoded in the path");
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.bytes();
     while let Some(byte) = rest.next() {
@@ -96,9 +112,9 @@ mod tests {
 
     #[test]
     fn path_segments_are_decoded_and_bad_ones_refused() {
-        assert_eq!(decode("a%7Cb%2ac").unwrap(), "a|b*c");
-        assert!(decode("a%7").is_err());
-        assert!(decode("a%+1").is_err());
-        assert!(decode("%ff").is_err());
+        assert_eq!(decode("a%7Cb%2ac", "n").unwrap(), "a|b*c");
+        assert!(decode("a%7", "n").is_err());
+        assert!(decode("a%+1", "n").is_err());
+        assert!(decode("%ff", "n").is_err());
     }
 }

@@ -3,12 +3,16 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use crate::BookEntry;
 use crate::books::{State, Tab};
 use crate::payer::Behaviour;
 use crate::wechat::body::CreateBody;
 use crate::wechat::platform::SignWith;
+use crate::wechat::refunds::Refunds;
 use crate::wechat::refusal::Refusal;
+use crate::wechat::transaction;
 
 /// Unpaid orders close by themselves after seven days.
 const UNPAID_LIFE_MS: i64 = 7 * 24 * 3_600_000;
@@ -26,6 +30,8 @@ pub(crate) struct Order {
     /// What the merchant verifies with, as seen when the order was created.
     pub(crate) sign_with: SignWith,
     pub(crate) notifications_accepted: u32,
+    /// The positions of its refunds, in the order of their acceptance.
+    pub(crate) refunds: Vec<usize>,
 }
 
 /// All orders; one is named by its position, which never changes.
@@ -34,6 +40,8 @@ pub(crate) struct Orders {
     pub(crate) list: Vec<Order>,
     by_number: HashMap<String, usize>,
     by_transaction: HashMap<String, usize>,
+    /// Under the same lock as their orders: what is refunded depends on what was paid.
+    pub(crate) refunds: Refunds,
     /// Runs through codes and transaction numbers, so that none is given twice.
     pub(crate) serial: u64,
 }
@@ -67,9 +75,16 @@ impl Orders {
         self.at(position, now_ms)
     }
 
-    pub(crate) fn by_transaction(&mut self, mchid: &str, transaction_id: &str, now_ms: i64) -> Option<&mut Order> {
-        let position = self.by_transaction.get(&key(mchid, transaction_id)).copied()?;
-        self.at(position, now_ms)
+    pub(crate) fn position_of_transaction(&self, mchid: &str, transaction_id: &str) -> Option<usize> {
+        self.by_transaction.get(&key(mchid, transaction_id)).copied()
+    }
+
+    /// The order as a query shows it.
+    pub(crate) fn show(&mut self, position: Option<usize>, now_ms: i64) -> Result<Value, Refusal> {
+        let position = position.ok_or_else(Refusal::no_such_order)?;
+        self.at(position, now_ms).ok_or_else(Refusal::no_such_order)?;
+        let order = self.list.get(position).ok_or_else(Refusal::no_such_order)?;
+        Ok(transaction::write(order, self.refunds.stand_against(order)))
     }
 
     pub(crate) fn at(&mut self, position: usize, now_ms: i64) -> Option<&mut Order> {
@@ -126,19 +141,24 @@ impl Orders {
 
     /// The books, in the order of creation.
     pub(crate) fn entries(&mut self, now_ms: i64) -> Vec<BookEntry> {
-        (0..self.list.len()).filter_map(|position| self.at(position, now_ms).map(|order| order.entry())).collect()
+        for position in 0..self.list.len() {
+            self.at(position, now_ms);
+        }
+        self.list.iter().map(|order| order.entry(&self.refunds)).collect()
     }
 }
 
 impl Order {
-    fn entry(&self) -> BookEntry {
+    fn entry(&self, refunds: &Refunds) -> BookEntry {
         BookEntry {
             out_trade_no: self.body.out_trade_no.clone(),
             mchid: self.body.mchid.clone(),
             description: self.body.description.clone(),
             amount_minor: self.body.total_fen,
-            state: self.tab.state().name().to_owned(),
+            state: self.tab.state().word(refunds.stand_against(self)).to_owned(),
             charges: self.tab.charges,
+            captured_minor: self.body.total_fen.saturating_mul(i64::from(self.tab.charges)),
+            refunded_minor: refunds.refunded_minor(self),
             failed_attempts: self.tab.failed_attempts,
             transaction_id: self.tab.transaction_id.clone(),
             created_at_ms: self.tab.created_at_ms,

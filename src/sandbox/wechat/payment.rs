@@ -4,12 +4,12 @@
 use crate::books::State;
 use crate::payer::Move;
 use crate::shared::Shared;
-use crate::timers::Due;
+use crate::timers::{About, Due};
 use crate::wechat::orders::Order;
 use crate::{PayMode, dice};
 
 /// From taking the money to the first attempt to notify, in milliseconds of the sandbox clock.
-const NOTIFY_AFTER_MS: (i64, i64) = (100, 1_000);
+pub(crate) const NOTIFY_AFTER_MS: (i64, i64) = (100, 1_000);
 
 impl Shared {
     /// A new order: its payer decides when to act.
@@ -98,7 +98,8 @@ impl Shared {
         });
         if notify {
             let wait_ms = dice::within(dice::draw(&[order.fate, 13]), NOTIFY_AFTER_MS);
-            self.timers.add(now_ms.saturating_add(wait_ms), Due::Notify { order: position, attempt: 0 });
+            let about = About::Payment(position);
+            self.timers.add(now_ms.saturating_add(wait_ms), Due::Notify { about, attempt: 0 });
         }
         true
     }

@@ -79,6 +79,17 @@ impl PlatformKeys {
     }
 }
 
+impl PlatformKeys {
+    /// The key that `serial` names, to open what was encrypted under it.
+    pub(crate) fn named(&self, serial: &str) -> Option<Arc<SigningKey>> {
+        if serial == self.public_key_id {
+            return Some(self.public_key.clone());
+        }
+        let certificate = self.certificates.iter().find(|certificate| certificate.serial == serial);
+        certificate.map(|certificate| certificate.key.clone())
+    }
+}
+
 impl PlatformCertificate {
     /// The first certificate over a kept or new key, with a new serial.
     pub(crate) fn first(key: SigningKey) -> Result<Self, SandboxError> {

@@ -41,6 +41,10 @@ impl Refusal {
         Self::new(404, "ORDER_NOT_EXIST", "the order does not exist")
     }
 
+    pub(crate) fn no_such_resource(what: &str) -> Self {
+        Self::new(404, "RESOURCE_NOT_EXISTS", format!("the {what} does not exist"))
+    }
+
     pub(crate) fn with_number(self, number: u32) -> Self {
         Self { number, ..self }
     }

@@ -10,6 +10,8 @@ use crate::wechat::refusal::Refusal;
 pub(crate) enum Shape {
     /// Text of `min` to `max` characters.
     Text(usize, usize),
+    /// Text of `min` to `max` bytes: the documents count some members so.
+    Bytes(usize, usize),
     /// A whole number of `min` to `max`.
     Number(i64, i64),
     Flag,
@@ -44,7 +46,11 @@ pub(crate) fn check(value: &Value, shape: &Shape, at: &str) -> Result<(), Refusa
             let fits = (*min..=*max).contains(&length);
             fits.then_some(()).ok_or_else(|| Refusal::parameter(at, format!("must have {min} to {max} characters")))
         }
-        (Shape::Text(..), _) => Err(Refusal::parameter(at, "must be a string")),
+        (Shape::Bytes(min, max), Value::String(text)) => {
+            let fits = (*min..=*max).contains(&text.len());
+            fits.then_some(()).ok_or_else(|| Refusal::parameter(at, format!("must have {min} to {max} bytes")))
+        }
+        (Shape::Text(..) | Shape::Bytes(..), _) => Err(Refusal::parameter(at, "must be a string")),
         (Shape::Number(min, max), value) => match value.as_i64() {
             Some(number) if (*min..=*max).contains(&number) => Ok(()),
             Some(_) => Err(Refusal::parameter(at, format!("must be {min} to {max}"))),
@@ -88,6 +94,7 @@ mod tests {
         may("count", Shape::Number(1, 9)),
         may("tags", Shape::List(&Shape::Text(1, 2))),
         may("on", Shape::Flag),
+        may("why", Shape::Bytes(1, 3)),
     ]);
 
     fn field(value: &Value) -> Option<String> {
@@ -97,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_value_of_the_right_shape_passes() {
-        assert_eq!(field(&json!({"name": "三个字", "count": 9, "tags": ["a"], "on": false})), None);
+        assert_eq!(field(&json!({"name": "三个字", "count": 9, "tags": ["a"], "on": false, "why": "字"})), None);
     }
 
     #[test]
@@ -115,6 +122,8 @@ mod tests {
             (json!({"name": "a", "count": null}), "/count"),
             (json!({"name": "a", "tags": ["a", "abc"]}), "/tags/1"),
             (json!({"name": "a", "on": 1}), "/on"),
+            (json!({"name": "a", "why": "字字"}), "/why"),
+            (json!({"name": "a", "why": 1}), "/why"),
             (json!([]), ""),
         ] {
             assert_eq!(field(&value).as_deref(), Some(at), "{value}");

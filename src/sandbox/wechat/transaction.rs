@@ -7,8 +7,9 @@ use crate::books::State;
 use crate::pace::beijing;
 use crate::wechat::orders::Order;
 
-/// The members of `order`; those that do not apply are absent, never null.
-pub(crate) fn write(order: &Order) -> Value {
+/// The members of `order`; those that do not apply are absent, never null. `refunded`: some refund of it
+/// succeeded or is under way, and the state says so; everything else stays.
+pub(crate) fn write(order: &Order, refunded: bool) -> Value {
     let body = &order.body;
     let state = order.tab.state();
     let mut amount = json!({ "total": body.total_fen, "currency": "CNY", "payer_currency": "CNY" });
@@ -16,8 +17,8 @@ pub(crate) fn write(order: &Order) -> Value {
         "appid": body.appid,
         "mchid": body.mchid,
         "out_trade_no": body.out_trade_no,
-        "trade_state": state.name(),
-        "trade_state_desc": describe(state, order.tab.failed_attempts),
+        "trade_state": state.word(refunded),
+        "trade_state_desc": describe(state, order.tab.failed_attempts, refunded),
         "promotion_detail": [],
     });
     let mut put = |name: &str, value: Option<Value>| {
@@ -42,8 +43,9 @@ pub(crate) fn write(order: &Order) -> Value {
     written
 }
 
-fn describe(state: State, failed_attempts: u32) -> &'static str {
+fn describe(state: State, failed_attempts: u32, refunded: bool) -> &'static str {
     match (state, failed_attempts) {
+        (State::Success, _) if refunded => "转入退款",
         (State::Success, _) => "支付成功",
         (State::Closed, _) => "订单已关闭",
         (State::NotPay, 0) => "订单未支付",

@@ -11,7 +11,7 @@ mod write;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bursar_core::Clock;
-use bursar_core::id::{NotificationId, PaymentId};
+use bursar_core::id::{LegId, NotificationId, PaymentId};
 use bursar_core::job::Queue;
 use bursar_core::order::Dossier;
 use tokio::sync::{mpsc, oneshot};
@@ -56,6 +56,7 @@ struct Inner {
     store: Arc<dyn Store>,
     requests: mpsc::Sender<Request>,
     dossiers: Reader<PaymentId, Dossier>,
+    dossiers_of_legs: Reader<LegId, Dossier>,
     notifications: Reader<NotificationId, Notification>,
     deliveries: Reader<Uuid, DeliveryRow>,
     on_jobs: Arc<RwLock<Option<OnJobs>>>,
@@ -80,9 +81,10 @@ impl Gatherer {
         let hints = hints::start(Arc::clone(&store), settings.hint_interval_ms);
         tokio::spawn(write::run(Arc::clone(&store), incoming, settings.clone(), Arc::clone(&on_jobs), hints));
         let dossiers = Reader::start(settings, Arc::clone(&store), read::dossiers);
+        let dossiers_of_legs = Reader::start(settings, Arc::clone(&store), read::dossiers_of_legs);
         let notifications = Reader::start(settings, Arc::clone(&store), read::notifications);
         let deliveries = Reader::start(settings, Arc::clone(&store), read::deliveries);
-        Self(Arc::new(Inner { store, requests, dossiers, notifications, deliveries, on_jobs }))
+        Self(Arc::new(Inner { store, requests, dossiers, dossiers_of_legs, notifications, deliveries, on_jobs }))
     }
 
     /// Sets what is called when a commit of this process added jobs that are due.
@@ -112,6 +114,14 @@ impl Gatherer {
     /// As [`Store::dossiers_of`].
     pub async fn dossier_of(&self, payment: PaymentId) -> Result<Option<Dossier>> {
         self.0.dossiers.get(payment).await
+    }
+
+    /// The dossier that contains `leg` of a refund.
+    ///
+    /// # Errors
+    /// As [`Store::dossiers_of_legs`].
+    pub async fn dossier_of_leg(&self, leg: LegId) -> Result<Option<Dossier>> {
+        self.0.dossiers_of_legs.get(leg).await
     }
 
     /// A stored notification.

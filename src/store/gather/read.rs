@@ -6,7 +6,7 @@ use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use bursar_core::id::{NotificationId, PaymentId};
+use bursar_core::id::{LegId, NotificationId, PaymentId};
 use bursar_core::order::Dossier;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
@@ -63,6 +63,17 @@ pub async fn dossiers(store: Arc<dyn Store>, ids: Vec<PaymentId>) -> Result<Hash
     for dossier in store.dossiers_of(&ids).await? {
         for payment in &dossier.payments {
             found.insert(payment.id, dossier.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Dossiers by the legs of refunds in them.
+pub async fn dossiers_of_legs(store: Arc<dyn Store>, ids: Vec<LegId>) -> Result<HashMap<LegId, Dossier>> {
+    let mut found = HashMap::new();
+    for dossier in store.dossiers_of_legs(&ids).await? {
+        for leg in dossier.legs() {
+            found.insert(leg.id, dossier.clone());
         }
     }
     Ok(found)

@@ -40,6 +40,7 @@ fn opened() -> Decision {
         state: OrderState::Created,
         close_reason: None,
         late_money: false,
+        part_payment: false,
         expires_at: at(30 * MINUTE_MS),
         event_count: 0,
         version: 0,
@@ -55,11 +56,12 @@ fn opened() -> Decision {
         payer: PayerDetails::default(),
         state: PaymentState::New,
         evidence: Evidence::default(),
+        returned_minor: 0,
         version: 0,
         due_at: None,
         created_at: now,
     };
-    open(order, payment, now)
+    open(order, vec![payment], now)
 }
 
 fn receipt() -> Receipt {

@@ -1,0 +1,161 @@
+//! A decision in the making: it knows the dossier before and what has been changed so far, and must never
+//! know why something follows (see [`super::rules`]).
+
+use super::{Decision, Effect, Policy};
+use crate::clock::Timestamp;
+use crate::id::{LegId, PaymentId, RefundId};
+use crate::money::Money;
+use crate::observation::{Claim, Observation, Source, Subject};
+use crate::order::{Dossier, OrderState};
+use crate::payment::Payment;
+use crate::refund::{
+    Leg, LegEvidence, LegState, Refund, RefundCause, RefundClaim, RefundEvidence, RefundState, Route, Share,
+};
+
+/// A refund to be added.
+pub struct Wish {
+    pub id: RefundId,
+    pub cause: RefundCause,
+    pub reason: String,
+    pub by: String,
+    pub source: Source,
+    pub payee: Option<String>,
+    pub shares: Vec<Share>,
+}
+
+/// See the file's head.
+pub struct Case<'a> {
+    pub before: &'a Dossier,
+    pub next: Dossier,
+    pub policy: &'a Policy<'a>,
+    pub now: Timestamp,
+    pub notes: Vec<(Subject, Observation)>,
+    pub effects: Vec<Effect>,
+}
+
+impl<'a> Case<'a> {
+    pub fn new(before: &'a Dossier, policy: &'a Policy<'a>, now: Timestamp) -> Self {
+        Self { before, next: before.clone(), policy, now, notes: Vec::new(), effects: Vec::new() }
+    }
+
+    /// Lets follow what follows, and compares before and after.
+    pub fn close(mut self) -> Decision {
+        self.follow_rules();
+        self.draw_consequences()
+    }
+
+    /// Whether the observation told anything new.
+    pub fn observe_payment(&mut self, id: PaymentId, observation: &Observation) -> bool {
+        let Some(payment) = self.next.payments.iter_mut().find(|p| p.id == id) else { return false };
+        let facts = self.policy.facts_of(payment);
+        let evidence = payment.evidence.clone().join(payment.amount, observation);
+        let state = evidence.state(facts);
+        let same = state == payment.state;
+        // "Still unpaid" is said at every poll: only the first time is news.
+        let unpaid_again = observation.claim == Claim::Unpaid && payment.evidence.unpaid_at.is_some();
+        if same && (evidence == payment.evidence || unpaid_again) {
+            return false;
+        }
+        payment.evidence = evidence;
+        payment.state = state;
+        self.notes.push((Subject::Payment(id), observation.clone()));
+        true
+    }
+
+    /// Whether the observation told anything new.
+    pub fn observe_refund(&mut self, id: RefundId, observation: &Observation) -> bool {
+        let Some(refund) = self.next.refunds.iter_mut().find(|r| r.id == id) else { return false };
+        let evidence = refund.evidence.clone().join(observation);
+        if evidence == refund.evidence {
+            return false;
+        }
+        refund.evidence = evidence;
+        self.notes.push((Subject::Refund(id), observation.clone()));
+        true
+    }
+
+    /// Whether the observation told anything new.
+    pub fn observe_leg(&mut self, id: LegId, observation: &Observation) -> bool {
+        let Some(refund) = self.next.refunds.iter_mut().find(|r| r.legs.iter().any(|l| l.id == id)) else {
+            return false;
+        };
+        let second_way = refund.second_way();
+        let Some(leg) = refund.legs.iter_mut().find(|l| l.id == id) else { return false };
+        let evidence = leg.evidence.clone().join(leg.amount, observation);
+        let state = evidence.state(leg.route, second_way);
+        if state == leg.state && evidence == leg.evidence {
+            return false;
+        }
+        leg.evidence = evidence;
+        leg.state = state;
+        self.notes.push((Subject::Leg(id), observation.clone()));
+        true
+    }
+
+    /// What follows by rule is written down like any observation, so that a history replays.
+    pub fn rule(&self, claim: Claim) -> Observation {
+        Observation::new(Source::Rule, self.now, claim)
+    }
+
+    pub fn add_payment(&mut self, payment: Payment) {
+        let started = Payment { due_at: Some(self.now), ..payment };
+        self.next.payments.push(started);
+    }
+
+    /// Adds a refund with a leg for each share.
+    pub fn add_refund(&mut self, wish: Wish) {
+        let order = &self.next.order;
+        let minor = wish.shares.iter().map(|s| s.amount_minor).fold(0, i64::saturating_add);
+        let limit = self.policy.merchant.approval_above_minor;
+        let mut refund = Refund {
+            id: wish.id,
+            order: order.id,
+            merchant: order.merchant,
+            amount: Money::new(minor, order.amount.currency),
+            cause: wish.cause,
+            reason: wish.reason.clone(),
+            requested_by: wish.by.clone(),
+            needs_approval: wish.cause == RefundCause::Requested && limit.is_some_and(|limit| minor > limit),
+            late: match wish.cause {
+                RefundCause::LateMoney | RefundCause::Incomplete => true,
+                RefundCause::Requested | RefundCause::Duplicate => order.state == OrderState::Closed,
+            },
+            payee: wish.payee,
+            state: RefundState::Running,
+            evidence: RefundEvidence::default(),
+            legs: Vec::new(),
+            version: 0,
+            created_at: self.now,
+        };
+        for share in &wish.shares {
+            add_leg(&mut refund, share, None, self.now);
+        }
+        refund.state = refund.state_of_parts();
+        let requested = RefundClaim::Requested { by: wish.by, reason: wish.reason };
+        let observation = Observation::new(wish.source, self.now, Claim::Refund(requested));
+        self.notes.push((Subject::Refund(refund.id), observation));
+        self.next.refunds.push(refund);
+    }
+}
+
+/// Adds a leg for `share`.
+pub fn add_leg(refund: &mut Refund, share: &Share, replaces: Option<LegId>, now: Timestamp) {
+    let (id, sequence) = refund.next_leg();
+    refund.legs.push(Leg {
+        id,
+        refund: refund.id,
+        payment: share.payment,
+        sequence,
+        route: share.route,
+        amount: share.amount(refund.amount),
+        replaces,
+        state: match share.route {
+            Route::Channel => LegState::Reserved,
+            Route::Transfer => LegState::AwaitingTransfer,
+        },
+        evidence: LegEvidence::default(),
+        version: 0,
+        due_at: (share.route == Route::Channel).then_some(share.earliest),
+        created_at: now,
+    });
+}

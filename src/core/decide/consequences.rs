@@ -1,0 +1,292 @@
+//! Before and after: it knows which jobs, events, questions and postings a difference means, and must
+//! never change a state.
+
+use super::case::Case;
+use super::{Decision, Effect, Question, QuestionKind, jobs};
+use crate::clock::Timestamp;
+use crate::event::{Event, EventKind};
+use crate::job::{JobKey, JobKind, NewJob};
+use crate::ledger::{self, Posting};
+use crate::merchant::AfterClose;
+use crate::order::{Dossier, OrderState};
+use crate::payment::{Payment, PaymentState};
+use crate::refund::{Leg, LegState, Refund, RefundState};
+
+impl Case<'_> {
+    /// Ends the case: what the differences mean.
+    pub fn draw_consequences(mut self) -> Decision {
+        self.start_next_payment();
+        self.follow_payments();
+        self.tell_about_order();
+        self.follow_late_money();
+        self.follow_refunds();
+        let postings = self.postings();
+        Decision { next: self.next, notes: self.notes, postings, effects: self.effects }
+    }
+
+    /// Parts of a combined order are taken one after the other, so that at most one must be undone while
+    /// another is unsure.
+    fn start_next_payment(&mut self) {
+        let waits = |p: &Payment| p.state == PaymentState::New && p.due_at.is_none();
+        let busy = self.next.payments.iter().any(|p| {
+            p.state == PaymentState::IntegrityHold || (!p.state.is_final() && !waits(p))
+        });
+        if busy || !matches!(self.next.order.state, OrderState::Paying | OrderState::PartiallyPaid) {
+            return;
+        }
+        if let Some(next) = self.next.payments.iter_mut().find(|p| waits(p)) {
+            next.due_at = Some(self.now);
+        }
+    }
+
+    fn follow_payments(&mut self) {
+        for index in 0..self.next.payments.len() {
+            let Some(after) = self.next.payments.get(index) else { continue };
+            let Some(before) = self.before.payment(after.id) else {
+                self.effects.push(Effect::Schedule(jobs::create(after, self.now)));
+                continue;
+            };
+            if before == after {
+                continue;
+            }
+            let mut effects = jobs::of_payment(before, after, self.policy, self.now);
+            let starts = after.state == PaymentState::New && before.due_at.is_none() && after.due_at.is_some();
+            if starts {
+                effects.push(Effect::Schedule(jobs::create(after, self.now)));
+            }
+            if after.state == PaymentState::IntegrityHold && before.state != PaymentState::IntegrityHold {
+                effects.push(Effect::Ask(integrity_question(after)));
+            }
+            let due_at = earliest(&effects, after.id.uuid());
+            let at_rest = after.state.is_final() && after.state != before.state;
+            let due_at = due_at.or(if at_rest { None } else { after.due_at });
+            self.effects.extend(effects);
+            if let Some(payment) = self.next.payments.get_mut(index) {
+                payment.due_at = due_at;
+            }
+        }
+    }
+
+    fn tell(&mut self, kind: EventKind) {
+        let order = &mut self.next.order;
+        order.event_count += 1;
+        self.effects.push(Effect::Tell(Event { kind, sequence: order.event_count, at: self.now }));
+    }
+
+    fn tell_about_order(&mut self) {
+        let state = self.next.order.state;
+        if state != self.before.order.state {
+            match state {
+                OrderState::Paid => self.tell(EventKind::OrderPaid),
+                OrderState::Closed => self.tell(EventKind::OrderClosed),
+                OrderState::Created | OrderState::Paying | OrderState::PartiallyPaid | OrderState::Closing => {}
+            }
+        }
+    }
+
+    /// Payments captured by this decision.
+    fn captured_now(&self) -> Vec<Payment> {
+        let captured = self.next.payments.iter().filter(|p| p.state == PaymentState::Captured);
+        captured
+            .filter(|p| self.before.payment(p.id).is_none_or(|b| b.state != PaymentState::Captured))
+            .cloned()
+            .collect()
+    }
+
+    fn follow_late_money(&mut self) {
+        let captured = self.captured_now();
+        if self.next.order.state == OrderState::Closed && !captured.is_empty() && !self.before.order.late_money {
+            self.next.order.late_money = true;
+            self.tell(EventKind::OrderLateMoney);
+        }
+        let AfterClose::Park { deadline_ms } = self.policy.merchant.after_close else {
+            return self.unask_late_money();
+        };
+        for payment in captured.iter().filter(|p| self.next.order.state == OrderState::Closed && p.evidence.late_answer.is_none()) {
+            let deadline = self.now.plus_ms(deadline_ms);
+            let key = JobKey::payment(JobKind::SettleLateMoney, payment.id);
+            self.effects.push(Effect::Schedule(NewJob::new(key, payment.merchant, deadline)));
+            self.effects.push(Effect::Ask(late_money_question(payment, deadline)));
+            if let Some(payment) = self.next.payments.iter_mut().find(|p| p.id == payment.id) {
+                payment.due_at = Some(deadline);
+            }
+        }
+        self.unask_late_money();
+    }
+
+    fn unask_late_money(&mut self) {
+        for payment in &mut self.next.payments {
+            let before = self.before.payment(payment.id).and_then(|p| p.evidence.late_answer.as_ref());
+            if before.is_none() && payment.evidence.late_answer.is_some() {
+                payment.due_at = None;
+                self.effects.push(Effect::Cancel(JobKey::payment(JobKind::SettleLateMoney, payment.id)));
+                self.effects.push(Effect::Unask(payment.id.uuid(), QuestionKind::LateMoney));
+            }
+        }
+    }
+
+    fn follow_refunds(&mut self) {
+        for index in 0..self.next.refunds.len() {
+            let Some(after) = self.next.refunds.get(index).cloned() else { continue };
+            let before = self.before.refund(after.id);
+            if before == Some(&after) {
+                continue;
+            }
+            let was_held = before.is_some_and(|b| !b.state.may_send());
+            for leg in &after.legs {
+                let old = before.and_then(|b| b.legs.iter().find(|l| l.id == leg.id));
+                self.follow_leg(index, old, was_held, &after, leg);
+            }
+            if let Some(kind) = event_of(before, &after) {
+                self.tell(kind);
+            }
+        }
+    }
+
+    fn follow_leg(&mut self, index: usize, before: Option<&Leg>, was_held: bool, refund: &Refund, after: &Leg) {
+        if before == Some(after) && !was_held {
+            return;
+        }
+        let effects = jobs::of_leg(before, was_held, refund, after, self.policy, self.now);
+        let planned = earliest(&effects, after.id.uuid());
+        let rests = !after.state.is_active() && before.is_some_and(|b| b.state != after.state);
+        let due_at = planned.or(if rests { None } else { after.due_at });
+        self.effects.extend(effects);
+        self.ask_about_leg(before, was_held, refund, after);
+        let leg = self.next.refunds.get_mut(index).and_then(|r| r.legs.iter_mut().find(|l| l.id == after.id));
+        if let Some(leg) = leg {
+            // A leg that may not be sent yet owes no job.
+            leg.due_at = if refund.state.may_send() { due_at } else { None };
+        }
+    }
+
+    fn ask_about_leg(&mut self, before: Option<&Leg>, was_held: bool, refund: &Refund, after: &Leg) {
+        let old = before.filter(|_| !was_held).and_then(open_question);
+        let new = open_question(after).filter(|_| refund.state.may_send());
+        if let Some(kind) = old.filter(|kind| Some(*kind) != new) {
+            self.effects.push(Effect::Unask(after.id.uuid(), kind));
+        }
+        if let Some(kind) = new.filter(|kind| Some(*kind) != old) {
+            let text = leg_question(&self.next, refund, after, kind);
+            self.effects.push(Effect::Ask(Question { subject: after.id.uuid(), kind, text }));
+        }
+        let succeeded_now = after.state == LegState::Succeeded && before.is_none_or(|l| l.state != LegState::Succeeded);
+        if succeeded_now && refund.succeeded_minor() > refund.amount.minor {
+            let text = leg_question(&self.next, refund, after, QuestionKind::Overpaid);
+            self.effects.push(Effect::Ask(Question { subject: after.id.uuid(), kind: QuestionKind::Overpaid, text }));
+        }
+    }
+
+    /// Money under a closed order belongs to its payer: the ledger books it apart from earnings.
+    fn postings(&self) -> Vec<Posting> {
+        let closed = |d: &Dossier| d.order.state == OrderState::Closed;
+        let (was_closed, is_closed) = (closed(self.before), closed(&self.next));
+        let mut postings = Vec::new();
+        for after in &self.next.payments {
+            let before = self.before.payment(after.id).map(|p| p.state);
+            postings.extend(ledger::postings(after, before, was_closed, is_closed));
+        }
+        for refund in &self.next.refunds {
+            let old = self.before.refund(refund.id);
+            for leg in &refund.legs {
+                let before = old.and_then(|r| r.legs.iter().find(|l| l.id == leg.id).map(|l| (r, l)));
+                let account = self.next.payment(leg.payment).map(|p| p.account.uuid()).unwrap_or_default();
+                postings.extend(ledger::leg_postings(before, (refund, leg), account));
+            }
+        }
+        postings
+    }
+}
+
+fn earliest(effects: &[Effect], subject: uuid::Uuid) -> Option<Timestamp> {
+    let scheduled = effects.iter().filter_map(|effect| match effect {
+        Effect::Schedule(job) if job.key.subject == subject => Some(job.due_at),
+        _ => None,
+    });
+    scheduled.min()
+}
+
+/// What the merchant is told when a refund moves on.
+fn event_of(before: Option<&Refund>, after: &Refund) -> Option<EventKind> {
+    let old = before.map(|r| r.state);
+    if old == Some(after.state) {
+        return None;
+    }
+    match after.state {
+        RefundState::Running => match old {
+            None | Some(RefundState::Prepared | RefundState::AwaitingApproval) => Some(EventKind::RefundCreated),
+            // It had succeeded, and the money came back.
+            Some(RefundState::Succeeded) => Some(EventKind::RefundFailed),
+            Some(_) => None,
+        },
+        RefundState::Parked => Some(EventKind::RefundParked),
+        RefundState::Succeeded => Some(EventKind::RefundSucceeded),
+        RefundState::PartiallySucceeded | RefundState::Failed | RefundState::Rejected => Some(EventKind::RefundFailed),
+        RefundState::Prepared | RefundState::AwaitingApproval | RefundState::Voided => None,
+    }
+}
+
+/// The question that a leg in this state stands for. A lack of funds stays a question while the call is
+/// tried again, until the channel has taken it on.
+fn open_question(leg: &Leg) -> Option<QuestionKind> {
+    match leg.state {
+        LegState::AwaitingTransfer => Some(QuestionKind::TransferDue),
+        LegState::Held => Some(QuestionKind::IntegrityHold),
+        LegState::Reserved | LegState::Sending | LegState::Unknown | LegState::WaitingFunds => {
+            leg.evidence.no_funds.as_ref().map(|_| QuestionKind::NoFunds)
+        }
+        _ => None,
+    }
+}
+
+fn late_money_question(payment: &Payment, deadline: Timestamp) -> Question {
+    let transaction = payment.evidence.paid.as_ref().map_or("", |r| r.transaction_id.as_str());
+    Question {
+        subject: payment.id.uuid(),
+        kind: QuestionKind::LateMoney,
+        text: format!(
+            "{} arrived for a closed order (transaction {transaction}). Keep it and deliver after all, or give it \
+             back? Without an answer it goes back at {deadline}.",
+            payment.amount
+        ),
+    }
+}
+
+fn integrity_question(payment: &Payment) -> Question {
+    let reason = payment.evidence.mismatch.as_deref().unwrap_or("the channel contradicts itself");
+    Question {
+        subject: payment.id.uuid(),
+        kind: QuestionKind::IntegrityHold,
+        text: format!("{reason}. What did the channel really take, and for whom?"),
+    }
+}
+
+fn leg_question(dossier: &Dossier, refund: &Refund, leg: &Leg, kind: QuestionKind) -> String {
+    let number = &dossier.order.number;
+    match kind {
+        QuestionKind::TransferDue => format!(
+            "{} must be transferred to the payer of order {number} by bank: no other way is left ({}). Then confirm \
+             {} with the bank's reference.",
+            leg.amount, refund.reason, leg.id
+        ),
+        QuestionKind::NoFunds => {
+            let words = leg.evidence.no_funds.as_ref().map_or("", |(_, words)| words.as_str());
+            format!(
+                "The balance at the channel is not enough to refund {} of order {number} ({words}). Top it up; the \
+                 refund is sent again by itself.",
+                leg.amount
+            )
+        }
+        QuestionKind::Overpaid => format!(
+            "The payer of order {number} got back {} minor units more than {}: two ways of {} both succeeded. Ask \
+             for it back, or write it off?",
+            refund.succeeded_minor().saturating_sub(refund.amount.minor),
+            refund.amount,
+            refund.id
+        ),
+        QuestionKind::IntegrityHold | QuestionKind::LateMoney => {
+            let reason = leg.evidence.mismatch.as_deref().unwrap_or("the channel contradicts itself");
+            format!("{reason}. What did the channel really give back?")
+        }
+    }
+}

@@ -1,0 +1,581 @@
+//! One leg of a refund: it knows what its evidence means, and must never know of other legs.
+//!
+//! A leg has one number at the channel for ever, so it takes effect at most once however often its call
+//! is repeated. As with payments, [`LegEvidence`] is a join of all claims: any order and any repetition
+//! of the same claims gives the same evidence, and the state is a pure function of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::compact::{dated, instant};
+use crate::id::{LegId, PaymentId, RefundId};
+use crate::money::Money;
+use crate::observation::{Claim, Observation};
+
+/// Where a leg stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegState {
+    /// Its money is set aside; no call has had an effect.
+    Reserved,
+    /// A call may be under way.
+    Sending,
+    /// A call ended without a usable answer; the channel is asked, then called again with the same number.
+    Unknown,
+    /// The channel works on it. Acceptance is not success.
+    Processing,
+    /// The merchant's balance at the channel is not enough; the same call later.
+    WaitingFunds,
+    /// The payer's bank sent it back; the channel's own second way is tried.
+    SecondWay,
+    /// A person has to transfer it.
+    AwaitingTransfer,
+    /// The payer has it.
+    Succeeded,
+    /// The channel gave it up: this number will never take effect.
+    Failed,
+    /// The channel refused it for good (too old, too many): this number never had an effect.
+    NotPossible,
+    /// The payer's bank sent it back and there is no second way: the money lies at the channel.
+    Stranded,
+    /// It had succeeded and came back later.
+    Reversed,
+    /// A person gave it up, or another leg made it needless, before it was sent.
+    Abandoned,
+    /// The channel's claims contradict ours; a person decides.
+    Held,
+}
+
+impl LegState {
+    /// Every state.
+    pub const ALL: [Self; 14] = [
+        Self::Reserved,
+        Self::Sending,
+        Self::Unknown,
+        Self::Processing,
+        Self::WaitingFunds,
+        Self::SecondWay,
+        Self::AwaitingTransfer,
+        Self::Succeeded,
+        Self::Failed,
+        Self::NotPossible,
+        Self::Stranded,
+        Self::Reversed,
+        Self::Abandoned,
+        Self::Held,
+    ];
+
+    /// The stable number in the database.
+    pub const fn code(self) -> i16 {
+        match self {
+            Self::Reserved => 1,
+            Self::Sending => 2,
+            Self::Unknown => 3,
+            Self::Processing => 4,
+            Self::WaitingFunds => 5,
+            Self::SecondWay => 6,
+            Self::AwaitingTransfer => 7,
+            Self::Succeeded => 8,
+            Self::Failed => 9,
+            Self::NotPossible => 10,
+            Self::Stranded => 11,
+            Self::Reversed => 12,
+            Self::Abandoned => 13,
+            Self::Held => 14,
+        }
+    }
+
+    /// The stable name in faces and metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reserved => "reserved",
+            Self::Sending => "sending",
+            Self::Unknown => "unknown",
+            Self::Processing => "processing",
+            Self::WaitingFunds => "waiting_funds",
+            Self::SecondWay => "second_way",
+            Self::AwaitingTransfer => "awaiting_transfer",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::NotPossible => "not_possible",
+            Self::Stranded => "stranded",
+            Self::Reversed => "reversed",
+            Self::Abandoned => "abandoned",
+            Self::Held => "held",
+        }
+    }
+
+    /// The state with this code.
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.code() == code)
+    }
+
+    /// Whether something is expected to happen to it by itself.
+    pub const fn is_active(self) -> bool {
+        matches!(
+            self,
+            Self::Reserved
+                | Self::Sending
+                | Self::Unknown
+                | Self::Processing
+                | Self::WaitingFunds
+                | Self::SecondWay
+        )
+    }
+
+    /// Whether a person must act.
+    pub const fn waits_for_a_person(self) -> bool {
+        matches!(self, Self::AwaitingTransfer | Self::Held)
+    }
+
+    /// Whether it ended without the payer having the money, so that another way must be found.
+    pub const fn failed_route(self) -> bool {
+        matches!(self, Self::Failed | Self::NotPossible | Self::Stranded | Self::Reversed)
+    }
+
+    /// Whether its amount counts as given back, or set aside for that.
+    pub const fn takes_from_payment(self) -> bool {
+        !matches!(self, Self::Failed | Self::NotPossible | Self::Stranded | Self::Reversed | Self::Abandoned)
+    }
+}
+
+/// By which way a leg goes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// Through the channel that took the payment.
+    Channel,
+    /// A person transfers it from the merchant's bank account.
+    Transfer,
+}
+
+impl Route {
+    /// The stable number in the database.
+    pub const fn code(self) -> i16 {
+        match self {
+            Self::Channel => 1,
+            Self::Transfer => 2,
+        }
+    }
+
+    /// The route with this code.
+    pub fn from_code(code: i16) -> Option<Self> {
+        [Self::Channel, Self::Transfer].into_iter().find(|r| r.code() == code)
+    }
+
+    /// The stable name in faces.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Channel => "channel",
+            Self::Transfer => "transfer",
+        }
+    }
+}
+
+/// What a channel says about money that it gave back.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct RefundReceipt {
+    /// The channel's own number of the refund.
+    pub refund_id: String,
+    /// Minor units given back.
+    pub amount_minor: i64,
+    /// ISO 4217 code as the channel wrote it.
+    pub currency: String,
+    /// When the payer got it, by the channel's clock.
+    pub refunded_at: Timestamp,
+}
+
+impl RefundReceipt {
+    /// Why this receipt is not the refund of `expected`; `None` when it is.
+    pub fn mismatch(&self, expected: Money) -> Option<String> {
+        (self.currency != expected.currency.code() || self.amount_minor != expected.minor).then(|| {
+            format!(
+                "refund {} gave back {} minor units of {}, expected {expected}",
+                self.refund_id, self.amount_minor, self.currency
+            )
+        })
+    }
+}
+
+/// What was claimed about a refund or one of its legs.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[serde(tag = "refund", rename_all = "snake_case")]
+pub enum RefundClaim {
+    // --- about the refund ---
+    /// It was asked for, or made necessary by something else.
+    Requested {
+        /// Who wants it.
+        by: String,
+        /// Why, for people.
+        reason: String,
+    },
+    /// A second person agreed.
+    Approved {
+        /// Who.
+        by: String,
+    },
+    /// A second person refused.
+    Rejected {
+        /// Who.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// What it was prepared for has come to pass: it runs.
+    Activated {
+        /// What happened.
+        reason: String,
+    },
+    /// What it was prepared for will not come to pass any more.
+    Voided {
+        /// What happened.
+        reason: String,
+    },
+    // --- about a leg ---
+    /// We are about to call the channel with the leg's number.
+    Sending,
+    /// A call ended without a usable answer.
+    NoAnswer {
+        /// What went wrong.
+        why: String,
+    },
+    /// The call certainly had no effect and may be made again.
+    NotSent {
+        /// What held it back.
+        why: String,
+    },
+    /// The channel does not know the number.
+    Absent,
+    /// The merchant's balance at the channel is not enough.
+    NoFunds {
+        /// The channel's words.
+        reason: String,
+    },
+    /// The channel definitely refused the call, for ever.
+    Refused {
+        /// The channel's reason, with its code.
+        reason: String,
+    },
+    /// The channel works on it.
+    Processing {
+        /// The channel's own number of the refund.
+        refund_id: String,
+    },
+    /// The payer has the money.
+    Succeeded(RefundReceipt),
+    /// The channel gave it up: it will not happen under this number.
+    Closed {
+        /// The channel's words.
+        reason: String,
+    },
+    /// The payer's bank sent the money back to the channel.
+    Abnormal {
+        /// The channel's own number of the refund.
+        refund_id: String,
+    },
+    /// We are about to ask for the second way.
+    SecondSending,
+    /// The channel took the second way on. Said by whoever had read the abnormal end before.
+    SecondAccepted,
+    /// The channel refused the second way, or it ended as the first. Said by whoever had read that it was
+    /// asked for before.
+    SecondFailed {
+        /// The channel's reason.
+        reason: String,
+    },
+    /// The money came back after it had arrived. Said by whoever had read the success before: by time
+    /// alone nobody can tell it from a success that followed an abnormal end.
+    Reversed {
+        /// The channel's words.
+        reason: String,
+    },
+    /// A person transferred the money.
+    Transferred {
+        /// Who.
+        by: String,
+        /// The bank's reference.
+        reference: String,
+    },
+    /// It was given up before it was sent.
+    Abandoned {
+        /// Who, or what.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl RefundClaim {
+    /// The stable name in timelines.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Requested { .. } => "refund_requested",
+            Self::Approved { .. } => "refund_approved",
+            Self::Rejected { .. } => "refund_rejected",
+            Self::Activated { .. } => "refund_activated",
+            Self::Voided { .. } => "refund_voided",
+            Self::Sending => "refund_sending",
+            Self::NoAnswer { .. } => "refund_no_answer",
+            Self::NotSent { .. } => "refund_not_sent",
+            Self::Absent => "refund_absent",
+            Self::NoFunds { .. } => "refund_no_funds",
+            Self::Refused { .. } => "refund_refused",
+            Self::Processing { .. } => "refund_processing",
+            Self::Succeeded(_) => "refund_succeeded",
+            Self::Closed { .. } => "refund_closed",
+            Self::Abnormal { .. } => "refund_abnormal",
+            Self::SecondSending => "refund_second_sending",
+            Self::SecondAccepted => "refund_second_accepted",
+            Self::SecondFailed { .. } => "refund_second_failed",
+            Self::Reversed { .. } => "refund_reversed",
+            Self::Transferred { .. } => "refund_transferred",
+            Self::Abandoned { .. } => "refund_abandoned",
+        }
+    }
+}
+
+/// The join of everything observed about a leg. Times are when *we* saw something.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LegEvidence {
+    /// The latest moment at which a call was about to leave.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
+    /// The latest call that ended without a usable answer.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    pub no_answer_at: Option<Timestamp>,
+    /// The latest call that certainly had no effect.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    pub not_sent_at: Option<Timestamp>,
+    /// The latest moment at which the channel did not know the number.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    pub absent_at: Option<Timestamp>,
+    /// The latest refusal for want of funds and its words.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
+    pub no_funds: Option<(Timestamp, String)>,
+    /// The earliest definite refusal and its reason.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
+    pub refused: Option<(Timestamp, String)>,
+    /// The smallest number that the channel gave it: it is known there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_id: Option<String>,
+    /// The earliest "it will not happen" and its words.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
+    pub closed: Option<(Timestamp, String)>,
+    /// The latest moment at which the channel told an abnormal end.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    pub abnormal_at: Option<Timestamp>,
+    /// The latest moment at which a call for the second way was about to leave.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    pub second_sent_at: Option<Timestamp>,
+    /// The earliest acceptance of the second way.
+    #[serde(with = "instant", skip_serializing_if = "Option::is_none")]
+    pub second_accepted_at: Option<Timestamp>,
+    /// The earliest end of the second way and its reason.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
+    pub second_failed: Option<(Timestamp, String)>,
+    /// The smallest receipt for the expected amount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub succeeded: Option<RefundReceipt>,
+    /// The earliest return of money that had arrived, and the channel's words.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
+    pub reversed: Option<(Timestamp, String)>,
+    /// The earliest transfer by a person: who, and the bank's reference.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
+    pub transferred: Option<(Timestamp, (String, String))>,
+    /// The earliest giving up: who, and why.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
+    pub abandoned: Option<(Timestamp, (String, String))>,
+    /// The first reason (in text order) to distrust what the channel says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<String>,
+}
+
+fn latest<T: Ord>(slot: &mut Option<T>, value: T) {
+    if slot.as_ref().is_none_or(|old| *old < value) {
+        *slot = Some(value);
+    }
+}
+
+fn earliest<T: Ord>(slot: &mut Option<T>, value: T) {
+    if slot.as_ref().is_none_or(|old| *old > value) {
+        *slot = Some(value);
+    }
+}
+
+impl LegEvidence {
+    /// This evidence joined with one observation about a leg of `expected`.
+    #[must_use]
+    pub fn join(mut self, expected: Money, observation: &Observation) -> Self {
+        let at = observation.seen_at;
+        let Claim::Refund(claim) = &observation.claim else { return self };
+        match claim {
+            RefundClaim::Sending => latest(&mut self.sent_at, at),
+            RefundClaim::NoAnswer { .. } => latest(&mut self.no_answer_at, at),
+            RefundClaim::NotSent { .. } => latest(&mut self.not_sent_at, at),
+            RefundClaim::Absent => latest(&mut self.absent_at, at),
+            RefundClaim::NoFunds { reason } => latest(&mut self.no_funds, (at, reason.clone())),
+            RefundClaim::Refused { reason } => earliest(&mut self.refused, (at, reason.clone())),
+            RefundClaim::Processing { refund_id } => earliest(&mut self.refund_id, refund_id.clone()),
+            RefundClaim::Succeeded(receipt) => self.join_receipt(expected, receipt),
+            RefundClaim::Closed { reason } => earliest(&mut self.closed, (at, reason.clone())),
+            RefundClaim::Abnormal { refund_id } => {
+                earliest(&mut self.refund_id, refund_id.clone());
+                latest(&mut self.abnormal_at, at);
+            }
+            RefundClaim::SecondSending => latest(&mut self.second_sent_at, at),
+            RefundClaim::SecondAccepted => earliest(&mut self.second_accepted_at, at),
+            RefundClaim::SecondFailed { reason } => earliest(&mut self.second_failed, (at, reason.clone())),
+            RefundClaim::Reversed { reason } => earliest(&mut self.reversed, (at, reason.clone())),
+            RefundClaim::Transferred { by, reference } => {
+                earliest(&mut self.transferred, (at, (by.clone(), reference.clone())));
+            }
+            RefundClaim::Abandoned { by, reason } => {
+                earliest(&mut self.abandoned, (at, (by.clone(), reason.clone())));
+            }
+            RefundClaim::Requested { .. }
+            | RefundClaim::Approved { .. }
+            | RefundClaim::Rejected { .. }
+            | RefundClaim::Activated { .. }
+            | RefundClaim::Voided { .. } => {}
+        }
+        self
+    }
+
+    fn join_receipt(&mut self, expected: Money, receipt: &RefundReceipt) {
+        match receipt.mismatch(expected) {
+            Some(reason) => earliest(&mut self.mismatch, reason),
+            None => {
+                earliest(&mut self.refund_id, receipt.refund_id.clone());
+                earliest(&mut self.succeeded, receipt.clone());
+            }
+        }
+    }
+
+    /// Whether the channel was seen to have it.
+    pub const fn known_at_channel(&self) -> bool {
+        self.refund_id.is_some()
+    }
+
+    /// Whether `at` is about the latest call.
+    fn since_call(&self, at: Option<Timestamp>) -> bool {
+        at.is_some() && at >= self.sent_at
+    }
+
+    /// What the evidence means for a leg by `route`; `second_way` says whether the channel can be asked
+    /// for one. The order of the questions is the strength of the facts.
+    pub fn state(&self, route: Route, second_way: bool) -> LegState {
+        if self.mismatch.is_some() {
+            return LegState::Held;
+        }
+        if self.reversed.is_some() {
+            return LegState::Reversed;
+        }
+        if self.succeeded.is_some() || self.transferred.is_some() {
+            return LegState::Succeeded;
+        }
+        if self.closed.is_some() {
+            return LegState::Failed;
+        }
+        if self.abnormal_at.is_some() {
+            return match (self.second_failed.is_some(), self.second_accepted_at.is_some()) {
+                (true, _) => LegState::Stranded,
+                (false, true) => LegState::Processing,
+                (false, false) if second_way => LegState::SecondWay,
+                (false, false) => LegState::Stranded,
+            };
+        }
+        if self.known_at_channel() {
+            return LegState::Processing;
+        }
+        // Once a call may have left, only the channel can say what became of it.
+        if self.abandoned.is_some() && (self.sent_at.is_none() || route == Route::Transfer) {
+            return LegState::Abandoned;
+        }
+        if route == Route::Transfer {
+            return LegState::AwaitingTransfer;
+        }
+        if self.refused.is_some() {
+            return LegState::NotPossible;
+        }
+        self.state_of_the_call()
+    }
+
+    /// The channel has never confirmed the number: where its latest call stands. Calling again with the
+    /// same number is always lawful, so the order of sights only decides whether to ask before.
+    fn state_of_the_call(&self) -> LegState {
+        if self.sent_at.is_none() && self.no_answer_at.is_none() {
+            return LegState::Reserved;
+        }
+        if self.since_call(self.no_funds.as_ref().map(|(at, _)| *at)) {
+            return LegState::WaitingFunds;
+        }
+        if self.since_call(self.not_sent_at) || self.since_call(self.absent_at) {
+            return LegState::Reserved;
+        }
+        if self.since_call(self.no_answer_at) { LegState::Unknown } else { LegState::Sending }
+    }
+
+    /// See [`crate::payment::Evidence::earliest_sight`].
+    pub fn earliest_sight(&self, claim: &Claim) -> Option<Timestamp> {
+        match claim {
+            Claim::Refund(RefundClaim::Sending) => {
+                let known = [
+                    self.sent_at,
+                    self.no_answer_at,
+                    self.not_sent_at,
+                    self.absent_at,
+                    self.no_funds.as_ref().map(|(at, _)| *at),
+                ];
+                known.into_iter().flatten().max().map(|t| t.plus_ms(1))
+            }
+            _ => self.sent_at,
+        }
+    }
+}
+
+/// A leg: money that goes back for one payment by one way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Leg {
+    /// Its id; [`Leg::number`] is what the channel knows it by.
+    pub id: LegId,
+    /// The refund that it belongs to.
+    pub refund: RefundId,
+    /// The payment whose money goes back.
+    pub payment: PaymentId,
+    /// Counts the legs of a refund: 1, 2, 3 …
+    pub sequence: i32,
+    /// By which way.
+    pub route: Route,
+    /// How much.
+    pub amount: Money,
+    /// The leg that had failed and whose amount this one carries on.
+    pub replaces: Option<LegId>,
+    /// Where it stands: always what the evidence means.
+    pub state: LegState,
+    /// What was observed.
+    pub evidence: LegEvidence,
+    /// Counts the commits that touched it; guards every write.
+    pub version: i64,
+    /// When something is due for it at the latest; `None` when nothing is. The sweep goes by it.
+    pub due_at: Option<Timestamp>,
+    /// When it was planned.
+    pub created_at: Timestamp,
+}
+
+impl Leg {
+    /// The number that the channel gets: fixed for ever, reused by every retry.
+    pub fn number(&self) -> String {
+        self.id.bare()
+    }
+
+    /// Whether nothing of it can have had an effect, so that it can still be dropped.
+    pub fn can_be_dropped(&self) -> bool {
+        self.state == LegState::AwaitingTransfer
+            || (self.state == LegState::Reserved && self.evidence.sent_at.is_none())
+    }
+}
+
+#[cfg(test)]
+#[path = "leg_tests.rs"]
+mod tests;

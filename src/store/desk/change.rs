@@ -1,0 +1,140 @@
+//! From a decision to rows: it knows what changed between two dossiers, and must never decide anything.
+
+use bursar_core::decide::{Decision, Effect};
+use bursar_core::event;
+use bursar_core::id::DeliveryId;
+use bursar_core::job::{JobKey, JobKind, NewJob};
+use bursar_core::observation::Source;
+use bursar_core::order::Dossier;
+
+use super::{Desk, scheduled};
+use crate::directory::Entries;
+use crate::{Change, NewDelivery};
+
+impl Desk {
+    /// The rows that `decision` means, and the dossier as the store will have it: the versions of touched
+    /// rows counted up.
+    pub(super) fn change(&self, before: &Dossier, decision: &Decision, entries: &Entries) -> (Change, Dossier) {
+        let now = self.clock.now();
+        let mut change = Change { may_be_lost: may_be_lost(before, decision), ..Change::default() };
+        let mut next = decision.next.clone();
+        collect(before, &mut next, &mut change);
+        change.observations = decision.notes.clone();
+        change.postings = decision.postings.iter().map(|p| (*p, now)).collect();
+        change.jobs = scheduled(&decision.effects).collect();
+        for effect in &decision.effects {
+            match effect {
+                Effect::Schedule(_) => {}
+                Effect::Cancel(key) => change.cancel.push(*key),
+                Effect::Ask(question) => change.questions.push(question.clone()),
+                Effect::Unask(subject, kind) => change.answered.push((*subject, *kind)),
+                Effect::Tell(told) => self.tell(&mut change, *told, &decision.next, entries),
+            }
+        }
+        (change, next)
+    }
+
+    /// The job that runs is settled, not scheduled or cancelled.
+    pub(super) fn drop_own_job(&self, change: &mut Change) {
+        if let Some(own) = change.settle.as_ref().map(|s| s.key) {
+            change.jobs.retain(|job| job.key != own);
+            change.cancel.retain(|key| *key != own);
+        }
+    }
+
+    fn tell(&self, change: &mut Change, told: event::Event, dossier: &Dossier, entries: &Entries) {
+        let now = self.clock.now();
+        let body = event::body(told, dossier).to_string();
+        let none = Vec::new();
+        let endpoints = entries.endpoints.get(&dossier.order.merchant).unwrap_or(&none);
+        let delivery = |endpoint| NewDelivery {
+            id: DeliveryId::fresh(now, self.chance.as_ref()),
+            order: dossier.order.id,
+            sequence: told.sequence,
+            kind: told.kind,
+            endpoint,
+            body: body.clone(),
+            created_at: now,
+        };
+        if endpoints.is_empty() {
+            change.new_deliveries.push(delivery(None));
+            return;
+        }
+        for endpoint in endpoints {
+            let delivery = delivery(Some(endpoint.id));
+            let due_at = now.plus_ms(self.plans.webhook.delay_or_last_ms(0));
+            change.jobs.push(NewJob::new(
+                JobKey::new(JobKind::DeliverWebhook, delivery.id.uuid()),
+                dossier.order.merchant,
+                due_at,
+            ));
+            change.new_deliveries.push(delivery);
+        }
+    }
+}
+
+/// Puts what differs into `change`, and counts its versions up in `next`.
+///
+/// An order with several parts is always among what is written: its version is the one guard that two
+/// decisions about different parts share. Of two refunds that do not fit together, or two captures that
+/// together pay the order, the second decides again.
+fn collect(before: &Dossier, next: &mut Dossier, change: &mut Change) {
+    for payment in &mut next.payments {
+        match before.payment(payment.id) {
+            None => {
+                change.new_payments.push(payment.clone());
+                payment.version = 1;
+            }
+            Some(old) if old != payment => {
+                change.payments.push(payment.clone());
+                payment.version += 1;
+            }
+            Some(_) => {}
+        }
+    }
+    for refund in &mut next.refunds {
+        let old = before.refund(refund.id);
+        if old == Some(refund) {
+            continue;
+        }
+        match old {
+            None => change.new_refunds.push(refund.clone()),
+            Some(_) => change.refunds.push(refund.clone()),
+        }
+        refund.version = if old.is_none() { 1 } else { refund.version + 1 };
+        for leg in &mut refund.legs {
+            match old.and_then(|r| r.legs.iter().find(|l| l.id == leg.id)) {
+                None => {
+                    change.new_legs.push(leg.clone());
+                    leg.version = 1;
+                }
+                Some(old) if old != leg => {
+                    change.legs.push(leg.clone());
+                    leg.version += 1;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    let parts_changed = !(change.new_payments.is_empty()
+        && change.payments.is_empty()
+        && change.new_refunds.is_empty()
+        && change.refunds.is_empty());
+    let has_parts = next.payments.len() > 1 || !next.refunds.is_empty();
+    if next.order != before.order || (parts_changed && has_parts) {
+        change.orders.push(next.order.clone());
+        next.order.version += 1;
+    }
+}
+
+/// A crash of the database may lose a transition that is redone harmlessly: asking again tells the same.
+/// What a channel will not tell again by itself, what people said, and what merchants are promised, must
+/// be safe.
+fn may_be_lost(before: &Dossier, decision: &Decision) -> bool {
+    let said_once = |source| matches!(source, Source::Merchant | Source::Operator);
+    before.order.state == decision.next.order.state
+        && before.refunds.len() == decision.next.refunds.len()
+        && before.payments.len() == decision.next.payments.len()
+        && !decision.notes.iter().any(|(_, o)| said_once(o.source))
+        && !decision.effects.iter().any(|e| matches!(e, Effect::Tell(_) | Effect::Ask(_)))
+}
