@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bursar_channels::{Adapters, Channel, Teller};
 use bursar_core::Timestamp;
-use bursar_core::id::{ChannelAccountId, PaymentId};
+use bursar_core::id::{ChannelAccountId, LegId, PaymentId};
 use bursar_core::order::{Dossier, Order};
 use bursar_core::payment::Payment;
+use bursar_core::refund::{Leg, Refund};
 use bursar_store::directory::Entries;
 use bursar_store::{Desk, Retention};
 
@@ -61,6 +62,26 @@ pub(crate) struct Subject {
     pub facts: bursar_core::channel::ChannelFacts,
 }
 
+/// A leg of a refund with its surroundings and the adapter of its channel.
+pub(crate) struct LegSubject {
+    pub dossier: Dossier,
+    pub refund: Refund,
+    pub leg: Leg,
+    pub payment: Payment,
+    pub channel: Arc<dyn Channel>,
+    pub facts: bursar_core::channel::ChannelFacts,
+}
+
+impl LegSubject {
+    /// The same after something was written.
+    pub(crate) fn renewed(&mut self, dossier: Dossier) -> Option<()> {
+        let (refund, leg) = dossier.leg(self.leg.id).map(|(r, l)| (r.clone(), l.clone()))?;
+        self.payment = dossier.payment(leg.payment)?.clone();
+        (self.refund, self.leg, self.dossier) = (refund, leg, dossier);
+        Some(())
+    }
+}
+
 impl Subject {
     pub(crate) fn order(&self) -> &Order {
         &self.dossier.order
@@ -98,6 +119,20 @@ impl JobContext {
         let Some(payment) = dossier.payment(id).cloned() else { return Ok(None) };
         let (channel, facts) = self.channel(payment.account).await?;
         Ok(Some(Subject { dossier, payment, channel, facts }))
+    }
+
+    /// The leg that a job is about; `None` when there is none.
+    pub(crate) async fn leg(&self, id: LegId) -> Result<Option<LegSubject>, JobError> {
+        let Some(dossier) = self.desk.gatherer.dossier_of_leg(id).await? else { return Ok(None) };
+        let Some((refund, leg)) = dossier.leg(id).map(|(r, l)| (r.clone(), l.clone())) else { return Ok(None) };
+        let Some(payment) = dossier.payment(leg.payment).cloned() else { return Ok(None) };
+        let (channel, facts) = self.channel(payment.account).await?;
+        Ok(Some(LegSubject { dossier, refund, leg, payment, channel, facts }))
+    }
+
+    /// Where a payment's channel shall send its notifications.
+    pub(crate) fn notify_url(&self, payment: &Payment) -> String {
+        format!("{}/notify/{}/{}", self.settings.public_url, payment.method.channel().name(), payment.account)
     }
 
     /// Up to which instants ended rows may be deleted.

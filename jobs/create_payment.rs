@@ -38,12 +38,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         return Ok(Outcome::Fenced);
     };
     subject.dossier = dossier;
-    let notify_url = format!(
-        "{}/notify/{}/{}",
-        context.settings.public_url,
-        subject.payment.method.channel().name(),
-        subject.payment.account
-    );
+    let notify_url = context.notify_url(&subject.payment);
     let request = CreateRequest { order: &subject.dossier.order, payment: &subject.payment, notify_url: &notify_url };
     let answer = subject.channel.create(&request).await;
     if let Answer::Done(code) = answer {

@@ -1,10 +1,12 @@
 //! Reads a stored notification into the books. Subject: a notification, verified when it was stored.
-//! Must never trust anything but its signed content: the payment is found by the number inside, and has
-//! to belong to the account whose key signed it.
+//! Must never trust anything but its signed content: the payment or refund is found by the number inside,
+//! and has to belong to the account whose key signed it.
 
-use bursar_channels::{HeaderLines, Notice, Standing};
-use bursar_core::id::{self, NotificationId, PaymentId};
-use bursar_core::observation::{Observation, Source};
+use bursar_channels::{HeaderLines, Notice, RefundStanding, Standing};
+use bursar_core::id::{self, ChannelAccountId, LegId, NotificationId, PaymentId};
+use bursar_core::observation::{Claim, Observation, Source, Subject};
+use bursar_core::order::Dossier;
+use bursar_core::refund::RefundClaim;
 use bursar_store::Settlement;
 use bursar_store::desk::{Run, Taken};
 
@@ -30,28 +32,68 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
             return Ok(Outcome::Park { question });
         }
     };
-    let Notice::Payment { number, standing, .. } = notice else { return Ok(Outcome::Done) };
-    let paid = matches!(standing, Standing::Paid(_));
-    let stranger = || Outcome::Park {
-        question: format!(
-            "Notification {id} says that {number} was paid, but account {} has no such payment. Whose money is it?",
-            stored.account
-        ),
+    let (number, found, claim, moved) = match notice {
+        Notice::Payment { number, standing, .. } => {
+            let paid = matches!(standing, Standing::Paid(_));
+            let found = payment(context, &number).await?;
+            (number, found, claim(standing), paid.then_some("paid"))
+        }
+        Notice::Refund { number, standing, .. } => {
+            let refunded = matches!(standing, RefundStanding::Succeeded(_));
+            let found = leg(context, &number).await?;
+            (number, found, Claim::Refund(message(standing)), refunded.then_some("refunded"))
+        }
+        Notice::Other { .. } => return Ok(Outcome::Done),
     };
-    let Some(payment) = id::from_text(&number).map(PaymentId) else {
-        return Ok(if paid { stranger() } else { Outcome::Done });
+    let Some((subject, dossier)) = found.filter(|(subject, d)| account_of(*subject, d) == Some(stored.account)) else {
+        // Money moved that we know nothing of: another system may use the account, or somebody else does.
+        return Ok(moved.map_or(Outcome::Done, |what| Outcome::Park {
+            question: format!(
+                "Notification {id} says that {number} was {what}, but account {} knows nothing of it. Whose money is it?",
+                stored.account
+            ),
+        }));
     };
-    let dossier = context.desk.gatherer.dossier_of(payment).await?;
-    let ours = dossier.as_ref().and_then(|d| d.payment(payment)).is_some_and(|p| p.account == stored.account);
-    if !ours {
-        return Ok(if paid { stranger() } else { Outcome::Done });
-    }
-    let mut observation = Observation::new(Source::Notification, context.now(), claim(standing));
+    let mut observation = Observation::new(Source::Notification, context.now(), claim);
     observation.notification = Some(id);
     let run = Run { settle: job.settle(Settlement::Done) };
-    Ok(match context.desk.observe(payment, &observation, Some(&run), dossier.as_ref(), done).await? {
+    Ok(match context.desk.observe(subject, &observation, Some(&run), Some(&dossier), done).await? {
         Taken::Written(_) => Outcome::Settled,
-        Taken::Fenced => Outcome::Fenced,
-        Taken::NoSuchPayment => Outcome::Done,
+        Taken::Fenced | Taken::Duplicate => Outcome::Fenced,
+        Taken::NoSuchSubject => Outcome::Done,
     })
+}
+
+type Found = Option<(Subject, Dossier)>;
+
+async fn payment(context: &JobContext, number: &str) -> Result<Found, JobError> {
+    let Some(id) = id::from_text(number).map(PaymentId) else { return Ok(None) };
+    Ok(context.desk.gatherer.dossier_of(id).await?.map(|d| (Subject::Payment(id), d)))
+}
+
+async fn leg(context: &JobContext, number: &str) -> Result<Found, JobError> {
+    let Some(id) = id::from_text(number).map(LegId) else { return Ok(None) };
+    Ok(context.desk.gatherer.dossier_of_leg(id).await?.map(|d| (Subject::Leg(id), d)))
+}
+
+/// Through which account the money of `subject` went.
+fn account_of(subject: Subject, dossier: &Dossier) -> Option<ChannelAccountId> {
+    let payment = match subject {
+        Subject::Payment(id) => id,
+        Subject::Leg(id) => dossier.leg(id)?.1.payment,
+        Subject::Refund(_) => return None,
+    };
+    dossier.payment(payment).map(|p| p.account)
+}
+
+/// Reads a message about a refund. Messages overtake each other: what their order would tell is left to a
+/// query.
+fn message(standing: RefundStanding) -> RefundClaim {
+    match standing {
+        RefundStanding::Absent => RefundClaim::Absent,
+        RefundStanding::Processing { refund_id } => RefundClaim::Processing { refund_id },
+        RefundStanding::Succeeded(receipt) => RefundClaim::Succeeded(receipt),
+        RefundStanding::Closed(reason) => RefundClaim::Closed { reason },
+        RefundStanding::Abnormal { refund_id } => RefundClaim::Abnormal { refund_id },
+    }
 }

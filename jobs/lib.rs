@@ -14,7 +14,10 @@ pub mod deliver_webhook;
 pub mod handle_notification;
 mod observe;
 pub mod poll_payment;
+pub mod poll_refund;
 pub mod prune;
+pub mod send_refund;
+pub mod settle_late_money;
 pub mod sweep_stuck;
 pub mod watch_payment;
 
@@ -35,6 +38,9 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::PollPayment => poll_payment::run(context, job).await,
         JobKind::ClosePayment => close_payment::run(context, job).await,
         JobKind::WatchPayment => watch_payment::run(context, job).await,
+        JobKind::SendRefund => send_refund::run(context, job).await,
+        JobKind::PollRefund => poll_refund::run(context, job).await,
+        JobKind::SettleLateMoney => settle_late_money::run(context, job).await,
         JobKind::DeliverWebhook => deliver_webhook::run(context, job).await,
         JobKind::SweepStuck => sweep_stuck::run(context, job).await,
         JobKind::Prune => prune::run(context, job).await,

@@ -2,8 +2,9 @@
 //! channel.
 
 use bursar_core::Timestamp;
-use bursar_core::id::PaymentId;
-use bursar_core::observation::{Claim, Observation, Source};
+use bursar_core::id::{LegId, PaymentId};
+use bursar_core::job::JobKind;
+use bursar_core::observation::{Claim, Observation, Source, Subject};
 use bursar_core::order::Dossier;
 use bursar_store::desk::{Run, Taken};
 use bursar_store::{Claimed, Settle, Settlement, StoreError};
@@ -29,6 +30,19 @@ impl Running {
     /// The payment that the job is about.
     pub(crate) fn payment(&self) -> PaymentId {
         PaymentId(self.claimed.key.subject)
+    }
+
+    /// The leg of a refund that the job is about.
+    pub(crate) fn leg(&self) -> LegId {
+        LegId(self.claimed.key.subject)
+    }
+
+    /// What the job's observations are about.
+    fn subject(&self) -> Subject {
+        match self.claimed.key.kind {
+            JobKind::SendRefund | JobKind::PollRefund => Subject::Leg(self.leg()),
+            _ => Subject::Payment(self.payment()),
+        }
     }
 }
 
@@ -71,12 +85,15 @@ pub enum JobError {
 impl JobContext {
     /// `claim`, seen now: after what the run had read, whatever the clocks of two machines show.
     fn seen(&self, job: &Running, source: Source, claim: Claim, known: &Dossier) -> Observation {
-        let earliest = known.payment(job.payment()).and_then(|p| p.evidence.earliest_sight(&claim));
+        let earliest = match job.subject() {
+            Subject::Leg(id) => known.leg(id).and_then(|(_, leg)| leg.evidence.earliest_sight(&claim)),
+            _ => known.payment(job.payment()).and_then(|p| p.evidence.earliest_sight(&claim)),
+        };
         let now = self.now();
         Observation::new(source, earliest.map_or(now, |at| at.max(now)), claim)
     }
 
-    /// Writes `claim` about the job's payment and goes on running. `None`: the lease is gone.
+    /// Writes `claim` about the job's subject and goes on running. `None`: the lease is gone.
     pub(crate) async fn note(
         &self,
         job: &Running,
@@ -87,14 +104,14 @@ impl JobContext {
         let observation = self.seen(job, source, claim, known);
         let run = Run { settle: job.settle(Settlement::Hold) };
         let taken =
-            self.desk.observe(job.payment(), &observation, Some(&run), Some(known), |_| Settlement::Hold).await?;
+            self.desk.observe(job.subject(), &observation, Some(&run), Some(known), |_| Settlement::Hold).await?;
         Ok(match taken {
             Taken::Written(dossier) => Some(*dossier),
-            Taken::Fenced | Taken::NoSuchPayment => None,
+            Taken::Fenced | Taken::Duplicate | Taken::NoSuchSubject => None,
         })
     }
 
-    /// Writes `claim` about the job's payment and settles the job in the same transaction.
+    /// Writes `claim` about the job's subject and settles the job in the same transaction.
     pub(crate) async fn conclude(
         &self,
         job: &Running,
@@ -105,11 +122,11 @@ impl JobContext {
     ) -> Result<Outcome, JobError> {
         let observation = self.seen(job, source, claim, known);
         let run = Run { settle: job.settle(Settlement::Done) };
-        let taken = self.desk.observe(job.payment(), &observation, Some(&run), Some(known), settle).await?;
+        let taken = self.desk.observe(job.subject(), &observation, Some(&run), Some(known), settle).await?;
         Ok(match taken {
             Taken::Written(_) => Outcome::Settled,
-            Taken::Fenced => Outcome::Fenced,
-            Taken::NoSuchPayment => Outcome::Done,
+            Taken::Fenced | Taken::Duplicate => Outcome::Fenced,
+            Taken::NoSuchSubject => Outcome::Done,
         })
     }
 }

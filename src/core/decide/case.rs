@@ -47,6 +47,9 @@ impl<'a> Case<'a> {
     /// Whether the observation told anything new.
     pub fn observe_payment(&mut self, id: PaymentId, observation: &Observation) -> bool {
         let Some(payment) = self.next.payments.iter_mut().find(|p| p.id == id) else { return false };
+        if matches!(observation.claim, Claim::LateMoneyAnswered { .. }) && payment.evidence.late_answer.is_some() {
+            return false;
+        }
         let facts = self.policy.facts_of(payment);
         let evidence = payment.evidence.clone().join(payment.amount, observation);
         let state = evidence.state(facts);
@@ -65,6 +68,10 @@ impl<'a> Case<'a> {
     /// Whether the observation told anything new.
     pub fn observe_refund(&mut self, id: RefundId, observation: &Observation) -> bool {
         let Some(refund) = self.next.refunds.iter_mut().find(|r| r.id == id) else { return false };
+        let decides = |c: &RefundClaim| matches!(c, RefundClaim::Approved { .. } | RefundClaim::Rejected { .. });
+        if matches!(&observation.claim, Claim::Refund(c) if decides(c)) && refund.state != RefundState::AwaitingApproval {
+            return false;
+        }
         let evidence = refund.evidence.clone().join(observation);
         if evidence == refund.evidence {
             return false;
@@ -79,8 +86,11 @@ impl<'a> Case<'a> {
         let Some(refund) = self.next.refunds.iter_mut().find(|r| r.legs.iter().any(|l| l.id == id)) else {
             return false;
         };
-        let second_way = refund.second_way();
+        let (second_way, may_send) = (refund.second_way(), refund.state.may_send());
         let Some(leg) = refund.legs.iter_mut().find(|l| l.id == id) else { return false };
+        if !may_intend(leg, may_send, &observation.claim) {
+            return false;
+        }
         let evidence = leg.evidence.clone().join(leg.amount, observation);
         let state = evidence.state(leg.route, second_way);
         if state == leg.state && evidence == leg.evidence {
@@ -135,6 +145,20 @@ impl<'a> Case<'a> {
         let observation = Observation::new(wish.source, self.now, Claim::Refund(requested));
         self.notes.push((Subject::Refund(refund.id), observation));
         self.next.refunds.push(refund);
+    }
+}
+
+/// Whether `claim` is no intent, or one that the leg's state allows. Facts are always taken in; what we (or
+/// people) are about to do counts only in the state for which it was decided.
+fn may_intend(leg: &Leg, may_send: bool, claim: &Claim) -> bool {
+    match claim {
+        Claim::Refund(RefundClaim::Sending) => {
+            may_send && matches!(leg.state, LegState::Reserved | LegState::WaitingFunds)
+        }
+        Claim::Refund(RefundClaim::SecondSending) => leg.state == LegState::SecondWay,
+        Claim::Refund(RefundClaim::Transferred { .. }) => leg.state == LegState::AwaitingTransfer,
+        Claim::Refund(RefundClaim::Abandoned { .. }) => leg.can_be_dropped(),
+        _ => true,
     }
 }
 
