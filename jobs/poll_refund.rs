@@ -1,6 +1,7 @@
 //! Asks the channel where a leg of a refund stands, until the payer has the money or the channel has given
-//! up. Subject: a leg that is under way, whose call had no answer, or whose success is in doubt. Must never
-//! send anything: what the channel does not know is sent again by its own job.
+//! up, and for a while afterwards: money may come back. Subject: a leg that is under way, whose call had no
+//! answer, or that has succeeded. Must never send anything: what the channel does not know is sent again
+//! by its own job.
 
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::Dossier;
@@ -21,13 +22,20 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let before = subject.leg.state;
     let plan = match before {
         LegState::Unknown => &context.desk.plans.unknown,
-        LegState::Processing | LegState::Succeeded => &context.desk.plans.refund,
+        LegState::Processing => &context.desk.plans.refund,
+        LegState::Succeeded => &context.desk.plans.watch,
         _ => return Ok(Outcome::Done),
     };
     let step = job.claimed.step.saturating_add(1);
     match ask_refund(&subject).await {
         Told::Claim(Claim::Refund(RefundClaim::Succeeded(_))) if before == LegState::Succeeded => {
-            rest(context, job, &subject).await
+            match plan.delay_ms(step) {
+                Some(delay) => {
+                    let due_at = context.now().plus_ms(delay);
+                    Ok(Outcome::Again { due_at, step, why: "arrived; asked again in case it comes back".to_owned() })
+                }
+                None => rest(context, job, &subject).await,
+            }
         }
         Told::Claim(claim) => {
             let (id, now) = (subject.leg.id, context.now());
@@ -58,7 +66,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     }
 }
 
-/// The doubt is over: nothing is due for the leg any more.
+/// The watch is over: nothing is due for the leg any more.
 async fn rest(context: &JobContext, job: &Running, subject: &LegSubject) -> Result<Outcome, JobError> {
     let change = Change {
         orders: vec![subject.dossier.order.clone()],

@@ -6,7 +6,7 @@ use crate::id::MerchantId;
 use crate::job::{JobKey, JobKind, NewJob};
 use crate::order::Order;
 use crate::payment::{Payment, PaymentState};
-use crate::refund::{Leg, LegState, Refund};
+use crate::refund::{Leg, LegState, Refund, Route};
 
 /// The job that makes a payment payable.
 pub fn create(payment: &Payment, now: Timestamp) -> NewJob {
@@ -97,6 +97,11 @@ pub fn of_leg(
         // Told by messages, nobody knows which of the two came first.
         LegState::Succeeded if changed && after.evidence.abnormal_at.is_some() => {
             let at = now.plus_ms(policy.plans.refund.delay_or_last_ms(0));
+            vec![Effect::Cancel(key(JobKind::SendRefund)), schedule(JobKind::PollRefund, at)]
+        }
+        // The payer's bank may send it back days later, and the message about that may be lost.
+        LegState::Succeeded if changed && after.route == Route::Channel => {
+            let at = now.plus_ms(policy.plans.watch.delay_or_last_ms(0));
             vec![Effect::Cancel(key(JobKind::SendRefund)), schedule(JobKind::PollRefund, at)]
         }
         LegState::Succeeded
