@@ -1,6 +1,8 @@
 //! Rows and the types of the core: it knows codes and JSON texts of columns, and must never know which
 //! database they come from.
 
+mod refund;
+
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
 use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId};
@@ -18,6 +20,8 @@ use crate::Notification;
 use crate::record::{BookLine, DeliveryRow, IdempotencyRow, JobRow, ObservationRow, ParkedRow, PostingRow};
 use crate::value::{Cell, Record};
 use crate::{Result, StoreError};
+
+pub use refund::{leg, refund, refund_line};
 
 /// A row of a known table.
 #[derive(Clone, Copy)]
@@ -103,6 +107,7 @@ pub fn order(record: &Record) -> Result<Order> {
         state: row.code("o_state", OrderState::from_code)?,
         close_reason: row.get("o_close_reason")?,
         late_money: row.get("o_late_money")?,
+        part_payment: row.get("o_part_payment")?,
         expires_at: row.time("o_expires_at")?,
         event_count: row.get("o_event_count")?,
         version: row.get("o_version")?,
@@ -126,6 +131,7 @@ pub fn payment(record: &Record) -> Result<Option<Payment>> {
         payer: row.maybe_json("p_payer")?.unwrap_or_default(),
         state: row.code("p_state", PaymentState::from_code)?,
         evidence: row.json("p_evidence")?,
+        returned_minor: row.get("p_returned_minor")?,
         version: row.get("p_version")?,
         due_at: row.maybe_time("p_due_at")?,
         created_at: row.time("p_created_at")?,
@@ -136,7 +142,7 @@ pub fn payment(record: &Record) -> Result<Option<Payment>> {
 pub fn observation(record: &Record) -> Result<ObservationRow> {
     let row = Reading { record, table: "observation" };
     Ok(ObservationRow {
-        payment: PaymentId(row.get("payment")?),
+        subject: row.get("subject")?,
         sequence: row.get("sequence")?,
         source: row.code("source", Source::from_code)?,
         claim: row.json("claim")?,
@@ -150,7 +156,7 @@ pub fn posting(record: &Record) -> Result<PostingRow> {
     let row = Reading { record, table: "posting" };
     Ok(PostingRow {
         posting: Posting {
-            payment: PaymentId(row.get("payment")?),
+            subject: row.get("subject")?,
             debit: Account { kind: row.code("debit_kind", AccountKind::from_code)?, owner: row.get("debit_owner")? },
             credit: Account { kind: row.code("credit_kind", AccountKind::from_code)?, owner: row.get("credit_owner")? },
             amount: row.money("amount_minor", "currency")?,
@@ -202,11 +208,11 @@ pub fn idempotency(record: &Record) -> Result<IdempotencyRow> {
     })
 }
 
-/// A row of `question` joined with the order of its payment.
+/// A row of `question`.
 pub fn question(record: &Record) -> Result<ParkedRow> {
     let row = Reading { record, table: "question" };
     Ok(ParkedRow {
-        payment: PaymentId(row.get("payment")?),
+        subject: row.get("subject")?,
         order: OrderId(row.get("order_id")?),
         kind: row.code("kind", QuestionKind::from_code)?,
         text: row.get("text")?,
@@ -225,6 +231,7 @@ pub fn book_line(record: &Record) -> Result<BookLine> {
         amount_minor: row.get("amount_minor")?,
         transaction_id: evidence.paid.map(|receipt| receipt.transaction_id),
         late_money: row.get("late_money")?,
+        returned_minor: row.get("returned_minor")?,
         parked: row.get("parked")?,
     })
 }

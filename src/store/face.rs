@@ -3,17 +3,18 @@
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
-use bursar_core::id::{ApiKeyId, DeliveryId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::id::{ApiKeyId, DeliveryId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::Dossier;
+use bursar_core::refund::Refund;
 use uuid::Uuid;
 
 use crate::dialect::Dialect;
-use crate::read::{dossier, history, merchant, message, operator, queue, upkeep};
+use crate::read::{dossier, history, merchant, message, operator, queue, refund, upkeep};
 use crate::{
     Answer, BookLine, Change, ClaimRequest, Claimed, Counts, DeliveryRow, Hints, IdempotencyRow, JobFilter, JobRow,
-    Notification, OrderFilter, ParkedRow, Result, Retention, Store, Timeline, migrate,
+    Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result, Retention, Store, Timeline, migrate,
 };
 
 #[async_trait]
@@ -28,6 +29,15 @@ impl<D: Dialect> Store for D {
     async fn dossiers_of(&self, payments: &[PaymentId]) -> Result<Vec<Dossier>> {
         dossier::of_payments(self, payments).await
     }
+    async fn dossiers_of_legs(&self, legs: &[LegId]) -> Result<Vec<Dossier>> {
+        dossier::of_legs(self, legs).await
+    }
+    async fn order_of_refund(&self, id: RefundId) -> Result<Option<OrderId>> {
+        refund::order_of(self, id).await
+    }
+    async fn refunds(&self, filter: &RefundFilter) -> Result<Vec<Refund>> {
+        refund::list(self, filter).await
+    }
     async fn order_by_number(&self, merchant: MerchantId, number: &str) -> Result<Option<OrderId>> {
         dossier::by_number(self, merchant, number).await
     }
@@ -40,6 +50,9 @@ impl<D: Dialect> Store for D {
     async fn stuck(&self, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>> {
         operator::stuck(self, before, limit).await
     }
+    async fn stuck_legs(&self, before: Timestamp, limit: u32) -> Result<Vec<LegId>> {
+        refund::stuck_legs(self, before, limit).await
+    }
     async fn stuck_deliveries(&self, before: Timestamp, limit: u32) -> Result<Vec<(DeliveryId, MerchantId)>> {
         operator::stuck_deliveries(self, before, limit).await
     }
@@ -48,6 +61,9 @@ impl<D: Dialect> Store for D {
     }
     async fn book_lines(&self, after: Option<PaymentId>, limit: u32) -> Result<Vec<BookLine>> {
         operator::book_lines(self, after, limit).await
+    }
+    async fn refund_lines(&self, after: Option<LegId>, limit: u32) -> Result<Vec<RefundLine>> {
+        refund::lines(self, after, limit).await
     }
     async fn balances(&self) -> Result<Vec<(i16, Uuid, String, i64)>> {
         operator::balances(self).await

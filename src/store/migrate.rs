@@ -16,11 +16,18 @@ pub struct Step {
 }
 
 /// All steps, oldest first.
-pub const STEPS: &[Step] = &[Step {
-    version: 1,
-    postgres: include_str!("migrations/postgres/0001_books.sql"),
-    sqlite: include_str!("migrations/sqlite/0001_books.sql"),
-}];
+pub const STEPS: &[Step] = &[
+    Step {
+        version: 1,
+        postgres: include_str!("migrations/postgres/0001_books.sql"),
+        sqlite: include_str!("migrations/sqlite/0001_books.sql"),
+    },
+    Step {
+        version: 2,
+        postgres: include_str!("migrations/postgres/0002_refunds.sql"),
+        sqlite: include_str!("migrations/sqlite/0002_refunds.sql"),
+    },
+];
 
 /// The table that remembers what was done; the same text on both databases.
 pub const CREATE_TABLE: &str = "create table if not exists schema_version (

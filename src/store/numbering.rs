@@ -41,7 +41,8 @@ fn new_version(change: &Change, id: Uuid) -> Option<i64> {
     let legs = change.legs.iter().map(|l| (l.id.uuid(), l.version));
     let updated = payments.chain(refunds).chain(legs).find(|(row, _)| *row == id).map(|(_, v)| v.saturating_add(1));
     let new = change.new_payments.iter().map(|p| p.id.uuid());
-    let mut new = new.chain(change.new_refunds.iter().map(|r| r.id.uuid())).chain(change.new_legs.iter().map(|l| l.id.uuid()));
+    let mut new =
+        new.chain(change.new_refunds.iter().map(|r| r.id.uuid())).chain(change.new_legs.iter().map(|l| l.id.uuid()));
     updated.or_else(|| new.find(|row| *row == id).map(|_| 1))
 }
 

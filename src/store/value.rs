@@ -133,7 +133,13 @@ impl Record {
             Self::Postgres(row) => row.try_get::<Uuid, _>(name).ok(),
             Self::Sqlite(row) => row.try_get::<Uuid, _>(name).ok(),
         };
-        let row = ["p_id", "o_id", "id", "payment", "subject"].into_iter().find_map(key);
+        let own = match table {
+            "refund_leg" => "l_id",
+            "refund" => "r_id",
+            "orders" => "o_id",
+            _ => "p_id",
+        };
+        let row = [own, "id", "subject"].into_iter().find_map(key);
         StoreError::Corrupt { table, row: row.map_or_else(|| "?".to_owned(), bursar_core::id::to_text), column, why }
     }
 }

@@ -20,6 +20,7 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
     add_jobs(tx, pass).await?;
     insert_observations(tx, pass).await?;
     insert_postings(tx, pass).await?;
+    delete_questions(tx, pass).await?;
     insert_questions(tx, pass).await?;
     insert_deliveries(tx, pass).await?;
     note_attempts(tx, pass).await
@@ -82,15 +83,15 @@ async fn insert_observations(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
     let mut rows = Vec::new();
     let mut claims = Vec::new();
     for (_, change) in pass {
-        for (sequence, (payment, observation)) in numbering::observations(change)? {
+        for (sequence, (subject, observation)) in numbering::observations(change)? {
             claims.push(to_json(&observation.claim)?);
-            rows.push((sequence, payment.uuid(), observation));
+            rows.push((sequence, subject.uuid(), observation));
         }
     }
     if rows.is_empty() {
         return Ok(());
     }
-    let sql = "insert into observation (sequence, seen_at, payment, source, notification, claim)
+    let sql = "insert into observation (sequence, seen_at, subject, source, notification, claim)
                select * from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::smallint[], $5::uuid[], $6::text[])";
     let query = sqlx::query(sql)
         .bind(rows.iter().map(|r| r.0).collect::<Vec<_>>())
@@ -113,7 +114,7 @@ async fn insert_postings(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
     if rows.is_empty() {
         return Ok(());
     }
-    let sql = "insert into posting (sequence, amount_minor, at, payment, debit_owner, credit_owner, debit_kind,
+    let sql = "insert into posting (sequence, amount_minor, at, subject, debit_owner, credit_owner, debit_kind,
                  credit_kind, currency)
                select * from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[], $6::uuid[],
                  $7::smallint[], $8::smallint[], $9::text[])";
@@ -121,7 +122,7 @@ async fn insert_postings(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
         .bind(rows.iter().map(|r| r.0).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.1.amount.minor).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.2).collect::<Vec<_>>())
-        .bind(rows.iter().map(|r| r.1.payment.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.1.subject).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.1.debit.owner).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.1.credit.owner).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.1.debit.kind.code()).collect::<Vec<_>>())
@@ -131,21 +132,37 @@ async fn insert_postings(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
     Ok(())
 }
 
+async fn delete_questions(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
+    let mut keys: Vec<(Uuid, i16)> = pass.iter().flat_map(|(_, c)| &c.answered).map(|(s, k)| (*s, k.code())).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    keys.sort_unstable();
+    let sql = "delete from question q using unnest($1::uuid[], $2::smallint[]) as k(subject, kind)
+               where q.subject = any($1) and q.subject = k.subject and q.kind = k.kind";
+    let query = sqlx::query(sql)
+        .bind(keys.iter().map(|k| k.0).collect::<Vec<_>>())
+        .bind(keys.iter().map(|k| k.1).collect::<Vec<_>>());
+    query.execute(tx).await?;
+    Ok(())
+}
+
 async fn insert_questions(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
     let mut rows: Vec<_> = pass
         .iter()
-        .flat_map(|(_, c)| {
-            c.questions.iter().map(|q| (q.payment.uuid(), q.kind.code(), &q.text, numbering::asked_at(c)))
-        })
+        .flat_map(|(_, c)| c.questions.iter().map(|q| (q.subject, q.kind.code(), &q.text, numbering::asked_at(c))))
         .collect();
     if rows.is_empty() {
         return Ok(());
     }
     rows.sort_unstable();
-    let sql = "insert into question (payment, kind, opened_at, text)
-               select n.payment, n.kind,
-                 coalesce(n.opened_at, floor(extract(epoch from clock_timestamp()) * 1000)::bigint), n.text
-               from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::text[]) as n(payment, kind, opened_at, text)
+    let sql = "insert into question (subject, kind, opened_at, text, order_id)
+               select n.subject, n.kind,
+                 coalesce(n.opened_at, floor(extract(epoch from clock_timestamp()) * 1000)::bigint), n.text,
+                 coalesce((select p.order_id from payment p where p.id = n.subject),
+                   (select l.order_id from refund_leg l where l.id = n.subject),
+                   (select r.order_id from refund r where r.id = n.subject))
+               from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::text[]) as n(subject, kind, opened_at, text)
                on conflict do nothing";
     let query = sqlx::query(sql)
         .bind(rows.iter().map(|r| r.0).collect::<Vec<_>>())

@@ -1,8 +1,9 @@
-//! Orders with their payments: it knows how a dossier is joined in one statement (so that it is one
-//! moment's truth), and must never decide anything.
+//! Orders with their payments and refunds: it knows how a dossier is joined in one statement (so that it
+//! is one moment's truth), and must never decide anything.
 
-use bursar_core::id::{MerchantId, OrderId, PaymentId};
+use bursar_core::id::{LegId, MerchantId, OrderId, PaymentId};
 use bursar_core::order::Dossier;
+use bursar_core::refund::Refund;
 use uuid::Uuid;
 
 use crate::codec;
@@ -11,20 +12,45 @@ use crate::record::OrderFilter;
 use crate::value::Record;
 use crate::{Result, StoreError};
 
-/// Largest page of orders: more is a mistake of the caller, and each row carries its evidence.
-const MAX_PAGE: u32 = 1_000;
+/// Largest page: more is a mistake of the caller, and each row carries its evidence.
+pub const MAX_PAGE: u32 = 1_000;
 
-/// The columns of the joined row, then the given rest of the statement.
+/// The columns of a refund and a leg in a joined row.
+macro_rules! refund_columns {
+    () => {
+        "r.id as r_id, r.order_id as r_order_id, r.merchant as r_merchant, r.amount_minor as r_amount_minor,
+         r.currency as r_currency, r.cause as r_cause, r.reason as r_reason, r.requested_by as r_requested_by,
+         r.needs_approval as r_needs_approval, r.late as r_late, r.payee as r_payee, r.version as r_version,
+         r.state as r_state, r.evidence as r_evidence, r.created_at as r_created_at,
+         l.id as l_id, l.payment as l_payment, l.sequence as l_sequence, l.route as l_route,
+         l.amount_minor as l_amount_minor, l.currency as l_currency, l.replaces as l_replaces,
+         l.version as l_version, l.due_at as l_due_at, l.state as l_state, l.evidence as l_evidence,
+         l.created_at as l_created_at "
+    };
+}
+pub(super) use refund_columns;
+
+/// The columns of the joined row from the given orders `o`, their payments and refunds, then the given
+/// rest of the statement. Refunds hang on the first payment, so that rows are not multiplied; without
+/// refunds they cost one look into an index.
 macro_rules! dossiers {
-    ($rest:literal) => {
+    ($orders:literal, $rest:literal) => {
         concat!(
             "select o.id as o_id, o.merchant as o_merchant, o.number as o_number, o.amount_minor as o_amount_minor,
                o.currency as o_currency, o.description as o_description, o.state as o_state,
-               o.close_reason as o_close_reason, o.late_money as o_late_money, o.expires_at as o_expires_at,
-               o.event_count as o_event_count, o.version as o_version, o.created_at as o_created_at,
+               o.close_reason as o_close_reason, o.late_money as o_late_money, o.part_payment as o_part_payment,
+               o.expires_at as o_expires_at, o.event_count as o_event_count, o.version as o_version,
+               o.created_at as o_created_at,
                p.id as p_id, p.merchant as p_merchant, p.account as p_account, p.method as p_method,
                p.amount_minor as p_amount_minor, p.currency as p_currency, p.payer as p_payer, p.state as p_state,
-               p.evidence as p_evidence, p.version as p_version, p.due_at as p_due_at, p.created_at as p_created_at ",
+               p.evidence as p_evidence, p.returned_minor as p_returned_minor, p.version as p_version,
+               p.due_at as p_due_at, p.created_at as p_created_at, ",
+            refund_columns!(),
+            "from ",
+            $orders,
+            " left join payment p on p.order_id = o.id
+              left join refund r on r.order_id = o.id and p.position = 1
+              left join refund_leg l on l.order_id = r.order_id and l.refund = r.id ",
             $rest
         )
     };
@@ -32,7 +58,7 @@ macro_rules! dossiers {
 
 /// See [`crate::Store::dossier`].
 pub async fn one(db: &impl Dialect, order: OrderId) -> Result<Option<Dossier>> {
-    let sql = dossiers!("from orders o left join payment p on p.order_id = o.id where o.id = $1 order by p.id");
+    let sql = dossiers!("orders o", "where o.id = $1 order by p.position, p.id, r.created_at, r.id, l.sequence");
     Ok(collect(&db.rows(sql, vec![order.uuid().into()]).await?)?.pop())
 }
 
@@ -42,12 +68,23 @@ pub async fn of_payments(db: &impl Dialect, payments: &[PaymentId]) -> Result<Ve
         return Ok(Vec::new());
     }
     let sql = dossiers!(
-        "from (select distinct order_id from payment where id in_ids($1)) k
-         join orders o on o.id = k.order_id
-         left join payment p on p.order_id = o.id
-         order by o.id, p.id"
+        "(select distinct order_id from payment where id in_ids($1)) k join orders o on o.id = k.order_id",
+        "order by o.id, p.position, p.id, r.created_at, r.id, l.sequence"
     );
     let ids: Vec<Uuid> = payments.iter().map(|p| p.uuid()).collect();
+    collect(&db.rows(sql, vec![ids.into()]).await?)
+}
+
+/// See [`crate::Store::dossiers_of_legs`].
+pub async fn of_legs(db: &impl Dialect, legs: &[LegId]) -> Result<Vec<Dossier>> {
+    if legs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = dossiers!(
+        "(select distinct order_id from refund_leg where id in_ids($1)) k join orders o on o.id = k.order_id",
+        "order by o.id, p.position, p.id, r.created_at, r.id, l.sequence"
+    );
+    let ids: Vec<Uuid> = legs.iter().map(|l| l.uuid()).collect();
     collect(&db.rows(sql, vec![ids.into()]).await?)
 }
 
@@ -64,14 +101,14 @@ pub async fn list(db: &impl Dialect, filter: &OrderFilter) -> Result<Vec<Dossier
     let merchant = filter.merchant.map(MerchantId::uuid);
     if let Some(number) = &filter.number {
         let sql = dossiers!(
-            "from orders o left join payment p on p.order_id = o.id
-             where o.number = $1 and ($2 is null or o.merchant = $2)
-             order by o.id desc, p.id"
+            "orders o",
+            "where o.number = $1 and ($2 is null or o.merchant = $2)
+             order by o.id desc, p.position, p.id, r.created_at, r.id, l.sequence"
         );
         let by_number = dossiers!(
-            "from orders o left join payment p on p.order_id = o.id
-             where o.number = $1 and o.merchant = $2
-             order by o.id desc, p.id"
+            "orders o",
+            "where o.number = $1 and o.merchant = $2
+             order by o.id desc, p.position, p.id, r.created_at, r.id, l.sequence"
         );
         let sql = if merchant.is_some() { by_number } else { sql };
         let found = collect(&db.rows(sql, vec![number.as_str().into(), merchant.into()]).await?)?;
@@ -79,15 +116,15 @@ pub async fn list(db: &impl Dialect, filter: &OrderFilter) -> Result<Vec<Dossier
         return Ok(found.into_iter().filter(|d| matches(filter, d)).take(limit).collect());
     }
     let sql = dossiers!(
-        "from (
+        "(
            select * from orders
            where ($1 is null or merchant = $1)
              and id < $2
              and ($3 is null or state = $3)
              and created_at >= $4 and created_at < $5
            order by id desc limit $6
-         ) o left join payment p on p.order_id = o.id
-         order by o.id desc, p.id"
+         ) o",
+        "order by o.id desc, p.position, p.id, r.created_at, r.id, l.sequence"
     );
     let values = vec![
         merchant.into(),
@@ -108,17 +145,34 @@ fn matches(filter: &OrderFilter, dossier: &Dossier) -> bool {
         && filter.created_to.is_none_or(|t| order.created_at < t)
 }
 
-/// Joined rows, those of an order together, as dossiers.
+/// Joined rows, those of an order, a payment and a refund together, as dossiers.
 fn collect(rows: &[Record]) -> Result<Vec<Dossier>> {
     let mut dossiers: Vec<Dossier> = Vec::new();
     for row in rows {
         let id = OrderId(row.get("orders", "o_id")?);
         if dossiers.last().is_none_or(|d| d.order.id != id) {
-            dossiers.push(Dossier { order: codec::order(row)?, payments: Vec::new() });
+            dossiers.push(Dossier { order: codec::order(row)?, payments: Vec::new(), refunds: Vec::new() });
         }
-        let payment = codec::payment(row)?;
         let last = dossiers.last_mut().ok_or_else(|| StoreError::missing("order", id))?;
-        last.payments.extend(payment);
+        let payment = row.get::<Option<Uuid>>("payment", "p_id")?.map(PaymentId);
+        if payment.is_some_and(|id| last.payments.last().is_none_or(|p| p.id != id)) {
+            last.payments.extend(codec::payment(row)?);
+        }
+        collect_refund(row, &mut last.refunds)?;
     }
     Ok(dossiers)
+}
+
+/// Adds the refund and the leg of a joined row to `refunds`.
+pub fn collect_refund(row: &Record, refunds: &mut Vec<Refund>) -> Result<()> {
+    let Some(id) = row.get::<Option<Uuid>>("refund", "r_id")? else {
+        return Ok(());
+    };
+    if refunds.last().is_none_or(|r| r.id.uuid() != id) {
+        refunds.extend(codec::refund(row)?);
+    }
+    if let Some(refund) = refunds.last_mut() {
+        refund.legs.extend(codec::leg(row)?);
+    }
+    Ok(())
 }

@@ -16,20 +16,22 @@ pub async fn timeline(db: &impl Dialect, order: OrderId) -> Result<Option<Timeli
     let Some(dossier) = super::dossier::one(db, order).await? else {
         return Ok(None);
     };
-    let payments: Vec<Uuid> = dossier.payments.iter().map(|p| p.id.uuid()).collect();
+    let payments = dossier.payments.iter().map(|p| p.id.uuid());
+    let refunds = dossier.refunds.iter().map(|r| r.id.uuid());
+    let parts: Vec<Uuid> = payments.chain(refunds).chain(dossier.legs().map(|l| l.id.uuid())).collect();
     let limited = |ids: Vec<Uuid>| vec![ids.into(), MAX_ROWS.into()];
     let observations = db
         .rows(
-            "select payment, sequence, source, claim, seen_at, notification from observation
-             where payment in_ids($1) order by payment, sequence limit $2",
-            limited(payments.clone()),
+            "select subject, sequence, source, claim, seen_at, notification from observation
+             where subject in_ids($1) order by subject, sequence limit $2",
+            limited(parts.clone()),
         )
         .await?;
     let postings = db
         .rows(
-            "select payment, sequence, debit_kind, debit_owner, credit_kind, credit_owner, amount_minor, currency, at
-             from posting where payment in_ids($1) order by payment, sequence limit $2",
-            limited(payments.clone()),
+            "select subject, sequence, debit_kind, debit_owner, credit_kind, credit_owner, amount_minor, currency, at
+             from posting where subject in_ids($1) order by subject, sequence limit $2",
+            limited(parts.clone()),
         )
         .await?;
     let deliveries = db
@@ -42,9 +44,9 @@ pub async fn timeline(db: &impl Dialect, order: OrderId) -> Result<Option<Timeli
         .await?;
     let deliveries = deliveries.iter().map(codec::delivery).collect::<Result<Vec<_>>>()?;
     let mut observations = observations.iter().map(codec::observation).collect::<Result<Vec<_>>>()?;
-    observations.sort_by_key(|o| (o.seen_at, o.payment, o.sequence));
+    observations.sort_by_key(|o| (o.seen_at, o.subject, o.sequence));
     let notifications = observations.iter().filter_map(|o| o.notification).map(|n| n.uuid());
-    let mut subjects: Vec<Uuid> = payments.clone();
+    let mut subjects: Vec<Uuid> = parts.clone();
     subjects.extend(deliveries.iter().map(|d| d.id.uuid()));
     subjects.extend(notifications);
     let jobs = db
@@ -56,10 +58,9 @@ pub async fn timeline(db: &impl Dialect, order: OrderId) -> Result<Option<Timeli
         .await?;
     let questions = db
         .rows(
-            "select q.payment, p.order_id, q.kind, q.text, q.opened_at
-             from question q join payment p on p.id = q.payment
-             where q.payment in_ids($1) order by q.opened_at, q.payment, q.kind limit $2",
-            limited(payments),
+            "select subject, order_id, kind, text, opened_at from question
+             where subject in_ids($1) order by opened_at, subject, kind limit $2",
+            limited(parts),
         )
         .await?;
     Ok(Some(Timeline {

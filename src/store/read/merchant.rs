@@ -11,26 +11,22 @@ use crate::value::Record;
 
 /// See [`crate::Store::put_merchant`].
 pub async fn put_merchant(db: &impl Dialect, m: &Merchant) -> Result<()> {
-    let sql = "insert into merchant (id, name, late_money, created_at) values ($1, $2, $3, $4)
-               on conflict (id) do update set name = excluded.name, late_money = excluded.late_money";
-    let values = vec![
-        m.id.uuid().into(),
-        m.name.as_str().into(),
-        to_json(&m.late_money)?.into(),
-        m.created_at.as_millis().into(),
-    ];
+    let sql = "insert into merchant (id, name, policy, created_at) values ($1, $2, $3, $4)
+               on conflict (id) do update set name = excluded.name, policy = excluded.policy";
+    let values =
+        vec![m.id.uuid().into(), m.name.as_str().into(), to_json(&m.policy)?.into(), m.created_at.as_millis().into()];
     db.write(sql, values).await.map(drop)
 }
 
 /// See [`crate::Store::merchants`].
 pub async fn merchants(db: &impl Dialect) -> Result<Vec<Merchant>> {
-    let rows = db.rows("select id, name, late_money, created_at from merchant order by id", Vec::new()).await?;
+    let rows = db.rows("select id, name, policy, created_at from merchant order by id", Vec::new()).await?;
     let read = |record| {
         let row = Reading { record, table: "merchant" };
         Ok(Merchant {
             id: MerchantId(row.get("id")?),
             name: row.get("name")?,
-            late_money: row.json("late_money")?,
+            policy: row.json("policy")?,
             created_at: row.time("created_at")?,
         })
     };

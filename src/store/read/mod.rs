@@ -7,4 +7,5 @@ pub mod merchant;
 pub mod message;
 pub mod operator;
 pub mod queue;
+pub mod refund;
 pub mod upkeep;

@@ -6,6 +6,7 @@ use bursar_core::id::{DeliveryId, MerchantId, PaymentId};
 use bursar_core::job::JobKind;
 use bursar_core::order::OrderState;
 use bursar_core::payment::PaymentState;
+use bursar_core::refund::{LegState, RefundState};
 use uuid::Uuid;
 
 use crate::Result;
@@ -14,11 +15,11 @@ use crate::dialect::Dialect;
 use crate::record::{BookLine, Counts, ParkedRow};
 use crate::value::Record;
 
-/// See [`crate::Store::stuck`]. Kinds 1, 3, 4 and 5 are the jobs whose subject is a payment.
+/// See [`crate::Store::stuck`]. Kinds 1, 3, 4, 5 and 11 are the jobs whose subject is a payment.
 pub async fn stuck(db: &impl Dialect, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>> {
     let sql = "select p.id from payment p
                where p.active and p.due_at < $1
-                 and not exists (select 1 from job j where j.subject = p.id and j.kind in (1, 3, 4, 5))
+                 and not exists (select 1 from job j where j.subject = p.id and j.kind in (1, 3, 4, 5, 11))
                order by p.id limit $2";
     let rows = db.rows(sql, vec![before.as_millis().into(), limit.into()]).await?;
     rows.iter().map(|row| row.get("payment", "id").map(PaymentId)).collect()
@@ -42,18 +43,19 @@ pub async fn stuck_deliveries(
 
 /// See [`crate::Store::parked`].
 pub async fn parked(db: &impl Dialect, merchant: Option<MerchantId>, limit: u32) -> Result<Vec<ParkedRow>> {
-    let sql = "select q.payment, p.order_id, q.kind, q.text, q.opened_at
-               from question q join payment p on p.id = q.payment
-               where $1 is null or p.merchant = $1
-               order by q.opened_at, q.payment, q.kind limit $2";
+    let sql = "select q.subject, q.order_id, q.kind, q.text, q.opened_at
+               from question q join orders o on o.id = q.order_id
+               where $1 is null or o.merchant = $1
+               order by q.opened_at, q.subject, q.kind limit $2";
     let rows = db.rows(sql, vec![merchant.map(MerchantId::uuid).into(), limit.into()]).await?;
     rows.iter().map(codec::question).collect()
 }
 
 /// See [`crate::Store::book_lines`].
 pub async fn book_lines(db: &impl Dialect, after: Option<PaymentId>, limit: u32) -> Result<Vec<BookLine>> {
-    let sql = "select p.id, o.state as order_state, p.state, p.amount_minor, p.evidence, o.late_money,
-                 exists (select 1 from question q where q.payment = p.id) as parked
+    let sql =
+        "select p.id, o.state as order_state, p.state, p.amount_minor, p.evidence, p.returned_minor, o.late_money,
+                 exists (select 1 from question q where q.subject = p.id) as parked
                from payment p join orders o on o.id = p.order_id
                where p.id > $1 order by p.id limit $2";
     let rows = db.rows(sql, vec![after.map_or(Uuid::nil(), PaymentId::uuid).into(), limit.into()]).await?;
@@ -84,11 +86,16 @@ pub async fn counts(db: &impl Dialect) -> Result<Counts> {
         db.rows("select state as code, count(*) as n from orders group by state order by state", Vec::new()).await?;
     let payments =
         db.rows("select state as code, count(*) as n from payment group by state order by state", Vec::new()).await?;
+    let refunds =
+        db.rows("select state as code, count(*) as n from refund group by state order by state", Vec::new()).await?;
+    let legs = db
+        .rows("select state as code, count(*) as n from refund_leg group by state order by state", Vec::new())
+        .await?;
     let jobs = db.rows("select kind as code, count(*) as n from job group by kind order by kind", Vec::new()).await?;
     let sums = db
         .rows(
             "select (select count(*) from orders where late_money) as late_money,
-               (select count(distinct payment) from question) as parked,
+               (select count(distinct subject) from question) as parked,
                (select count(*) from job where question is not null) as parked_jobs,
                (select count(*) from delivery where delivered_at is not null) as delivered,
                (select count(*) from delivery where endpoint is not null and delivered_at is null
@@ -100,6 +107,8 @@ pub async fn counts(db: &impl Dialect) -> Result<Counts> {
     Ok(Counts {
         orders: coded(&orders, "orders", OrderState::from_code)?,
         payments: coded(&payments, "payment", PaymentState::from_code)?,
+        refunds: coded(&refunds, "refund", RefundState::from_code)?,
+        legs: coded(&legs, "refund_leg", LegState::from_code)?,
         late_money: sum("late_money")?,
         parked: sum("parked")?,
         jobs: coded(&jobs, "job", JobKind::from_code)?,

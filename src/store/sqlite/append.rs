@@ -72,15 +72,15 @@ async fn jobs(connection: &mut SqliteConnection, changes: &[Change]) -> Result<(
 async fn observations(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
     let mut rows = Vec::new();
     for change in changes {
-        for (sequence, (payment, observation)) in numbering::observations(change)? {
-            rows.push((sequence, payment.uuid(), observation, to_json(&observation.claim)?));
+        for (sequence, (subject, observation)) in numbering::observations(change)? {
+            rows.push((sequence, subject.uuid(), observation, to_json(&observation.claim)?));
         }
     }
-    let head = "insert into observation (sequence, seen_at, payment, source, notification, claim) ";
-    insert(connection, head, &rows, "", |row, (sequence, payment, observation, claim)| {
+    let head = "insert into observation (sequence, seen_at, subject, source, notification, claim) ";
+    insert(connection, head, &rows, "", |row, (sequence, subject, observation, claim)| {
         row.push_bind(*sequence)
             .push_bind(observation.seen_at.as_millis())
-            .push_bind(*payment)
+            .push_bind(*subject)
             .push_bind(observation.source.code())
             .push_bind(observation.notification.map(|n| n.uuid()))
             .push_bind(claim.clone());
@@ -93,13 +93,13 @@ async fn postings(connection: &mut SqliteConnection, changes: &[Change]) -> Resu
     for change in changes {
         rows.extend(numbering::postings(change)?);
     }
-    let head = "insert into posting (sequence, amount_minor, at, payment, debit_owner, credit_owner, debit_kind,
+    let head = "insert into posting (sequence, amount_minor, at, subject, debit_owner, credit_owner, debit_kind,
                   credit_kind, currency) ";
     insert(connection, head, &rows, "", |row, (sequence, (posting, at))| {
         row.push_bind(*sequence)
             .push_bind(posting.amount.minor)
             .push_bind(at.as_millis())
-            .push_bind(posting.payment.uuid())
+            .push_bind(posting.subject)
             .push_bind(posting.debit.owner)
             .push_bind(posting.credit.owner)
             .push_bind(posting.debit.kind.code())
@@ -109,15 +109,22 @@ async fn postings(connection: &mut SqliteConnection, changes: &[Change]) -> Resu
     .await
 }
 
-/// Questions are rare: one statement each.
+/// Questions are rare: one statement each. Old ones are closed first, so that a change may ask anew.
 async fn questions(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
     for change in changes {
+        for (subject, kind) in &change.answered {
+            let sql = "delete from question where subject = $1 and kind = $2";
+            sqlx::query(sql).bind(*subject).bind(kind.code()).execute(&mut *connection).await?;
+        }
         for question in &change.questions {
-            let sql = "insert into question (payment, kind, opened_at, text)
-                       values ($1, $2, coalesce($3, cast(unixepoch('subsec') * 1000 as integer)), $4)
+            let sql = "insert into question (subject, kind, opened_at, text, order_id)
+                       values ($1, $2, coalesce($3, cast(unixepoch('subsec') * 1000 as integer)), $4,
+                         coalesce((select order_id from payment where id = $1),
+                           (select order_id from refund_leg where id = $1),
+                           (select order_id from refund where id = $1)))
                        on conflict do nothing";
             sqlx::query(sql)
-                .bind(question.payment.uuid())
+                .bind(question.subject)
                 .bind(question.kind.code())
                 .bind(numbering::asked_at(change).map(|t| t.as_millis()))
                 .bind(plain(&question.text))
