@@ -13,13 +13,20 @@ pub enum Verb {
     Query,
     /// Take no more money.
     Close,
+    /// Give money back.
+    Refund,
+    /// Where does a refund stand.
+    QueryRefund,
+    /// Give money back by the channel's second way.
+    SecondWay,
     /// Fetch verification keys.
     Keys,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 4] = [Self::Create, Self::Query, Self::Close, Self::Keys];
+    pub const ALL: [Self; 7] =
+        [Self::Create, Self::Query, Self::Close, Self::Refund, Self::QueryRefund, Self::SecondWay, Self::Keys];
 
     /// The stable name in metrics and logs.
     pub const fn name(self) -> &'static str {
@@ -27,6 +34,9 @@ impl Verb {
             Self::Create => "create",
             Self::Query => "query",
             Self::Close => "close",
+            Self::Refund => "refund",
+            Self::QueryRefund => "query_refund",
+            Self::SecondWay => "refund_second_way",
             Self::Keys => "keys",
         }
     }
@@ -96,7 +106,7 @@ mod tests {
     fn all_cells_exist_at_zero_and_exactly_one_counts() {
         let counters = Counters::default();
         let rows = counters.rows("wechat");
-        assert_eq!(rows.len(), 44);
+        assert_eq!(rows.len(), 77);
         assert!(rows.iter().all(|r| r.count == 0));
         counters.count(Verb::Query, "timeout");
         let counted: Vec<_> = counters.rows("wechat").into_iter().filter(|r| r.count > 0).collect();

@@ -47,7 +47,9 @@ impl Notice {
     /// The channel's id of the message.
     pub fn channel_id(&self) -> &str {
         match self {
-            Self::Payment { channel_id, .. } | Self::Refund { channel_id, .. } | Self::Other { channel_id, .. } => channel_id,
+            Self::Payment { channel_id, .. } | Self::Refund { channel_id, .. } | Self::Other { channel_id, .. } => {
+                channel_id
+            }
         }
     }
 }

@@ -6,13 +6,11 @@ use std::sync::{PoisonError, RwLock};
 
 use bursar_core::Timestamp;
 use bursar_core::clock::{HOUR_MS, SECOND_MS};
-use bytes::Bytes;
-use reqwest::Method;
 use serde::Deserialize;
 
 use super::aead::{ApiKey, Sealed};
-use super::transport::{Answer, Transport};
-use super::verify::{self, VerifyingKey, platform_certificate, serial_key};
+use super::transport::{Answer, Call, Transport};
+use super::verify::{self, ChannelKey, platform_certificate, serial_key};
 use crate::headers::HeaderLookup;
 use crate::notice::NotificationRefusal;
 use crate::outcome::{Why, WhyKind};
@@ -22,7 +20,8 @@ const REFRESH_MS: i64 = 12 * HOUR_MS;
 /// Not more often than this, whoever asks: messages with invented serials must not make us call.
 const MIN_REFRESH_MS: i64 = 10 * SECOND_MS;
 
-type Keys = HashMap<String, VerifyingKey>;
+/// By serial, see [`serial_key`].
+type Keys = HashMap<String, ChannelKey>;
 
 /// All public keys of the channel that an account trusts.
 #[derive(Debug)]
@@ -59,8 +58,8 @@ fn passed(then: Option<Timestamp>, now: Timestamp, ms: i64) -> bool {
 }
 
 impl Keyring {
-    pub(super) fn new(fixed: Vec<(String, VerifyingKey)>, download: bool) -> Self {
-        let fixed = fixed.into_iter().map(|(serial, key)| (serial_key(&serial), key)).collect();
+    pub(super) fn new(fixed: Vec<ChannelKey>, download: bool) -> Self {
+        let fixed = fixed.into_iter().map(|key| (serial_key(key.serial()), key)).collect();
         Self { fixed, download, fetched: RwLock::default(), gate: tokio::sync::Mutex::default() }
     }
 
@@ -75,6 +74,14 @@ impl Keyring {
             Some(key) => Some(check(key)),
             None => self.fetched.read().unwrap_or_else(PoisonError::into_inner).keys.get(serial).map(check),
         })
+    }
+
+    /// Applies `seal` to the key under which we seal: the public key, which the channel recommends, or
+    /// else the newest certificate that has not expired.
+    pub(super) fn sealing<T>(&self, now: Timestamp, seal: impl FnOnce(&ChannelKey) -> T) -> Option<T> {
+        let fetched = self.fetched.read().unwrap_or_else(PoisonError::into_inner);
+        let all = self.fixed.values().chain(fetched.keys.values());
+        all.filter(|key| key.in_force(now)).max_by_key(|key| key.since()).map(seal)
     }
 
     /// Whether the fetched certificates are missing or old.
@@ -97,7 +104,7 @@ impl Keyring {
             return Ok(false);
         }
         self.fetched.write().unwrap_or_else(PoisonError::into_inner).tried_at = Some(now);
-        let answer = transport.exchange(Method::GET, "/v3/certificates", Bytes::new()).await?;
+        let answer = transport.exchange(Call::get("/v3/certificates")).await?;
         let keys = self.open(&answer, api, now)?;
         tracing::info!(count = keys.len(), request_id = answer.request_id(), "platform certificates fetched");
         let mut fetched = self.fetched.write().unwrap_or_else(PoisonError::into_inner);
@@ -122,7 +129,8 @@ impl Keyring {
                 continue;
             }
             let pem = api.open(&item.encrypt_certificate).map_err(unreadable)?;
-            let (serial, key) = platform_certificate(&pem).map_err(|e| unreadable(format!("expected {e}")))?;
+            let key = platform_certificate(&pem).map_err(|e| unreadable(format!("expected {e}")))?;
+            let serial = serial_key(key.serial());
             if serial != serial_key(&item.serial_no) {
                 return Err(unreadable("a certificate has another serial than its listing".into()));
             }

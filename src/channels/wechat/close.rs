@@ -1,10 +1,10 @@
 //! Closing: it knows the close call, and must never decide whether to make it.
 
 use bytes::Bytes;
-use reqwest::Method;
 use serde_json::json;
 
 use super::errors::Meaning;
+use super::transport::Call;
 use super::{Answered, Wechat, bad_number, number};
 use crate::outcome::{Closed, Outcome};
 
@@ -15,7 +15,7 @@ impl Wechat {
         };
         let target = format!("/v3/pay/transactions/out-trade-no/{segment}/close");
         let body = json!({ "mchid": self.payee.mchid }).to_string();
-        match self.call(Method::POST, &target, Bytes::from(body)).await {
+        match self.call(Call::post(&target, Bytes::from(body))).await {
             Err(why) => Outcome::Unknown(why),
             Ok(Answered::Success(_)) => Outcome::Done(Closed::Accepted),
             Ok(Answered::Error(error)) => match error.meaning {

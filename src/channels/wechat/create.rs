@@ -8,15 +8,12 @@ use bursar_core::money::Currency;
 use bursar_core::observation::PayCode;
 use bytes::Bytes;
 use jiff::tz::{Offset, TimeZone};
-use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
-use super::{Answered, Wechat, bad_number, number, sign};
+use super::transport::Call;
+use super::{Answered, Wechat, bad_number, check_notify_url, number, refused, sign};
 use crate::channel::CreateRequest;
 use crate::outcome::{Outcome, Refusal, RefusalClass, Why, WhyKind};
-
-/// Longest notification address that the channel takes, in bytes.
-const MAX_NOTIFY_URL_BYTES: usize = 255;
 
 /// The body. The order of the members is fixed, so that every attempt sends the same bytes.
 #[derive(Serialize)]
@@ -64,10 +61,6 @@ struct Success {
     h5_url: Option<String>,
 }
 
-fn refused(code: &str, message: &str, class: RefusalClass) -> Refusal {
-    Refusal { code: code.into(), message: message.into(), class }
-}
-
 /// The instant in Beijing time with whole seconds, as the channel writes times.
 fn beijing(at: bursar_core::Timestamp) -> Option<String> {
     let zone = TimeZone::fixed(Offset::constant(8));
@@ -92,10 +85,7 @@ impl Wechat {
         if payment.amount.currency != Currency::CNY {
             return Err(wrong("CURRENCY", "this account takes CNY only"));
         }
-        if request.notify_url.len() > MAX_NOTIFY_URL_BYTES || request.notify_url.contains('?') {
-            let message = "the notification address is longer than 255 bytes or has a query; mend `public_url`";
-            return Err(refused("NOTIFY_URL", message, RefusalClass::Configuration));
-        }
+        check_notify_url(request.notify_url)?;
         let payer = match (payment.method, &payment.payer.openid) {
             (PayMethod::WechatJsapi, None) => return Err(wrong("OPENID", "wechat_jsapi needs the payer's openid")),
             (PayMethod::WechatJsapi, Some(openid)) => Some(Payer { openid }),
@@ -133,7 +123,7 @@ impl Wechat {
             Ok(body) => body,
             Err(refusal) => return Outcome::Refused(refusal),
         };
-        match self.call(Method::POST, path(request.payment.method), body).await {
+        match self.call(Call::post(path(request.payment.method), body)).await {
             Err(why) => Outcome::Unknown(why),
             Ok(Answered::Error(error)) => error.outcome(),
             Ok(Answered::Success(answer)) => match self.pay_code(request.payment.method, &answer.body) {

@@ -11,7 +11,9 @@ pub(super) enum Meaning {
     System,
     /// Too many: repeat the same later.
     TooMany,
-    /// Not now, for a reason that may go away.
+    /// The merchant's balance is not enough. Only a call that gives money back can be told so.
+    NoFunds,
+    /// The order is still being worked on: the same later.
     Later,
     /// The call is wrong.
     Wrong,
@@ -29,7 +31,10 @@ pub(super) enum Meaning {
     Absent,
 }
 
-use Meaning::{Absent, Account, Closed, InUse, Invalid, Later, Paid, System, TooMany, Wrong};
+use Meaning::{Absent, Account, Closed, InUse, Invalid, Later, NoFunds, Paid, System, TooMany, Wrong};
+
+/// The code of which the channel says, where refunds are concerned, that the call was not taken.
+pub(super) const FREQUENCY_LIMITED: &str = "FREQUENCY_LIMITED";
 
 /// Every code that we act on; older spellings beside the newer. A code that is not here proves nothing.
 pub(super) const TABLE: &[(&str, Meaning)] = &[
@@ -38,12 +43,15 @@ pub(super) const TABLE: &[(&str, Meaning)] = &[
     ("BANK_ERROR", System),
     ("BANKERROR", System),
     ("USERPAYING", System),
-    ("FREQUENCY_LIMITED", TooMany),
+    ("BIZERR_NEED_RETRY", System),
+    (FREQUENCY_LIMITED, TooMany),
     ("FREQUENCY_LIMIT_EXCEED", TooMany),
     ("RATELIMIT_EXCEEDED", TooMany),
     ("RATELIMIT_EXCEED", TooMany),
-    ("NOT_ENOUGH", Later),
-    ("NOTENOUGH", Later),
+    ("INVALID_REQ_TOO_MUCH", TooMany),
+    ("NOT_ENOUGH", NoFunds),
+    ("NOTENOUGH", NoFunds),
+    ("ORDER_NOT_READY", Later),
     ("PARAM_ERROR", Wrong),
     ("OPENID_MISMATCH", Wrong),
     ("INVALID_TRANSACTIONID", Wrong),
@@ -52,6 +60,7 @@ pub(super) const TABLE: &[(&str, Meaning)] = &[
     ("TRADE_ERROR", Invalid),
     ("RULE_LIMIT", Invalid),
     ("RULELIMIT", Invalid),
+    ("TRADE_OVERDUE", Invalid),
     ("SIGN_ERROR", Account),
     ("APPID_MCHID_NOT_MATCH", Account),
     ("MCH_NOT_EXISTS", Account),
@@ -62,11 +71,13 @@ pub(super) const TABLE: &[(&str, Meaning)] = &[
     ("OUT_TRADE_NO_USED", Paid),
     ("ORDER_PAID", Paid),
     ("ORDERPAID", Paid),
+    ("REFUND_FEE_MISMATCH", InUse),
     ("ORDER_CLOSED", Closed),
     ("ORDERCLOSED", Closed),
     ("ORDER_NOT_EXIST", Absent),
     ("ORDERNOTEXIST", Absent),
     ("RESOURCE_NOT_EXISTS", Absent),
+    ("REFUNDNOTEXIST", Absent),
 ];
 
 /// The channel's internal number of "re-entered with other parameters", at the end of `Request-ID`.
@@ -81,6 +92,8 @@ pub(super) struct ApiError {
     pub(super) message: String,
     /// `None` when the code is not in the table.
     pub(super) meaning: Option<Meaning>,
+    /// How long the channel wants to be left alone, in milliseconds.
+    pub(super) retry_after_ms: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -97,7 +110,8 @@ impl ApiError {
         let known = TABLE.iter().find(|(name, _)| *name == code).map(|(_, meaning)| *meaning);
         let re_entered = known == Some(Invalid) && request_id.rsplit('-').next() == Some(RE_ENTERED);
         let meaning = if re_entered { Some(InUse) } else { known };
-        Some(Self { status, code: shorten(&code), message: shorten(&message), meaning })
+        let (code, message) = (shorten(&code), shorten(&message));
+        Some(Self { status, code, message, meaning, retry_after_ms: None })
     }
 
     /// The outcome that does not depend on what was asked.
@@ -108,15 +122,30 @@ impl ApiError {
             Some(Closed) => RefusalClass::NumberClosed,
             Some(Paid) => RefusalClass::AlreadyPaid,
             Some(InUse) => RefusalClass::NumberInUse,
-            Some(System | Later) => return Outcome::Unknown(self.why(WhyKind::SystemError)),
+            Some(System | NoFunds | Later) => return Outcome::Unknown(self.why(WhyKind::SystemError)),
             Some(TooMany) => return Outcome::Unknown(self.why(WhyKind::RateLimited)),
             // What we do not know the meaning of is never a no.
             None => return Outcome::Unknown(self.why(WhyKind::Unreadable)),
         };
-        Outcome::Refused(Refusal { code: self.code, message: self.message, class })
+        Outcome::Refused(self.refusal(class))
+    }
+
+    /// Whether the channel says that the number was used before with other content. It has no code for it
+    /// where money goes back, only these words; a query tells the rest.
+    pub(super) fn says_other_content(&self) -> bool {
+        self.message.contains("与之前请求不一致")
+    }
+
+    pub(super) fn is_too_many(&self) -> bool {
+        self.meaning == Some(TooMany)
+    }
+
+    pub(super) fn refusal(self, class: RefusalClass) -> Refusal {
+        Refusal { code: self.code, message: self.message, class }
     }
 
     pub(super) fn why(&self, kind: WhyKind) -> Why {
-        Why::new(kind, format!("HTTP {} {}: {}", self.status, self.code, self.message))
+        let why = Why::new(kind, format!("HTTP {} {}: {}", self.status, self.code, self.message));
+        Why { retry_after_ms: self.retry_after_ms, ..why }
     }
 }

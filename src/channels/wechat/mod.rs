@@ -11,7 +11,10 @@ mod create;
 mod errors;
 mod notification;
 mod number;
+mod payee;
 mod query;
+mod refund;
+mod refunded;
 mod settings;
 mod sign;
 mod transaction;
@@ -27,8 +30,6 @@ use async_trait::async_trait;
 use bursar_core::Timestamp;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
-use bytes::Bytes;
-use reqwest::Method;
 use serde_json::json;
 use tokio::runtime::Handle;
 use tracing::Span;
@@ -38,12 +39,12 @@ use self::certificates::Keyring;
 use self::errors::ApiError;
 pub(crate) use self::settings::{Keys, Settings};
 use self::transaction::Payee;
-use self::transport::{Answer, Transport};
-use crate::channel::{Channel, CreateRequest};
+use self::transport::{Answer, Call, Transport};
+use crate::channel::{Channel, CreateRequest, Payee as BankPayee, RefundRequest};
 use crate::counters::{Verb, outcome_name};
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
-use crate::outcome::{Closed, Outcome, Refusal, RefusalClass, Standing, Why, WhyKind};
+use crate::outcome::{Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing, Why, WhyKind};
 use crate::registry::Parts;
 
 /// The adapter of one account.
@@ -64,17 +65,31 @@ enum Answered {
     Error(ApiError),
 }
 
+fn refused(code: &str, message: &str, class: RefusalClass) -> Refusal {
+    Refusal { code: code.into(), message: message.into(), class }
+}
+
 fn bad_number() -> Refusal {
-    let message = "a number has 6 to 32 characters of 0-9 A-Z a-z _ - | *";
-    Refusal { code: "NUMBER".into(), message: message.into(), class: RefusalClass::Definite }
+    refused("NUMBER", "a number has 6 to 32 characters of 0-9 A-Z a-z _ - | *", RefusalClass::Definite)
+}
+
+/// Longest notification address that the channel takes, in bytes.
+const MAX_NOTIFY_URL_BYTES: usize = 255;
+
+fn check_notify_url(url: &str) -> Result<(), Refusal> {
+    if url.len() <= MAX_NOTIFY_URL_BYTES && !url.contains('?') {
+        return Ok(());
+    }
+    let message = "the notification address is longer than 255 bytes or has a query; mend `public_url`";
+    Err(refused("NOTIFY_URL", message, RefusalClass::Configuration))
 }
 
 impl Wechat {
     pub(crate) fn new(account: ChannelAccountId, settings: Settings, keys: Keys, parts: Parts) -> Self {
-        let Keys { signing, api, verifying } = keys;
+        let Keys { signing, api, channel } = keys;
         Self {
             account,
-            keyring: Arc::new(Keyring::new(verifying, settings.download_certificates)),
+            keyring: Arc::new(Keyring::new(channel, settings.download_certificates)),
             transport: Arc::new(Transport::new(&settings, signing, parts)),
             payee: Payee { mchid: settings.mchid, appid: settings.appid },
             api: Arc::new(api),
@@ -86,12 +101,12 @@ impl Wechat {
     }
 
     /// Makes one call and judges its answer.
-    async fn call(&self, method: Method, target: &str, body: Bytes) -> Result<Answered, Why> {
+    async fn call(&self, call: Call<'_>) -> Result<Answered, Why> {
         if self.keyring.is_old(self.now()) {
             // The keys that are known may still do; if not, the answer will say so.
             drop(self.fetch_keys().await);
         }
-        let answer = self.transport.exchange(method, target, body).await?;
+        let answer = self.transport.exchange(call).await?;
         let (status, request_id) = (answer.status, answer.request_id());
         // On the span, so that every line about this call names it: the channel's support asks for it.
         Span::current().record("status", status).record("request_id", request_id);
@@ -102,8 +117,14 @@ impl Wechat {
                 Ok(Answered::Success(answer))
             }
             429 => {
-                let why = read().map_or_else(|| bare(&answer, WhyKind::RateLimited), |e| e.why(WhyKind::RateLimited));
-                Err(Why { retry_after_ms: transport::retry_after_ms(&answer), ..why })
+                let retry_after_ms = transport::retry_after_ms(&answer);
+                match read().map(|error| ApiError { retry_after_ms, ..error }) {
+                    Some(error) if error.is_too_many() && self.may_be_believed(&answer).await.is_ok() => {
+                        Ok(Answered::Error(error))
+                    }
+                    Some(error) => Err(error.why(WhyKind::RateLimited)),
+                    None => Err(Why { retry_after_ms, ..bare(&answer, WhyKind::RateLimited) }),
+                }
             }
             500..=599 => Err(match read() {
                 Some(error) if error.meaning == Some(errors::Meaning::System) => error.why(WhyKind::SystemError),
@@ -111,16 +132,18 @@ impl Wechat {
                 None => bare(&answer, WhyKind::ServerError),
             }),
             400..=499 => {
-                // A refusal moves no money, but a forged one could make us give a paid number up. TLS
-                // keeps strangers out; and a signature that is there must be right. The channel's own
-                // libraries do not ask for one, so a missing signature is taken.
-                if answer.headers.header(verify::SIGNATURE).is_some() {
-                    self.verify_answer(&answer).await?;
-                }
+                self.may_be_believed(&answer).await?;
                 read().map(Answered::Error).ok_or_else(|| bare(&answer, WhyKind::Unreadable))
             }
             _ => Err(bare(&answer, WhyKind::Unreadable)),
         }
+    }
+
+    /// A refusal moves no money, but a forged one could make us give a paid number up. TLS keeps
+    /// strangers out; and a signature that is there must be right. The channel's own libraries do not ask
+    /// for one, so a missing signature is taken.
+    async fn may_be_believed(&self, answer: &Answer) -> Result<(), Why> {
+        if answer.headers.header(verify::SIGNATURE).is_some() { self.verify_answer(answer).await } else { Ok(()) }
     }
 
     async fn verify_answer(&self, answer: &Answer) -> Result<(), Why> {
@@ -190,6 +213,33 @@ impl Channel for Wechat {
     async fn close(&self, number: &str) -> Outcome<Closed> {
         let outcome = self.close_order(number).await;
         self.ended(Verb::Close, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.refund", skip_all, fields(account = %self.account, number = %request.leg.number(), status, request_id))]
+    async fn refund(&self, request: &RefundRequest<'_>) -> Outcome<RefundStanding> {
+        let outcome = self.refund_payment(request).await;
+        self.ended(Verb::Refund, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.query_refund", skip_all, fields(account = %self.account, number = %number, status, request_id))]
+    async fn query_refund(&self, number: &str) -> Outcome<RefundStanding> {
+        let outcome = self.ask_refund(number).await;
+        self.ended(Verb::QueryRefund, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.refund_second_way", skip_all, fields(account = %self.account, number = %request.leg.number(), status, request_id))]
+    async fn refund_second_way(
+        &self,
+        request: &RefundRequest<'_>,
+        refund_id: &str,
+        payee: &str,
+    ) -> Outcome<RefundStanding> {
+        let outcome = self.refund_to_card(request, refund_id, payee).await;
+        self.ended(Verb::SecondWay, outcome)
+    }
+
+    async fn seal_payee(&self, payee: &BankPayee) -> Result<String, String> {
+        self.seal_bank_payee(payee).await
     }
 
     fn read_notification(

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::Wechat;
 use super::aead::Sealed;
+use super::refunded::Refunded;
 use super::transaction::Transaction;
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal};
@@ -13,6 +14,8 @@ use crate::outcome::shorten;
 
 /// The only event about payments of the products that are used here.
 const PAID: &str = "TRANSACTION.SUCCESS";
+/// The events about refunds.
+const REFUNDED: [&str; 3] = ["REFUND.SUCCESS", "REFUND.ABNORMAL", "REFUND.CLOSED"];
 /// Longest id of a message that is taken; the channel's have 36 characters.
 const MAX_ID_BYTES: usize = 128;
 
@@ -45,6 +48,9 @@ impl Wechat {
         // Opened whatever it is about: a key of the channel may sign for many merchants, but only the
         // channel and we can seal with ours.
         let plain = self.api.open(&envelope.resource).map_err(unreadable)?;
+        if REFUNDED.contains(&envelope.event_type.as_str()) {
+            return self.read_refund(envelope.id, at, &plain);
+        }
         if envelope.event_type != PAID {
             return Ok(Notice::Other { channel_id: envelope.id, event: shorten(&envelope.event_type) });
         }
@@ -55,5 +61,17 @@ impl Wechat {
         let number = transaction.out_trade_no.clone();
         let standing = transaction.standing(&self.payee, at).map_err(unreadable)?;
         Ok(Notice::Payment { channel_id: envelope.id, number, standing, at })
+    }
+
+    /// Where the refund stands is read from what was sealed; the event's name adds nothing to it.
+    fn read_refund(&self, channel_id: String, at: Timestamp, plain: &[u8]) -> Result<Notice, NotificationRefusal> {
+        let refunded: Refunded = serde_json::from_slice(plain).map_err(unreadable)?;
+        // Refunds name no app; in a message they always name the merchant.
+        if refunded.mchid.as_deref() != Some(self.payee.mchid.as_str()) {
+            return Err(NotificationRefusal::Foreign);
+        }
+        let number = refunded.out_refund_no.clone();
+        let standing = refunded.standing(at).map_err(unreadable)?;
+        Ok(Notice::Refund { channel_id, number, standing, at })
     }
 }

@@ -1,10 +1,8 @@
 //! Asking where a payment stands: it knows the query call, and must never judge its answer.
 
-use bytes::Bytes;
-use reqwest::Method;
-
 use super::errors::Meaning;
 use super::transaction::Transaction;
+use super::transport::Call;
 use super::{Answered, Wechat, bad_number, number};
 use crate::outcome::{Outcome, Standing, Why, WhyKind};
 
@@ -14,7 +12,7 @@ impl Wechat {
             return Outcome::Refused(bad_number());
         };
         let target = format!("/v3/pay/transactions/out-trade-no/{segment}?mchid={}", self.payee.mchid);
-        match self.call(Method::GET, &target, Bytes::new()).await {
+        match self.call(Call::get(&target)).await {
             Err(why) => Outcome::Unknown(why),
             Ok(Answered::Error(error)) if error.meaning == Some(Meaning::Absent) => Outcome::Done(Standing::Absent),
             Ok(Answered::Error(error)) => error.outcome(),

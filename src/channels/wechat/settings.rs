@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 use super::aead::ApiKey;
 use super::sign::SigningKey;
-use super::verify::{VerifyingKey, platform_certificate};
+use super::verify::{ChannelKey, platform_certificate};
 use crate::breaker::Breaker;
 use crate::secrets::Secrets;
 
@@ -58,6 +58,9 @@ pub(crate) struct Settings {
     /// Calls per second of this account from this process.
     #[serde(default = "default_rate_per_second")]
     pub(super) rate_per_second: u32,
+    /// Calls per second that give money back, of this account from this process.
+    #[serde(default = "default_refund_rate_per_second")]
+    pub(super) refund_rate_per_second: u32,
     /// Failures in a row that open the breaker.
     #[serde(default = "default_breaker_failures")]
     breaker_failures: u32,
@@ -83,6 +86,11 @@ const fn default_rate_per_second() -> u32 {
     400
 }
 
+/// The channel allows 150 refunds a second and merchant; some are left for other systems.
+const fn default_refund_rate_per_second() -> u32 {
+    100
+}
+
 const fn default_breaker_failures() -> u32 {
     10
 }
@@ -96,8 +104,8 @@ const fn default_breaker_open_ms() -> i64 {
 pub(crate) struct Keys {
     pub(super) signing: SigningKey,
     pub(super) api: ApiKey,
-    /// By serial or public key id.
-    pub(super) verifying: Vec<(String, VerifyingKey)>,
+    /// Of the channel: they verify what it says, and seal what only it may read.
+    pub(super) channel: Vec<ChannelKey>,
 }
 
 fn check(good: bool, member: &str, expected: &str) -> Result<(), String> {
@@ -145,7 +153,11 @@ impl Settings {
             check((1..=MAX_TIMEOUT_MS).contains(&ms), member, &expected)?;
         }
         let rate = format!("1 to {MAX_RATE_PER_SECOND}");
-        check((1..=MAX_RATE_PER_SECOND).contains(&self.rate_per_second), "rate_per_second", &rate)?;
+        let rates =
+            [("rate_per_second", self.rate_per_second), ("refund_rate_per_second", self.refund_rate_per_second)];
+        for (member, per_second) in rates {
+            check((1..=MAX_RATE_PER_SECOND).contains(&per_second), member, &rate)?;
+        }
         check(self.breaker_failures > 0, "breaker_failures", "1 or more")?;
         check((1..=600_000).contains(&self.breaker_open_ms), "breaker_open_ms", "1 to 600000 milliseconds")?;
         self.hosts().map(drop)
@@ -173,16 +185,16 @@ impl Settings {
         let pem = read("private_key", &self.private_key)?;
         let signing = SigningKey::from_pem(pem.expose()).map_err(wrong("private_key"))?;
         let api = ApiKey::new(read("apiv3_key", &self.apiv3_key)?.expose()).map_err(wrong("apiv3_key"))?;
-        let mut verifying = Vec::new();
+        let mut channel = Vec::new();
         if let (Some(id), Some(reference)) = (&self.public_key_id, &self.public_key) {
             let pem = read("public_key", reference)?;
-            verifying.push((id.clone(), VerifyingKey::from_pem(pem.expose()).map_err(wrong("public_key"))?));
+            channel.push(ChannelKey::from_pem(id, pem.expose()).map_err(wrong("public_key"))?);
         }
         for reference in &self.platform_certificates {
             let pem = read("platform_certificates", reference)?;
-            verifying.push(platform_certificate(pem.expose()).map_err(wrong("platform_certificates"))?);
+            channel.push(platform_certificate(pem.expose()).map_err(wrong("platform_certificates"))?);
         }
-        Ok(Keys { signing, api, verifying })
+        Ok(Keys { signing, api, channel })
     }
 }
 

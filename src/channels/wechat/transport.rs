@@ -1,5 +1,5 @@
-//! One signed call: it knows hosts, headers and how a call can break, and must never know what a call
-//! means.
+//! One signed call: it knows hosts, headers, quotas and how a call can break, and must never know what a
+//! call means.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -39,6 +39,47 @@ impl Answer {
     }
 }
 
+/// Which of the channel's quotas a call counts against: each has its own limit, so that refunds that are
+/// held back never hold payments back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Quota {
+    /// Orders and questions.
+    General,
+    /// Calls that give money back.
+    Refunds,
+}
+
+/// One call.
+#[derive(Clone, Debug)]
+pub(super) struct Call<'a> {
+    method: Method,
+    /// Path and query, already percent-encoded.
+    target: &'a str,
+    body: Bytes,
+    quota: Quota,
+    /// The key with which members of the body are sealed, when it is another than the account's own.
+    sealed_for: Option<&'a str>,
+}
+
+impl<'a> Call<'a> {
+    pub(super) const fn get(target: &'a str) -> Self {
+        Self { method: Method::GET, target, body: Bytes::new(), quota: Quota::General, sealed_for: None }
+    }
+
+    pub(super) const fn post(target: &'a str, body: Bytes) -> Self {
+        Self { method: Method::POST, target, body, quota: Quota::General, sealed_for: None }
+    }
+
+    /// A call that gives money back.
+    pub(super) fn refunds(self) -> Self {
+        Self { quota: Quota::Refunds, ..self }
+    }
+
+    pub(super) fn sealed_for(self, serial: &'a str) -> Self {
+        Self { sealed_for: Some(serial), ..self }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Transport {
     parts: Parts,
@@ -50,6 +91,7 @@ pub(super) struct Transport {
     answer_key: Option<String>,
     timeout: Duration,
     limit: Limit,
+    refund_limit: Limit,
     /// Until when the second host goes first, in milliseconds.
     detour_until_ms: AtomicI64,
 }
@@ -66,6 +108,7 @@ impl Transport {
             answer_key: settings.public_key_id.clone(),
             timeout: Duration::from_millis(settings.timeout_ms),
             limit: Limit::new(settings.rate_per_second),
+            refund_limit: Limit::new(settings.refund_rate_per_second),
             detour_until_ms: AtomicI64::new(i64::MIN),
         }
     }
@@ -78,15 +121,19 @@ impl Transport {
         &self.parts
     }
 
-    /// Sends one call and reads its answer. `target` is path and query, already percent-encoded.
-    pub(super) async fn exchange(&self, method: Method, target: &str, body: Bytes) -> Result<Answer, Why> {
+    /// Sends one call and reads its answer.
+    pub(super) async fn exchange(&self, call: Call<'_>) -> Result<Answer, Why> {
         let clock = &*self.parts.clock;
+        let limit = match call.quota {
+            Quota::General => &self.limit,
+            Quota::Refunds => &self.refund_limit,
+        };
         let admission = self.parts.breaker.admit(clock.now()).map_err(|ms| {
             Why::not_sent(WhyKind::BreakerOpen, "too many calls failed in a row; waiting before the next")
                 .retry_after(ms)
         })?;
-        self.limit.acquire(clock).await?;
-        let result = self.send(method, target, body).await;
+        limit.acquire(clock).await?;
+        let result = self.send(&call).await;
         match &result {
             Ok(answer) if answer.status < 500 => admission.succeeded(),
             // An answer that cannot be read still shows that the other side is alive.
@@ -96,14 +143,14 @@ impl Transport {
         if let Ok(answer) = &result
             && answer.status == 429
         {
-            self.limit.pause(clock.now().as_millis(), retry_after_ms(answer));
+            limit.pause(clock.now().as_millis(), retry_after_ms(answer));
         }
         result
     }
 
     /// Tries the hosts in turn. The next host is tried only when no connection was made, so that the
     /// request certainly never left us: any other trouble, and any HTTP answer, ends the call.
-    async fn send(&self, method: Method, target: &str, body: Bytes) -> Result<Answer, Why> {
+    async fn send(&self, call: &Call<'_>) -> Result<Answer, Why> {
         let now = self.parts.clock.now();
         // A clock that went back must not keep the detour for long.
         let left_ms = self.detour_until_ms.load(Ordering::Relaxed).saturating_sub(now.as_millis());
@@ -111,7 +158,7 @@ impl Transport {
         let order = self.hosts.iter().cycle().skip(usize::from(detour)).take(self.hosts.len());
         let mut last = Why::not_sent(WhyKind::NotConnected, "there is no host");
         for (tried, host) in order.enumerate() {
-            match self.parts.http.execute(self.request(host, method.clone(), target, body.clone())?).await {
+            match self.parts.http.execute(self.request(host, call)?).await {
                 Ok(response) => {
                     if tried > 0 && !detour {
                         let until = self.parts.clock.now().plus_ms(DETOUR_MS);
@@ -134,28 +181,29 @@ impl Transport {
         Err(last)
     }
 
-    fn request(&self, host: &Url, method: Method, target: &str, body: Bytes) -> Result<Request, Why> {
+    fn request(&self, host: &Url, call: &Call<'_>) -> Result<Request, Why> {
         let local = |what: &str| Why::not_sent(WhyKind::Unreadable, what);
-        let url = host.join(target).map_err(|_| local("the path of the call cannot be written"))?;
+        let url = host.join(call.target).map_err(|_| local("the path of the call cannot be written"))?;
         let unix_seconds = self.parts.clock.now().as_seconds();
         let nonce = sign::nonce(&*self.parts.chance);
         // What is signed is taken from the address that is sent, not from what we meant.
         let sent_target = &url[Position::BeforePath..Position::AfterQuery];
-        let message = sign::request_message(method.as_str(), sent_target, unix_seconds, &nonce, &body);
+        let message = sign::request_message(call.method.as_str(), sent_target, unix_seconds, &nonce, &call.body);
         let signature = self.signing.sign(&message).ok_or_else(|| local("the call cannot be signed"))?;
         let authorization = sign::authorization(&self.mchid, &self.serial_no, unix_seconds, &nonce, &signature);
         let mut builder = self
             .parts
             .http
-            .request(method, url)
+            .request(call.method.clone(), url)
             .timeout(self.timeout)
             .header(AUTHORIZATION, authorization)
             .header(ACCEPT, "application/json");
-        if let Some(key) = &self.answer_key {
+        // Names the key of what is sealed in the call, and asks for an answer under the same key.
+        if let Some(key) = call.sealed_for.or(self.answer_key.as_deref()) {
             builder = builder.header(verify::SERIAL, key);
         }
-        if !body.is_empty() {
-            builder = builder.header(CONTENT_TYPE, "application/json").body(body);
+        if !call.body.is_empty() {
+            builder = builder.header(CONTENT_TYPE, "application/json").body(call.body.clone());
         }
         builder.build().map_err(|_| local("the call cannot be written"))
     }

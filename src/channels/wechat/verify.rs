@@ -1,4 +1,4 @@
-//! Verifying what the channel sends: it knows signed strings, serials and freshness, and must never
+//! Verifying what the channel sends: it knows its keys, signed strings and freshness, and must never
 //! know what a message means.
 
 use std::fmt;
@@ -28,49 +28,78 @@ pub(super) const TYPE: &str = "Wechatpay-Signature-Type";
 pub(super) const PROOF: &[&str] = &[TIMESTAMP, NONCE, SIGNATURE, SERIAL, TYPE];
 
 /// A public key of the channel, parsed once.
-pub(super) struct VerifyingKey(ParsedPublicKey);
+pub(super) struct ChannelKey {
+    serial: String,
+    key: ParsedPublicKey,
+    /// From when until when it is in force, in Unix seconds; `None`: always.
+    validity: Option<(i64, i64)>,
+}
 
-impl fmt::Debug for VerifyingKey {
+impl fmt::Debug for ChannelKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("VerifyingKey(..)")
+        write!(f, "ChannelKey({})", self.serial)
     }
 }
 
-impl VerifyingKey {
-    /// From a SubjectPublicKeyInfo.
-    pub(super) fn from_der(der: &[u8]) -> Option<Self> {
-        ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).ok().map(Self)
-    }
-
-    /// From a SubjectPublicKeyInfo in a PEM.
+impl ChannelKey {
+    /// From a SubjectPublicKeyInfo in a PEM, with its id at the channel.
     ///
     /// # Errors
     /// What was expected.
-    pub(super) fn from_pem(text: &[u8]) -> Result<Self, &'static str> {
+    pub(super) fn from_pem(id: &str, text: &[u8]) -> Result<Self, &'static str> {
         std::str::from_utf8(text)
             .ok()
             .and_then(|text| pem::decode("PUBLIC KEY", text))
-            .and_then(|der| Self::from_der(&der))
+            .and_then(|der| parse(&der))
+            .map(|key| Self { serial: id.to_owned(), key, validity: None })
             .ok_or("an RSA public key of 2048 bits or more in a PEM, such as wxp_pub.pem")
     }
 
+    /// How the channel names it: the id of a public key, the serial of a certificate in hexadecimal.
+    pub(super) fn serial(&self) -> &str {
+        &self.serial
+    }
+
+    /// Its SubjectPublicKeyInfo.
+    pub(super) fn der(&self) -> &[u8] {
+        self.key.as_ref()
+    }
+
+    /// From when it is in force, in Unix seconds; later than any certificate for a public key.
+    pub(super) fn since(&self) -> i64 {
+        self.validity.map_or(i64::MAX, |(since, _)| since)
+    }
+
+    pub(super) fn in_force(&self, now: Timestamp) -> bool {
+        self.validity.is_none_or(|(since, until)| (since..until).contains(&now.as_seconds()))
+    }
+
     fn accepts(&self, message: &[u8], signature: &str) -> bool {
-        STANDARD.decode(signature).is_ok_and(|bytes| self.0.verify_sig(message, &bytes).is_ok())
+        STANDARD.decode(signature).is_ok_and(|bytes| self.key.verify_sig(message, &bytes).is_ok())
     }
 }
 
-/// Serial and key of a platform certificate in a PEM.
+fn parse(der: &[u8]) -> Option<ParsedPublicKey> {
+    ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).ok()
+}
+
+/// The key of a platform certificate in a PEM.
 ///
 /// # Errors
 /// What was expected.
-pub(super) fn platform_certificate(text: &[u8]) -> Result<(String, VerifyingKey), &'static str> {
+pub(super) fn platform_certificate(text: &[u8]) -> Result<ChannelKey, &'static str> {
     const EXPECTED: &str = "a certificate with an RSA key in a PEM";
     let text = std::str::from_utf8(text).map_err(|_| EXPECTED)?;
     let der = pem::decode("CERTIFICATE", text).ok_or(EXPECTED)?;
     let (_, certificate) = x509_parser::parse_x509_certificate(&der).map_err(|_| EXPECTED)?;
-    let serial: String = certificate.raw_serial().iter().map(|byte| format!("{byte:02X}")).collect();
-    let key = VerifyingKey::from_der(certificate.public_key().raw).ok_or(EXPECTED)?;
-    Ok((serial_key(&serial), key))
+    // DER writes a zero byte before a first bit that is set; the channel's listings do not.
+    let serial = certificate.raw_serial().iter().skip_while(|byte| **byte == 0);
+    let validity = certificate.validity();
+    Ok(ChannelKey {
+        serial: serial.map(|byte| format!("{byte:02X}")).collect(),
+        key: parse(certificate.public_key().raw).ok_or(EXPECTED)?,
+        validity: Some((validity.not_before.timestamp(), validity.not_after.timestamp())),
+    })
 }
 
 /// A serial in the one way in which it is compared: DER pads a leading zero byte, people do not.
@@ -84,7 +113,7 @@ pub(super) fn verify(
     headers: &dyn HeaderLookup,
     body: &[u8],
     now: Option<Timestamp>,
-    with_key: impl FnOnce(&str, &dyn Fn(&VerifyingKey) -> bool) -> Option<bool>,
+    with_key: impl FnOnce(&str, &dyn Fn(&ChannelKey) -> bool) -> Option<bool>,
 ) -> Result<(), NotificationRefusal> {
     let get = |name: &'static str| headers.header(name).ok_or(NotificationRefusal::MissingHeader(name));
     let signature = get(SIGNATURE)?;
