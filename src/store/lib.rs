@@ -20,6 +20,7 @@ mod numbering;
 pub mod postgres;
 mod read;
 pub mod record;
+mod returned;
 pub mod sqlite;
 mod value;
 

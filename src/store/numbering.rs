@@ -4,8 +4,10 @@
 use std::collections::HashMap;
 
 use bursar_core::Timestamp;
+use bursar_core::id::OrderId;
 use bursar_core::ledger::Posting;
 use bursar_core::observation::{Observation, Subject};
+use bursar_core::payment::Payment;
 use uuid::Uuid;
 
 use crate::{Change, Result, StoreError};
@@ -54,6 +56,29 @@ pub fn observations(change: &Change) -> Result<Vec<(i64, &(Subject, Observation)
 /// The postings of `change` with their sequences.
 pub fn postings(change: &Change) -> Result<Vec<(i64, &(Posting, Timestamp))>> {
     numbered(change, &change.postings, |(posting, _)| posting.subject)
+}
+
+/// The place of each new payment of `change` within its order, counted from 1 and from what is there
+/// already; nothing is there when the order itself is new.
+pub fn places(change: &Change) -> Vec<Place<'_>> {
+    let mut next: HashMap<OrderId, i16> = HashMap::new();
+    let mut places = Vec::with_capacity(change.new_payments.len());
+    for payment in &change.new_payments {
+        let nth = next.entry(payment.order).and_modify(|n| *n = n.saturating_add(1)).or_insert(1);
+        places.push(Place { payment, nth: *nth, first: change.new_orders.iter().any(|o| o.id == payment.order) });
+    }
+    places
+}
+
+/// See [`places`].
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The payment.
+    pub payment: &'a Payment,
+    /// 1, 2, 3 … among the new payments of its order.
+    pub nth: i16,
+    /// Whether the order has no payments before these.
+    pub first: bool,
 }
 
 /// When the questions of `change` were asked: the time of what caused them; `None` when it has no cause

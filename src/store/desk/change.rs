@@ -1,11 +1,14 @@
 //! From a decision to rows: it knows what changed between two dossiers, and must never decide anything.
 
+use std::collections::HashSet;
+
 use bursar_core::decide::{Decision, Effect};
 use bursar_core::event;
 use bursar_core::id::DeliveryId;
 use bursar_core::job::{JobKey, JobKind, NewJob};
-use bursar_core::observation::Source;
+use bursar_core::observation::{Source, Subject};
 use bursar_core::order::Dossier;
+use uuid::Uuid;
 
 use super::{Desk, scheduled};
 use crate::directory::Entries;
@@ -18,7 +21,9 @@ impl Desk {
         let now = self.clock.now();
         let mut change = Change { may_be_lost: may_be_lost(before, decision), ..Change::default() };
         let mut next = decision.next.clone();
-        collect(before, &mut next, &mut change);
+        let notes = decision.notes.iter().map(|(subject, _)| subject.uuid());
+        let named = notes.chain(decision.postings.iter().map(|p| p.subject)).collect();
+        collect(before, &mut next, &named, &mut change);
         change.observations = decision.notes.clone();
         change.postings = decision.postings.iter().map(|p| (*p, now)).collect();
         change.jobs = scheduled(&decision.effects).collect();
@@ -73,19 +78,21 @@ impl Desk {
     }
 }
 
-/// Puts what differs into `change`, and counts its versions up in `next`.
+/// Puts what differs into `change`, and counts its versions up in `next`. So it does with what is `named` by
+/// an observation or a posting, even when its row stays as it was: its version numbers them. (When a second
+/// part of an order fails, the money of the first is booked elsewhere, and nothing else happens to it.)
 ///
 /// An order with several parts is always among what is written: its version is the one guard that two
 /// decisions about different parts share. Of two refunds that do not fit together, or two captures that
 /// together pay the order, the second decides again.
-fn collect(before: &Dossier, next: &mut Dossier, change: &mut Change) {
+fn collect(before: &Dossier, next: &mut Dossier, named: &HashSet<Uuid>, change: &mut Change) {
     for payment in &mut next.payments {
         match before.payment(payment.id) {
             None => {
                 change.new_payments.push(payment.clone());
                 payment.version = 1;
             }
-            Some(old) if old != payment => {
+            Some(old) if old != payment || named.contains(&payment.id.uuid()) => {
                 change.payments.push(payment.clone());
                 payment.version += 1;
             }
@@ -94,7 +101,8 @@ fn collect(before: &Dossier, next: &mut Dossier, change: &mut Change) {
     }
     for refund in &mut next.refunds {
         let old = before.refund(refund.id);
-        if old == Some(refund) {
+        let named_leg = refund.legs.iter().any(|l| named.contains(&l.id.uuid()));
+        if old == Some(refund) && !named_leg && !named.contains(&refund.id.uuid()) {
             continue;
         }
         match old {
@@ -108,7 +116,7 @@ fn collect(before: &Dossier, next: &mut Dossier, change: &mut Change) {
                     change.new_legs.push(leg.clone());
                     leg.version = 1;
                 }
-                Some(old) if old != leg => {
+                Some(old) if old != leg || named.contains(&leg.id.uuid()) => {
                     change.legs.push(leg.clone());
                     leg.version += 1;
                 }
@@ -128,13 +136,15 @@ fn collect(before: &Dossier, next: &mut Dossier, change: &mut Change) {
 }
 
 /// A crash of the database may lose a transition that is redone harmlessly: asking again tells the same.
-/// What a channel will not tell again by itself, what people said, and what merchants are promised, must
-/// be safe.
+/// What a channel will not tell again by itself, what people said, what merchants are promised, and all that
+/// is about money on its way back, must be safe: a call that we have forgotten must never be given up for
+/// another way.
 fn may_be_lost(before: &Dossier, decision: &Decision) -> bool {
     let said_once = |source| matches!(source, Source::Merchant | Source::Operator);
+    let of_payment = |subject: &Subject| matches!(subject, Subject::Payment(_));
     before.order.state == decision.next.order.state
         && before.refunds.len() == decision.next.refunds.len()
         && before.payments.len() == decision.next.payments.len()
-        && !decision.notes.iter().any(|(_, o)| said_once(o.source))
+        && decision.notes.iter().all(|(subject, o)| of_payment(subject) && !said_once(o.source))
         && !decision.effects.iter().any(|e| matches!(e, Effect::Tell(_) | Effect::Ask(_)))
 }

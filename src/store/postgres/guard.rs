@@ -16,9 +16,9 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::commit::Failure;
-use super::settle;
+use super::{refund, settle};
 use crate::codec::{payer_json, plain, to_json};
-use crate::{Answer, Change};
+use crate::{Answer, Change, numbering, returned};
 
 /// Changes with their index in the call.
 pub type Pass<'a> = [(usize, &'a Change)];
@@ -28,15 +28,17 @@ pub type Refused = HashMap<usize, Answer>;
 pub type Done = std::result::Result<(), Failure>;
 
 /// Runs every guarded statement of `pass` and answers those changes whose guard did not hold; the first
-/// refusal of a change counts. The order of tables is always the same, and rows are in key order, so that
+/// refusal of a change counts, but a repeated request is told so even when something else has changed since. The order of tables is always the same, and rows are in key order, so that
 /// two processes seldom wait for each other in a circle.
 pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> std::result::Result<Refused, Failure> {
     let mut refused = Refused::new();
     settle::run(tx, pass, &mut refused).await?;
     update_payments(tx, pass, &mut refused).await?;
     update_orders(tx, pass, &mut refused).await?;
+    refund::update(tx, pass, &mut refused).await?;
     insert_orders(tx, pass, &mut refused).await?;
     insert_payments(tx, pass, &mut refused).await?;
+    refund::insert(tx, pass, &mut refused).await?;
     insert_notifications(tx, pass, &mut refused).await?;
     insert_idempotency(tx, pass, &mut refused).await?;
     Ok(refused)
@@ -60,36 +62,45 @@ pub async fn expect<K: Eq + Hash>(
     let touched = rows.iter().map(key).collect::<std::result::Result<HashSet<K>, _>>()?;
     for (index, key) in wanted {
         if !touched.contains(&key) {
-            refused.entry(index).or_insert(answer);
+            let slot = refused.entry(index).or_insert(answer);
+            if (*slot, answer) == (Answer::Stale, Answer::Duplicate) {
+                *slot = answer;
+            }
         }
     }
     Ok(())
 }
 
-fn id(row: &PgRow) -> std::result::Result<Uuid, sqlx::Error> {
+/// The first column, an id.
+pub fn id(row: &PgRow) -> std::result::Result<Uuid, sqlx::Error> {
     row.try_get(0)
 }
 
 async fn update_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
-    let mut rows: Vec<(usize, &Payment)> = gather(pass, |c| &c.payments);
+    let mut rows: Vec<(usize, &Payment, bool)> =
+        pass.iter().flat_map(|(i, c)| c.payments.iter().map(|p| (*i, p, returned::adds_to(c, p.id)))).collect();
     if rows.is_empty() {
         return Ok(());
     }
-    rows.sort_unstable_by_key(|(_, p)| p.id);
+    rows.sort_unstable_by_key(|(_, p, _)| p.id);
+    // Whoever adds a leg must not give back more than was taken. What channels tell may: it happened.
     let sql = "update payment p set version = p.version + 1, due_at = u.due_at, state = u.state,
-                 active = u.due_at is not null, evidence = u.evidence
-               from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::smallint[], $5::text[])
-                 as u(id, version, due_at, state, evidence)
+                 active = u.due_at is not null, returned_minor = u.returned_minor, evidence = u.evidence
+               from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::boolean[],
+                 $7::text[]) as u(id, version, due_at, state, returned_minor, adds, evidence)
                where p.id = any($1) and p.id = u.id and p.version = u.version
+                 and (not u.adds or u.returned_minor <= greatest(p.amount_minor, p.returned_minor))
                returning p.id";
-    let evidence = rows.iter().map(|(_, p)| to_json(&p.evidence)).collect::<crate::Result<Vec<_>>>()?;
+    let evidence = rows.iter().map(|(_, p, _)| to_json(&p.evidence)).collect::<crate::Result<Vec<_>>>()?;
     let query = sqlx::query(sql)
-        .bind(rows.iter().map(|(_, p)| p.id.uuid()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, p)| p.version).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, p)| p.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, p)| p.state.code()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p, _)| p.id.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p, _)| p.version).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p, _)| p.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p, _)| p.state.code()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p, _)| p.returned_minor).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, _, adds)| *adds).collect::<Vec<_>>())
         .bind(evidence);
-    expect(tx, query, rows.iter().map(|(i, p)| (*i, p.id.uuid())), id, Answer::Stale, refused).await
+    expect(tx, query, rows.iter().map(|(i, p, _)| (*i, p.id.uuid())), id, Answer::Stale, refused).await
 }
 
 async fn update_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
@@ -123,13 +134,13 @@ async fn insert_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
     }
     rows.sort_unstable_by_key(|(_, o)| (o.merchant, &o.number));
     let sql = "insert into orders (created_at, amount_minor, id, merchant, number, currency, description, expires_at,
-                 version, event_count, state, late_money, close_reason)
+                 version, event_count, state, late_money, part_payment, close_reason)
                select n.created_at, n.amount_minor, n.id, n.merchant, n.number, n.currency, n.description,
-                 n.expires_at, 1, n.event_count, n.state, n.late_money, n.close_reason
+                 n.expires_at, 1, n.event_count, n.state, n.late_money, n.part_payment, n.close_reason
                from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-                 $8::bigint[], $9::bigint[], $10::smallint[], $11::boolean[], $12::text[])
+                 $8::bigint[], $9::bigint[], $10::smallint[], $11::boolean[], $12::boolean[], $13::text[])
                  as n(created_at, amount_minor, id, merchant, number, currency, description, expires_at, event_count,
-                   state, late_money, close_reason)
+                   state, late_money, part_payment, close_reason)
                where (select 1 from orders o where o.merchant = n.merchant and o.number = n.number limit 1) is null
                  and (select 1 from orders o where o.id = n.id limit 1) is null
                returning id";
@@ -145,42 +156,51 @@ async fn insert_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
         .bind(rows.iter().map(|(_, o)| o.event_count).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.state.code()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.late_money).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.part_payment).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.close_reason.as_deref().map(plain)).collect::<Vec<_>>());
     expect(tx, query, rows.iter().map(|(i, o)| (*i, o.id.uuid())), id, Answer::Duplicate, refused).await
 }
 
 async fn insert_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
-    let mut rows: Vec<(usize, &Payment)> = gather(pass, |c| &c.new_payments);
+    let mut rows: Vec<(usize, numbering::Place<'_>)> =
+        pass.iter().flat_map(|(i, c)| numbering::places(c).into_iter().map(|place| (*i, place))).collect();
     if rows.is_empty() {
         return Ok(());
     }
-    rows.sort_unstable_by_key(|(_, p)| p.id);
+    rows.sort_unstable_by_key(|(_, n)| n.payment.id);
     let sql = "insert into payment (created_at, amount_minor, id, order_id, merchant, account, method, currency, payer,
-                 version, due_at, state, active, evidence)
+                 version, due_at, state, active, returned_minor, position, evidence)
                select n.created_at, n.amount_minor, n.id, n.order_id, n.merchant, n.account, n.method, n.currency,
-                 n.payer, 1, n.due_at, n.state, n.due_at is not null, n.evidence
+                 n.payer, 1, n.due_at, n.state, n.due_at is not null, n.returned_minor,
+                 n.nth + case when n.first then 0 else (select count(*) from payment p where p.order_id = n.order_id) end,
+                 n.evidence
                from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::smallint[],
-                 $8::text[], $9::text[], $10::bigint[], $11::smallint[], $12::text[])
+                 $8::text[], $9::text[], $10::bigint[], $11::smallint[], $12::bigint[], $13::smallint[],
+                 $14::boolean[], $15::text[])
                  as n(created_at, amount_minor, id, order_id, merchant, account, method, currency, payer, due_at, state,
-                   evidence)
+                   returned_minor, nth, first, evidence)
                where (select 1 from payment p where p.id = n.id limit 1) is null
                returning id";
-    let payer = rows.iter().map(|(_, p)| payer_json(&p.payer)).collect::<crate::Result<Vec<_>>>()?;
-    let evidence = rows.iter().map(|(_, p)| to_json(&p.evidence)).collect::<crate::Result<Vec<_>>>()?;
+    let payments = || rows.iter().map(|(_, n)| n.payment);
+    let payer = payments().map(|p| payer_json(&p.payer)).collect::<crate::Result<Vec<_>>>()?;
+    let evidence = payments().map(|p| to_json(&p.evidence)).collect::<crate::Result<Vec<_>>>()?;
     let query = sqlx::query(sql)
-        .bind(rows.iter().map(|(_, p)| p.created_at.as_millis()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, p)| p.amount.minor).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, p)| p.id.uuid()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, p)| p.order.uuid()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, p)| p.merchant.uuid()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, p)| p.account.uuid()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, p)| p.method.code()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, p)| p.amount.currency.code()).collect::<Vec<_>>())
+        .bind(payments().map(|p| p.created_at.as_millis()).collect::<Vec<_>>())
+        .bind(payments().map(|p| p.amount.minor).collect::<Vec<_>>())
+        .bind(payments().map(|p| p.id.uuid()).collect::<Vec<_>>())
+        .bind(payments().map(|p| p.order.uuid()).collect::<Vec<_>>())
+        .bind(payments().map(|p| p.merchant.uuid()).collect::<Vec<_>>())
+        .bind(payments().map(|p| p.account.uuid()).collect::<Vec<_>>())
+        .bind(payments().map(|p| p.method.code()).collect::<Vec<_>>())
+        .bind(payments().map(|p| p.amount.currency.code()).collect::<Vec<_>>())
         .bind(payer)
-        .bind(rows.iter().map(|(_, p)| p.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, p)| p.state.code()).collect::<Vec<_>>())
+        .bind(payments().map(|p| p.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
+        .bind(payments().map(|p| p.state.code()).collect::<Vec<_>>())
+        .bind(payments().map(|p| p.returned_minor).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, n)| n.nth).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, n)| n.first).collect::<Vec<_>>())
         .bind(evidence);
-    expect(tx, query, rows.iter().map(|(i, p)| (*i, p.id.uuid())), id, Answer::Duplicate, refused).await
+    expect(tx, query, rows.iter().map(|(i, n)| (*i, n.payment.id.uuid())), id, Answer::Duplicate, refused).await
 }
 
 async fn insert_notifications(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {

@@ -10,6 +10,7 @@ mod guard;
 mod hints;
 mod job;
 mod pass;
+mod refund;
 mod schema;
 mod settle;
 

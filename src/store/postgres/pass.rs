@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use bursar_core::id::{MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::id::{LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::JobKey;
 use uuid::Uuid;
 
@@ -19,6 +19,9 @@ enum Key<'a> {
     Number(MerchantId, &'a str),
     Order(OrderId),
     Payment(PaymentId),
+    Refund(RefundId),
+    Leg(LegId),
+    Question(Uuid, i16),
     Notification(NotificationId),
     Idempotency(MerchantId, &'a str),
     Job(JobKey),
@@ -30,7 +33,13 @@ fn keys(change: &Change) -> impl Iterator<Item = Key<'_>> {
     let orders = c.new_orders.iter().flat_map(|o| [Key::Number(o.merchant, &o.number), Key::Order(o.id)]);
     orders
         .chain(c.orders.iter().map(|o| Key::Order(o.id)))
+        .chain(c.new_payments.iter().map(|p| Key::Order(p.order)))
         .chain(c.new_payments.iter().chain(&c.payments).map(|p| Key::Payment(p.id)))
+        .chain(c.new_refunds.iter().chain(&c.refunds).map(|r| Key::Refund(r.id)))
+        .chain(c.new_legs.iter().chain(&c.legs).map(|l| Key::Leg(l.id)))
+        .chain(c.new_legs.iter().map(|l| Key::Payment(l.payment)))
+        .chain(c.questions.iter().map(|q| Key::Question(q.subject, q.kind.code())))
+        .chain(c.answered.iter().map(|(subject, kind)| Key::Question(*subject, kind.code())))
         .chain(c.notification.iter().map(|n| Key::Notification(n.id)))
         .chain(c.idempotency.iter().map(|i| Key::Idempotency(i.merchant, &i.key)))
         .chain(c.jobs.iter().map(|j| Key::Job(j.key)))
@@ -71,8 +80,22 @@ pub fn foregone(change: &Change, committed: &Change) -> Option<Answer> {
     if !unique(change).is_disjoint(&unique(committed)) {
         return Some(Answer::Duplicate);
     }
-    let moved =
-        change.payments.iter().any(|p| committed.payments.iter().any(|q| q.id == p.id && q.version >= p.version))
-            || change.orders.iter().any(|o| committed.orders.iter().any(|q| q.id == o.id && q.version >= o.version));
+    let moved = moved(change, committed, |c| versions(&c.payments, |p| (p.id.uuid(), p.version)))
+        || moved(change, committed, |c| versions(&c.orders, |o| (o.id.uuid(), o.version)))
+        || moved(change, committed, |c| versions(&c.refunds, |r| (r.id.uuid(), r.version)))
+        || moved(change, committed, |c| versions(&c.legs, |l| (l.id.uuid(), l.version)))
+        // A refund or leg that is there now: its id is derived, so the same was decided twice.
+        || moved(change, committed, |c| versions(&c.new_refunds, |r| (r.id.uuid(), 0)))
+        || moved(change, committed, |c| versions(&c.new_legs, |l| (l.id.uuid(), 0)));
     moved.then_some(Answer::Stale)
+}
+
+fn versions<T>(rows: &[T], of: impl Fn(&T) -> (Uuid, i64)) -> Vec<(Uuid, i64)> {
+    rows.iter().map(of).collect()
+}
+
+/// Whether `committed` has counted up the version of a row that `change` has read.
+fn moved(change: &Change, committed: &Change, of: impl Fn(&Change) -> Vec<(Uuid, i64)>) -> bool {
+    let read = of(change);
+    !read.is_empty() && of(committed).iter().any(|(id, v)| read.iter().any(|(i, read)| i == id && v >= read))
 }

@@ -7,20 +7,45 @@ use sqlx::SqliteConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
+use super::refund;
 use crate::codec::{payer_json, plain, to_json};
-use crate::{Answer, Change, IdempotencyKey, Notification, Result, Settle, Settlement};
+use crate::numbering::{self, Place};
+use crate::{Answer, Change, IdempotencyKey, Notification, Result, Settle, Settlement, returned};
 
-type Statement<'q> = Query<'q, sqlx::Sqlite, SqliteArguments>;
+/// A statement that is ready to run.
+pub type Statement<'q> = Query<'q, sqlx::Sqlite, SqliteArguments>;
 
-/// Runs every guarded statement of `change` until one touches no row; then the answer to give.
+/// Runs every guarded statement of `change` until one touches no row; then the answer to give. A repeated
+/// request is told so even when something else has changed since.
 pub async fn run(connection: &mut SqliteConnection, change: &Change) -> Result<Option<Answer>> {
+    match until_refused(connection, change).await? {
+        Some(Answer::Stale) if was_taken(connection, change).await? => Ok(Some(Answer::Duplicate)),
+        refused => Ok(refused),
+    }
+}
+
+async fn was_taken(connection: &mut SqliteConnection, change: &Change) -> Result<bool> {
+    if let Some(notification) = &change.notification {
+        let sql = "select 1 from notification where id = $1";
+        let found = sqlx::query(sql).bind(notification.id.uuid()).fetch_optional(&mut *connection).await?;
+        if found.is_some() {
+            return Ok(true);
+        }
+    }
+    let Some(key) = &change.idempotency else { return Ok(false) };
+    let sql = "select 1 from idempotency where merchant = $1 and key = $2";
+    let query = sqlx::query(sql).bind(key.merchant.uuid()).bind(key.key.clone());
+    Ok(query.fetch_optional(connection).await?.is_some())
+}
+
+async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Result<Option<Answer>> {
     if let Some(settle) = &change.settle
         && !settled(connection, settle).await?
     {
         return Ok(Some(Answer::Fenced));
     }
     for payment in &change.payments {
-        if !touched(connection, update_payment(payment)?).await? {
+        if !touched(connection, update_payment(payment, returned::adds_to(change, payment.id))?).await? {
             return Ok(Some(Answer::Stale));
         }
     }
@@ -29,15 +54,21 @@ pub async fn run(connection: &mut SqliteConnection, change: &Change) -> Result<O
             return Ok(Some(Answer::Stale));
         }
     }
+    if !refund::update(connection, change).await? {
+        return Ok(Some(Answer::Stale));
+    }
     for order in &change.new_orders {
         if !touched(connection, insert_order(order)).await? {
             return Ok(Some(Answer::Duplicate));
         }
     }
-    for payment in &change.new_payments {
-        if !touched(connection, insert_payment(payment)?).await? {
+    for place in numbering::places(change) {
+        if !touched(connection, insert_payment(place)?).await? {
             return Ok(Some(Answer::Duplicate));
         }
+    }
+    if !refund::insert(connection, change).await? {
+        return Ok(Some(Answer::Stale));
     }
     if let Some(notification) = &change.notification
         && !touched(connection, insert_notification(notification)).await?
@@ -52,7 +83,8 @@ pub async fn run(connection: &mut SqliteConnection, change: &Change) -> Result<O
     Ok(None)
 }
 
-async fn touched(connection: &mut SqliteConnection, statement: Statement<'_>) -> Result<bool> {
+/// Whether `statement` touched a row.
+pub async fn touched(connection: &mut SqliteConnection, statement: Statement<'_>) -> Result<bool> {
     Ok(statement.execute(connection).await?.rows_affected() > 0)
 }
 
@@ -88,16 +120,19 @@ async fn settled(connection: &mut SqliteConnection, settle: &Settle) -> Result<b
     touched(connection, statement).await
 }
 
-fn update_payment(payment: &Payment) -> Result<Statement<'static>> {
-    let sql =
-        "update payment set version = version + 1, due_at = $3, state = $4, active = $3 is not null, evidence = $5
-               where id = $1 and version = $2";
+/// Whoever `adds` a leg must not give back more than was taken. What channels tell may: it happened.
+fn update_payment(payment: &Payment, adds: bool) -> Result<Statement<'static>> {
+    let sql = "update payment set version = version + 1, due_at = $3, state = $4, active = $3 is not null,
+                 returned_minor = $5, evidence = $6
+               where id = $1 and version = $2 and (not $7 or $5 <= max(amount_minor, returned_minor))";
     Ok(sqlx::query(sql)
         .bind(payment.id.uuid())
         .bind(payment.version)
         .bind(payment.due_at.map(|t| t.as_millis()))
         .bind(payment.state.code())
-        .bind(to_json(&payment.evidence)?))
+        .bind(payment.returned_minor)
+        .bind(to_json(&payment.evidence)?)
+        .bind(adds))
 }
 
 fn update_order(order: &Order) -> Statement<'static> {
@@ -116,8 +151,8 @@ fn update_order(order: &Order) -> Statement<'static> {
 
 fn insert_order(order: &Order) -> Statement<'static> {
     let sql = "insert into orders (created_at, amount_minor, id, merchant, number, currency, description, expires_at,
-                 version, event_count, state, late_money, close_reason)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12)
+                 version, event_count, state, late_money, part_payment, close_reason)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13)
                on conflict do nothing";
     sqlx::query(sql)
         .bind(order.created_at.as_millis())
@@ -131,13 +166,16 @@ fn insert_order(order: &Order) -> Statement<'static> {
         .bind(order.event_count)
         .bind(order.state.code())
         .bind(order.late_money)
+        .bind(order.part_payment)
         .bind(order.close_reason.as_deref().map(plain))
 }
 
-fn insert_payment(payment: &Payment) -> Result<Statement<'static>> {
+fn insert_payment(place: Place<'_>) -> Result<Statement<'static>> {
+    let payment = place.payment;
     let sql = "insert into payment (created_at, amount_minor, id, order_id, merchant, account, method, currency, payer,
-                 version, due_at, state, active, evidence)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $10 is not null, $12)
+                 version, due_at, state, active, returned_minor, position, evidence)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $10 is not null, $12,
+                 coalesce($13, (select count(*) + 1 from payment where order_id = $4)), $14)
                on conflict do nothing";
     Ok(sqlx::query(sql)
         .bind(payment.created_at.as_millis())
@@ -151,6 +189,8 @@ fn insert_payment(payment: &Payment) -> Result<Statement<'static>> {
         .bind(payer_json(&payment.payer)?)
         .bind(payment.due_at.map(|t| t.as_millis()))
         .bind(payment.state.code())
+        .bind(payment.returned_minor)
+        .bind(place.first.then_some(place.nth))
         .bind(to_json(&payment.evidence)?))
 }
 

@@ -7,6 +7,7 @@ mod append;
 mod commit;
 mod guard;
 mod job;
+mod refund;
 mod schema;
 
 use std::time::Duration;
