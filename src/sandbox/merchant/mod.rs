@@ -1,12 +1,18 @@
-//! A pretend merchant: a backend that places orders through the API, and a receiver of webhooks. It
-//! knows the API's and the webhooks' documents, and must never share code with the sides that it talks
-//! to.
+//! A pretend merchant: a backend that places orders and asks for refunds through the API, and a receiver of
+//! webhooks. It knows the API's and the webhooks' documents, and must never share code with the sides that
+//! it talks to.
 
+mod api;
 mod feed;
+mod refunds;
 mod sink;
+mod variety;
+mod wish;
 
-pub use feed::{Backend, Feed, Placed, place};
+pub use feed::{Backend, Feed, Placed, place, place_varied};
+pub use refunds::{Asked, want_back};
 pub use sink::{Sink, Told};
+pub use variety::{Kind, Variety};
 
 /// The body of a page on loopback (metrics, books).
 ///

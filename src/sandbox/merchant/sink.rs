@@ -26,6 +26,8 @@ pub struct Told {
     pub sequences: HashMap<String, Vec<i64>>,
     /// Order ids whose `order.paid` arrived.
     pub paid: HashMap<String, u32>,
+    /// By order id: whether it is paid, as the first event that ended it said.
+    pub ended: HashMap<String, bool>,
     /// Requests whose signature was wrong or missing.
     pub forged: u64,
 }
@@ -119,8 +121,15 @@ async fn receive(State(sink): State<Arc<Inner>>, headers: HeaderMap, body: Bytes
     let order = event.pointer("/data/order_id").and_then(Value::as_str).unwrap_or_default().to_owned();
     let sequence = event.get("sequence").and_then(Value::as_i64).unwrap_or_default();
     *told.deliveries.entry(id).or_default() += 1;
-    if event.get("type").and_then(Value::as_str) == Some("order.paid") {
-        *told.paid.entry(order.clone()).or_default() += 1;
+    match event.get("type").and_then(Value::as_str) {
+        Some("order.paid") => {
+            *told.paid.entry(order.clone()).or_default() += 1;
+            told.ended.entry(order.clone()).or_insert(true);
+        }
+        Some("order.closed") => {
+            told.ended.entry(order.clone()).or_insert(false);
+        }
+        _ => {}
     }
     told.sequences.entry(order).or_default().push(sequence);
     StatusCode::NO_CONTENT
