@@ -5,22 +5,24 @@ use bursar_core::Chance;
 use bursar_core::clock::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use bursar_core::observation::{PayCode, Source};
 
-use super::agenda::Event;
+use super::agenda::{Event, Part};
 use super::faults::Fault;
 use super::gateway;
 use super::history::History;
-use super::message::Message;
+use super::message::{About, Message};
+use super::planted::Planted;
 use super::script::Payer;
+use super::wants;
 
 /// Clients and operators try again after so long.
 const AGAIN_MS: i64 = 5 * SECOND_MS;
 /// When the channel tells again: 15 s, 15 s, 30 s, 3 m, 10 m, 20 m, 30 m, 30 m, 30 m, 60 m, 3 h, 3 h, 3 h, 6 h, 6 h.
-const TELLS_S: [i64; 15] =
+pub(super) const TELLS_S: [i64; 15] =
     [15, 15, 30, 180, 600, 1_200, 1_800, 1_800, 1_800, 3_600, 10_800, 10_800, 10_800, 21_600, 21_600];
 /// A payer who has no code by then gives up.
 const PATIENCE_MS: i64 = 10 * SECOND_MS;
 /// Copies of a message in a flood.
-const FLOOD: usize = 20;
+pub(super) const FLOOD: usize = 20;
 
 impl History {
     /// A client places its order until it is told that it is taken.
@@ -58,11 +60,45 @@ impl History {
         }
     }
 
-    pub(super) fn pay(&self, index: usize) {
+    /// A client adds a payment to its order until it is told yes or no.
+    pub(super) fn add_payment(&self, index: usize, attempt: u32) {
+        let Some(script) = self.scripts.get(index) else { return };
+        {
+            let mut state = self.world.lock();
+            if state.added.contains(&(index, attempt)) {
+                return;
+            }
+            state.at(AGAIN_MS, Event::AddPayment(index, attempt));
+        }
+        if let Some(gateway) = self.gateway() {
+            let (world, context) = (self.world.clone(), gateway.context.clone());
+            tokio::spawn(wants::add_payment(world, context, index, script.clone(), attempt));
+        }
+    }
+
+    /// A merchant asks for a refund until it is told yes or no.
+    pub(super) fn wish(&self, index: usize, wish: usize, attempt: u32) {
+        let Some(script) = self.scripts.get(index) else { return };
+        {
+            let mut state = self.world.lock();
+            if state.answered.contains(&(index, wish, attempt)) {
+                return;
+            }
+            state.at(AGAIN_MS, Event::Wish(index, wish, attempt));
+        }
+        if let Some(gateway) = self.gateway() {
+            let (world, context) = (self.world.clone(), gateway.context.clone());
+            tokio::spawn(wants::refund(world, context, script.clone(), (index, wish, attempt)));
+        }
+    }
+
+    pub(super) fn pay(&self, index: usize, part: Part) {
         let Some(script) = self.scripts.get(index) else { return };
         let mut state = self.world.lock();
         let dossier = state.tables.by_number(script.merchant, &script.number);
-        let payment = dossier.and_then(|d| d.payments.into_iter().next());
+        let expires_ms =
+            dossier.as_ref().map_or(script.expires_ms, |d| d.order.expires_at.as_millis().max(script.expires_ms));
+        let payment = dossier.and_then(|d| script.payment(&d, part).cloned());
         let number = payment.as_ref().and_then(|p| match p.evidence.code() {
             Some(PayCode::QrCode { url }) => Some(url.clone()),
             _ => None,
@@ -75,23 +111,24 @@ impl History {
         let now = state.now;
         let entry = number.and_then(|n| state.books.entries.get_mut(&n).map(|e| (n, e)));
         let Some((number, entry)) = entry else {
-            if now < script.expires_ms + PATIENCE_MS {
-                state.at(2_000, Event::Pay(index));
+            if now < expires_ms + PATIENCE_MS {
+                state.at(2_000, Event::Pay(index, part));
             }
             return;
         };
         if !entry.payable() || entry.in_flight {
             return;
         }
-        if script.payer == Payer::FailsOnce && !entry.failed_attempt {
+        let payer = script.payer(part).unwrap_or(Payer::Never);
+        if payer == Payer::FailsOnce && !entry.failed_attempt {
             entry.failed_attempt = true;
             let delay = state.between(5_000, 40_000);
             state.note(|| format!("the payer of {number} fails once"));
-            state.at(delay, Event::Pay(index));
+            state.at(delay, Event::Pay(index, part));
             return;
         }
         entry.in_flight = true;
-        let way_ms = match script.payer {
+        let way_ms = match payer {
             Payer::InFlight => state.between(5_000, 40_000),
             _ => state.between(20, 3_000),
         };
@@ -128,12 +165,14 @@ impl History {
         let now = state.now;
         let Some(entry) = state.books.entries.get(number).filter(|e| !e.acknowledged) else { return };
         let account = entry.account;
-        let trusting = state.planted == Some(super::planted::Planted::SkipAmountCheck);
+        let trusting = state.planted == Some(Planted::SkipAmountCheck);
         let write = |charge: &super::books::Charge| {
             let id = format!("{number}-{}", charge.transaction);
             let mut message = Message::paid(id, account, number, charge, now);
-            if trusting {
-                (message.amount_minor, message.payee_matches) = (entry.amount_minor, true);
+            if let About::Paid { amount_minor, payee_matches, .. } = &mut message.about
+                && trusting
+            {
+                (*amount_minor, *payee_matches) = (entry.amount_minor, true);
             }
             message.sealed()
         };

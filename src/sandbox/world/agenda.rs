@@ -4,12 +4,31 @@
 use std::collections::BTreeMap;
 
 use bursar_core::chance::mix;
-use bursar_core::id::ChannelAccountId;
+use bursar_core::id::{ChannelAccountId, LegId};
 use bursar_core::job::{JobKey, Queue};
 use tokio::sync::oneshot;
 
 /// A simulated process; a restarted one is another.
 pub(crate) type Pid = usize;
+
+/// A part of an order: one of those that it was placed with, or one that was added.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Part {
+    /// By position.
+    Placed(usize),
+    Added,
+}
+
+/// What happens to a refund at the channel by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Turn {
+    /// It arrives, or does not.
+    Arrive,
+    /// It comes back.
+    Reverse,
+    /// Staff mends what came back.
+    Mend,
+}
 
 /// An event.
 #[derive(Debug)]
@@ -26,12 +45,28 @@ pub(crate) enum Event {
     Place(usize),
     /// Somebody wants an order closed.
     CloseWish(usize),
-    /// The payer of an order does something.
-    Pay(usize),
+    /// The payer of a part of an order does something.
+    Pay(usize, Part),
+    /// A client adds a payment to its order (again).
+    AddPayment(usize, u32),
+    /// A merchant asks for a refund: the order, the wish, the try.
+    Wish(usize, usize, u32),
+    /// A person sees to what waits for persons.
+    Clerk,
+    /// A person confirms a transfer that was made.
+    Confirm(LegId),
     /// Money lands.
     Land(String),
     /// A create call arrives late.
     Arrive { number: String, account: ChannelAccountId, amount_minor: i64 },
+    /// A call for a refund arrives late.
+    ArriveRefund { number: String, account: ChannelAccountId, payment: String, amount_minor: i64 },
+    /// A call for the second way arrives late.
+    ArriveSecond { number: String, account: ChannelAccountId, refund_id: String },
+    /// Something happens to a refund at the channel.
+    Bank { number: String, turn: Turn },
+    /// The channel wants to tell of a refund.
+    NotifyRefund { number: String, letter: usize, attempt: usize },
     /// The channel wants to tell of a payment.
     Notify { number: String, attempt: usize },
     /// A message reaches the gateway.
@@ -51,7 +86,10 @@ pub(crate) enum Event {
 impl Event {
     /// Whether the world is not at rest while it is on the agenda.
     pub fn matters(&self) -> bool {
-        !matches!(self, Self::Wake(..) | Self::Look(_) | Self::Renew(_) | Self::RunLimit(..) | Self::Rounds)
+        !matches!(
+            self,
+            Self::Wake(..) | Self::Look(_) | Self::Renew(_) | Self::RunLimit(..) | Self::Rounds | Self::Clerk
+        )
     }
 }
 

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bursar_core::clock::MINUTE_MS;
 use bursar_core::id::ChannelAccountId;
 
+use super::giving::Givings;
+
 /// A charge.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Charge {
@@ -75,6 +77,7 @@ pub(crate) struct Books {
     pub entries: BTreeMap<String, Entry>,
     /// Numbers that were definitely refused.
     pub refused: BTreeSet<String>,
+    pub givings: Givings,
     serial: u64,
 }
 

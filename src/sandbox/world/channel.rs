@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bursar_channels::{
-    Adapters, Channel, Closed, CreateRequest, HeaderLookup, Notice, NotificationRefusal, Outcome, Refusal,
-    RefusalClass, Reply, Standing, Why, WhyKind,
+    Adapters, Channel, Closed, CreateRequest, HeaderLookup, Notice, NotificationRefusal, Outcome, Payee, Refusal,
+    RefundRequest, RefundStanding, RefusalClass, Reply, Standing, Why, WhyKind,
 };
 use bursar_core::Timestamp;
 use bursar_core::id::ChannelAccountId;
@@ -23,13 +23,13 @@ use super::state::{State, World};
 /// How long a caller waits for an answer that does not come, in milliseconds.
 const TIMEOUT_MS: i64 = 3_000;
 /// Longest way of a request that arrives late.
-const LATE_MS: (i64, i64) = (2_000, 20_000);
+pub(super) const LATE_MS: (i64, i64) = (2_000, 20_000);
 /// How long an answer that takes long takes: shorter than a caller's patience, longer than a payer's.
 const SLOW_MS: (i64, i64) = (2_000, 15_000);
 /// How long a process stands still before a call: beyond lease and propagation window.
 const SLEEP_MS: (i64, i64) = (40_000, 240_000);
 /// How long a payment may be invisible.
-const HIDDEN_MS: (i64, i64) = (500, 10_000);
+pub(super) const HIDDEN_MS: (i64, i64) = (500, 10_000);
 
 /// A process' adapters.
 #[derive(Debug)]
@@ -45,13 +45,13 @@ impl Adapters for Lines {
 }
 
 #[derive(Debug)]
-struct Line {
+pub(super) struct Line {
     world: World,
     pid: Pid,
-    account: ChannelAccountId,
+    pub(super) account: ChannelAccountId,
 }
 
-fn refusal(class: RefusalClass, code: &str) -> Refusal {
+pub(super) fn refusal(class: RefusalClass, code: &str) -> Refusal {
     Refusal { code: code.to_owned(), message: "simulated".to_owned(), class }
 }
 
@@ -81,8 +81,12 @@ fn on_the_way_back<T>(state: &mut State, outcome: Outcome<T>) -> Outcome<T> {
 }
 
 impl Line {
+    pub(super) fn planted(&self) -> Option<Planted> {
+        self.world.lock().planted
+    }
+
     /// One call: arrives, has its effect, comes back.
-    async fn call<T: Send>(
+    pub(super) async fn call<T: Send>(
         &self,
         seam: &'static str,
         act: impl FnOnce(&mut State, i64) -> Outcome<T> + Send,
@@ -118,7 +122,7 @@ impl Line {
     }
 
     /// The process may stand still just before its call.
-    fn sleep(&self) {
+    pub(super) fn sleep(&self) {
         let mut state = self.world.lock();
         if state.strikes(Fault::Sleeper) {
             let until = state.now + state.dice(Fault::Sleeper, SLEEP_MS.0, SLEEP_MS.1);
@@ -232,19 +236,38 @@ impl Channel for Line {
         outcome
     }
 
+    async fn refund(&self, request: &RefundRequest<'_>) -> Outcome<RefundStanding> {
+        self.refund_call(request).await
+    }
+
+    async fn query_refund(&self, number: &str) -> Outcome<RefundStanding> {
+        self.refund_query(number).await
+    }
+
+    async fn refund_second_way(
+        &self,
+        request: &RefundRequest<'_>,
+        refund_id: &str,
+        _: &str,
+    ) -> Outcome<RefundStanding> {
+        self.second_way_call(&request.leg.number(), refund_id).await
+    }
+
+    async fn seal_payee(&self, _: &Payee) -> Result<String, String> {
+        Ok("sealed".to_owned())
+    }
+
     fn read_notification(
         &self,
         headers: &dyn HeaderLookup,
         body: &[u8],
         now: Timestamp,
     ) -> Result<Notice, NotificationRefusal> {
-        let verify = self.world.lock().planted != Some(Planted::TrustAnybody);
-        message::read(self.account, headers.header(message::PROOF), body, Some(now), verify)
+        message::read(self.account, headers.header(message::PROOF), body, Some(now), self.planted())
     }
 
     fn reread_notification(&self, headers: &dyn HeaderLookup, body: &[u8]) -> Result<Notice, NotificationRefusal> {
-        let verify = self.world.lock().planted != Some(Planted::TrustAnybody);
-        message::read(self.account, headers.header(message::PROOF), body, None, verify)
+        message::read(self.account, headers.header(message::PROOF), body, None, self.planted())
     }
 
     fn proof_headers(&self) -> &'static [&'static str] {

@@ -6,11 +6,14 @@ use std::collections::BTreeMap;
 use bursar_core::diagram::{self, Edge};
 use bursar_core::payment::PaymentState;
 use bursar_core::plan::Plans;
+use bursar_core::refund::{LegState, RefundCause, RefundState};
 
 use super::faults::Fault;
 
 /// How deep the machine is walked in order to list its edges.
 const DEPTH: usize = 4;
+/// The same for a leg of a refund.
+const LEG_DEPTH: usize = 3;
 
 /// Counters of one or many histories.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +26,12 @@ pub struct Coverage {
     pub calls: u64,
     /// Changes of a payment's state by what was observed.
     pub edges: BTreeMap<Edge<PaymentState>, u64>,
+    /// Changes of a leg's state by what was observed.
+    pub legs: BTreeMap<Edge<LegState>, u64>,
+    /// Changes of a refund's state; from `None`: it was asked for.
+    pub refunds: BTreeMap<(Option<RefundState>, RefundState), u64>,
+    /// Why money went back.
+    pub causes: BTreeMap<&'static str, u64>,
     /// Faults that struck.
     pub faults: BTreeMap<Fault, u64>,
     /// How runs of jobs ended.
@@ -38,6 +47,15 @@ impl Coverage {
         for (edge, n) in &other.edges {
             *self.edges.entry(*edge).or_default() += n;
         }
+        for (edge, n) in &other.legs {
+            *self.legs.entry(*edge).or_default() += n;
+        }
+        for (edge, n) in &other.refunds {
+            *self.refunds.entry(*edge).or_default() += n;
+        }
+        for (cause, n) in &other.causes {
+            *self.causes.entry(cause).or_default() += n;
+        }
         for (fault, n) in &other.faults {
             *self.faults.entry(*fault).or_default() += n;
         }
@@ -52,6 +70,17 @@ impl Coverage {
         walked.into_iter().map(|edge| (edge, self.edges.get(&edge).copied().unwrap_or(0))).collect()
     }
 
+    /// Every edge of a leg's machine with how often it was taken.
+    pub fn edges_of_legs(&self) -> Vec<(Edge<LegState>, u64)> {
+        let walked = diagram::walk_leg(LEG_DEPTH);
+        walked.into_iter().map(|edge| (edge, self.legs.get(&edge).copied().unwrap_or(0))).collect()
+    }
+
+    /// How often a refund came into a state.
+    pub fn into_refund_state(&self, state: RefundState) -> u64 {
+        self.refunds.iter().filter(|((_, to), _)| *to == state).map(|(_, n)| n).sum()
+    }
+
     /// What should have been exercised and was not: faults, and edges that a real house can take.
     pub fn missing(&self, plans: &Plans) -> Vec<String> {
         let faults = Fault::ALL.iter().filter(|f| self.faults.get(f).copied().unwrap_or(0) == 0);
@@ -59,6 +88,21 @@ impl Coverage {
         for ((from, claim, to), count) in self.edges_of_machine(plans) {
             if count == 0 && reach(from, claim, to) == Reach::Practice {
                 missing.push(format!("edge: {} --{claim}--> {}", from.name(), to.name()));
+            }
+        }
+        for ((from, claim, to), count) in self.edges_of_legs() {
+            if count == 0 && reach_leg(from, claim, to) == Reach::Practice {
+                missing.push(format!("edge of a leg: {} --{claim}--> {}", from.name(), to.name()));
+            }
+        }
+        for state in RefundState::ALL {
+            if self.into_refund_state(state) == 0 {
+                missing.push(format!("refund: {}", state.name()));
+            }
+        }
+        for cause in RefundCause::ALL.map(RefundCause::name) {
+            if self.causes.get(cause).is_none_or(|n| *n == 0) {
+                missing.push(format!("refund because of: {cause}"));
             }
         }
         missing
@@ -105,4 +149,9 @@ pub fn reach(from: PaymentState, claim: &str, to: PaymentState) -> Reach {
         (Declined, ..) => Reach::Seldom,
         _ => Reach::Practice,
     }
+}
+
+/// The same for a leg of a refund.
+pub fn reach_leg(_: LegState, _: &str, _: LegState) -> Reach {
+    Reach::Practice
 }

@@ -101,4 +101,38 @@ faults! {
     FalseClosed = "channel says closed, is not",
     /// The channel forgets for a moment what it knows.
     Forgetful = "channel contradicts itself",
+    /// The merchant's balance at the channel is not enough for refunds, for a while.
+    NoFunds = "balance not enough for a refund",
+    /// A refund takes hours.
+    RefundSlow = "refund takes hours",
+    /// The channel definitely refuses a refund.
+    RefundRefused = "definite refusal of a refund",
+    /// The channel gives a refund up that it had taken on.
+    RefundClosed = "refund given up by the channel",
+    /// The payer's bank sends a refund back.
+    RefundAbnormal = "refund sent back by the bank",
+    /// A refund that was sent back arrives after all: staff mended it at the channel.
+    RefundMended = "sent-back refund arrives after all",
+    /// A refund comes back after it had arrived.
+    RefundReversed = "refund comes back after it arrived",
+    /// The channel gives another amount back.
+    RefundWrong = "wrong amount given back",
+    /// The second way ends as the first.
+    SecondWayFails = "second way fails",
+    /// The channel wants more time between two refunds.
+    TooSoon = "refund too soon for the channel",
+    /// The channel takes no further refund of a payment: too many.
+    TooMany = "too many refunds of a payment",
+    /// The channel takes no refund of a payment any more: too old.
+    TooOld = "payment too old for a refund",
+    /// Somebody forges a notification of a refund.
+    ForgedRefund = "forged notification of a refund",
+    /// Another account's notification names a refund of ours.
+    ForeignRefund = "foreign notification of a refund",
+    /// A merchant asks for a refund that cannot be.
+    ImpossibleRefund = "impossible refund asked for",
+    /// Who asked for a refund approves it himself.
+    SamePerson = "approval by who asked",
+    /// A clerk gives up what he should not, or answers twice.
+    ClumsyClerk = "clerk acts at an odd time",
 }

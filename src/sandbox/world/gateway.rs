@@ -16,7 +16,7 @@ use super::state::World;
 /// A client places its order.
 pub(crate) async fn place(world: World, context: JobContext, index: usize, script: Script) {
     let desk = &context.desk;
-    let (order, payment) = script.rows(context.now(), desk.chance.as_ref());
+    let (order, payments) = script.rows(context.now(), desk.chance.as_ref());
     if world.lock().planted == Some(Planted::AnswerBeforeCommit) {
         world.lock().taken.insert(index);
     }
@@ -28,7 +28,7 @@ pub(crate) async fn place(world: World, context: JobContext, index: usize, scrip
         answer: String::new(),
         created_at: context.now(),
     };
-    let opened = desk.open(order, payment, |_, change| change.idempotency = Some(key)).await;
+    let opened = desk.open(order, payments, |_, change| change.idempotency = Some(key)).await;
     // Duplicate: the first attempt was written, and its answer was lost.
     if let Ok((Answer::Committed | Answer::Duplicate, _)) = opened {
         world.lock().taken.insert(index);
@@ -47,7 +47,7 @@ pub(crate) async fn close(world: World, context: JobContext, index: usize, scrip
         let wish = Observation::new(source, context.now(), claim);
         match desk.observe(payment, &wish, None, Some(&dossier), |_| Settlement::Hold).await {
             Ok(Taken::Written(next)) => dossier = *next,
-            Ok(Taken::Fenced | Taken::NoSuchPayment) | Err(_) => return,
+            Ok(Taken::Fenced | Taken::Duplicate | Taken::NoSuchSubject) | Err(_) => return,
         }
     }
     world.lock().asked.insert(index);
@@ -74,10 +74,22 @@ pub(crate) async fn take(
     let acknowledge = |world: &World| {
         let mut state = world.lock();
         state.acknowledged.insert(id.uuid());
-        if let (Some(number), Notice::Payment { .. }) = (&number, &notice)
-            && let Some(entry) = state.books.entries.get_mut(number)
-        {
-            entry.acknowledged = true;
+        let Some(number) = &number else { return };
+        match &notice {
+            Notice::Payment { .. } => {
+                if let Some(entry) = state.books.entries.get_mut(number) {
+                    entry.acknowledged = true;
+                }
+            }
+            // Its letters are counted at the end of the message's id.
+            Notice::Refund { channel_id, .. } => {
+                let letter = channel_id.rsplit('-').next().and_then(|n| n.parse::<usize>().ok());
+                let row = state.books.givings.rows.get_mut(number);
+                if let Some(letter) = letter.and_then(|at| row.and_then(|r| r.letters.get_mut(at))) {
+                    letter.acknowledged = true;
+                }
+            }
+            Notice::Other { .. } => {}
         }
     };
     if world.lock().planted == Some(Planted::AcknowledgeBeforeCommit) {

@@ -11,14 +11,14 @@ use bursar_core::plan::Plans;
 use bursar_jobs::Running;
 use bursar_store::ClaimRequest;
 
-use super::agenda::{Event, Pid};
+use super::agenda::{Event, Part, Pid};
 use super::faults::Fault;
 use super::process::{self, LEASE_MS, Process, RENEW_MS, SLOTS};
 use super::report::Report;
 use super::script::{self, Script};
 use super::setup::Setup;
 use super::state::{BEGIN_MS, Making, World, stream};
-use super::{gateway, laws};
+use super::{cast, gateway, laws};
 
 /// Workers of a history, and one gateway.
 const WORKERS: usize = 3;
@@ -50,7 +50,7 @@ impl History {
             crash_at: setup.crash_at,
             trace: setup.trace,
         });
-        let scripts = script::draw(setup.seed, setup.orders);
+        let scripts = script::draw(setup.seed, setup.orders, character);
         let payers = stream(setup.seed, 1_001);
         let long = stream(setup.seed, 1_002).below(6) == 0;
         Self { world, setup: setup.clone(), scripts, processes: Vec::new(), plans: Arc::new(plans), payers, long }
@@ -94,7 +94,7 @@ impl History {
     }
 
     fn begin(&mut self) {
-        script::cast(&mut self.world.lock());
+        cast::assemble(&mut self.world.lock(), self.setup.seed);
         for index in 0..=WORKERS {
             self.start(index < WORKERS);
         }
@@ -104,13 +104,22 @@ impl History {
             if let Some(at) = script.closes_ms {
                 state.agenda.add(at, Event::CloseWish(index));
             }
-            if let Some(at) = script.pays_ms(&self.payers) {
-                state.agenda.add(at.max(script.placed_ms), Event::Pay(index));
+            for part in (0..script.parts.len()).map(Part::Placed) {
+                if let Some(at) = script.pays_ms(part, &self.payers) {
+                    state.agenda.add(at.max(script.placed_ms), Event::Pay(index, part));
+                }
+            }
+            if let Some(addition) = script.addition {
+                state.agenda.add(addition.at_ms, Event::AddPayment(index, 0));
+            }
+            for (nth, wish) in script.wishes.iter().enumerate() {
+                state.agenda.add(wish.at_ms, Event::Wish(index, nth, 0));
             }
         }
         let storm_ms = if self.long { 26 * HOUR_MS } else { 45 * MINUTE_MS };
         state.at(storm_ms, Event::Quiet);
         state.at(1_000, Event::Trouble);
+        state.at(MINUTE_MS, Event::Clerk);
     }
 
     pub fn start(&mut self, worker: bool) {
@@ -132,7 +141,17 @@ impl History {
             Event::RunLimit(pid, key, fence) => self.limit(pid, key, fence),
             Event::Place(index) => self.place(index),
             Event::CloseWish(index) => self.close_wish(index),
-            Event::Pay(index) => self.pay(index),
+            Event::Pay(index, part) => self.pay(index, part),
+            Event::AddPayment(index, attempt) => self.add_payment(index, attempt),
+            Event::Wish(index, wish, attempt) => self.wish(index, wish, attempt),
+            Event::Clerk => self.clerk(),
+            Event::Confirm(leg) => self.confirm(leg),
+            Event::Bank { number, turn } => self.bank(&number, turn),
+            Event::NotifyRefund { number, letter, attempt } => self.notify_refund(&number, letter, attempt),
+            Event::ArriveRefund { number, account, payment, amount_minor } => {
+                self.arrive_refund(&number, account, &payment, amount_minor);
+            }
+            Event::ArriveSecond { number, account, refund_id } => self.arrive_second(&number, account, &refund_id),
             Event::Land(number) => self.land(&number),
             Event::Arrive { number, account, amount_minor } => {
                 let mut state = self.world.lock();
@@ -315,7 +334,8 @@ impl History {
         let waits = |job: &super::tables::Job| {
             upkeep(&job.key) || (job.question.is_some() && job.key.kind == JobKind::HandleNotification)
         };
-        let owed = state.tables.payments.values().any(|p| p.due_at.is_some());
+        let owed = state.tables.payments.values().any(|p| p.due_at.is_some())
+            || state.tables.legs.values().any(|l| l.due_at.is_some());
         let untold = state.tables.deliveries.values().any(|d| d.delivered_at.is_none() && d.given_up_at.is_none());
         !owed
             && !untold

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
 use bursar_core::ledger::AccountKind;
-use bursar_core::observation::{Observation, Source};
+use bursar_core::observation::Observation;
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::{Evidence, Payment, PaymentState};
+use bursar_core::refund::{Leg, Refund, RefundState};
 use uuid::Uuid;
 
 use super::books::Entry;
+use super::refund_laws;
 use super::script::Script;
 use super::state::State;
 use super::troubles::NEVER_MADE;
@@ -23,10 +25,13 @@ pub(crate) fn check(state: &mut State, scripts: &[Script]) {
         order_ended(state, dossier);
         events_told(state, dossier);
         for payment in &dossier.payments {
-            books_agree(state, dossier, payment);
-            replays(state, dossier, payment);
+            books_agree(state, payment);
+            replays(state, payment);
             ledger_follows(state, dossier, payment);
         }
+    }
+    for dossier in &dossiers {
+        refund_laws::check(state, dossier);
     }
     charged_once(state, &dossiers);
     nothing_acknowledged_is_lost(state, scripts);
@@ -34,11 +39,11 @@ pub(crate) fn check(state: &mut State, scripts: &[Script]) {
 }
 
 fn question(state: &State, payment: &Payment, kind: QuestionKind) -> bool {
-    state.tables.questions.contains_key(&(payment.id, kind))
+    state.tables.questions.contains_key(&(payment.id.uuid(), kind))
 }
 
 /// I1, I2, I9, I11: what the channel took, and what we believe.
-fn books_agree(state: &mut State, dossier: &Dossier, payment: &Payment) {
+fn books_agree(state: &mut State, payment: &Payment) {
     let id = payment.id;
     if let Some(receipt) = payment.evidence.paid.as_ref().filter(|r| NEVER_MADE.contains(&r.transaction_id.as_str())) {
         let text = format!("{id} believes the transaction {}", receipt.transaction_id);
@@ -76,10 +81,6 @@ fn books_agree(state: &mut State, dossier: &Dossier, payment: &Payment) {
         }
         (None, _) => {}
     }
-    let late = dossier.order.state == OrderState::Closed && payment.state == PaymentState::Captured;
-    if late && !(dossier.order.late_money && question(state, payment, QuestionKind::LateMoney)) {
-        state.violated("I11", format!("{} is closed with money that nobody is asked about", dossier.order.id));
-    }
     if let Some(entry) = entry.filter(|e| payment.state.ended_unpaid() && e.payable() && !e.lied) {
         state.violated(
             "I11",
@@ -92,15 +93,18 @@ fn books_agree(state: &mut State, dossier: &Dossier, payment: &Payment) {
     }
 }
 
-/// I4: after quiet every order has ended, or a person was asked.
+/// I4: after quiet every order has ended, or a person was asked. A deposit may keep its order going.
 fn order_ended(state: &mut State, dossier: &Dossier) {
     let order = &dossier.order;
     let held = dossier.payments.iter().any(|p| p.state == PaymentState::IntegrityHold);
-    if !order.state.is_final() && !held {
+    let deposit = order.part_payment && order.state == OrderState::PartiallyPaid;
+    if !order.state.is_final() && !held && !deposit {
         state.violated("I4", format!("{} is {} after quiet", order.id, order.state.name()));
     }
     for payment in &dossier.payments {
-        if !payment.state.is_final() {
+        // A part that waits for the one ahead of it, about which a person was asked.
+        let waits = held && payment.state == PaymentState::New && payment.evidence.sent_at.is_none();
+        if !payment.state.is_final() && !waits {
             state.violated("I4", format!("{} is {} after quiet", payment.id, payment.state.name()));
         }
         if let Some(due) = payment.due_at {
@@ -129,13 +133,16 @@ fn events_told(state: &mut State, dossier: &Dossier) {
         let count = |kind| told.iter().filter(|d| d.kind == kind).count();
         let expected = [
             (EventKind::OrderPaid, usize::from(order.state == OrderState::Paid)),
-            (EventKind::OrderClosed, usize::from(order.state == OrderState::Closed)),
+            (EventKind::OrderClosed, usize::from(state.ever_closed.contains(&order.id))),
             (EventKind::OrderLateMoney, usize::from(order.late_money)),
         ];
         for (kind, wanted) in expected {
             if count(kind) != wanted {
                 state.violated("I7", format!("{}: {} {} events, wanted {wanted}", order.id, count(kind), kind.name()));
             }
+        }
+        if let Some(last) = told.last() {
+            told_of_refunds(state, dossier, &last.body);
         }
         for delivery in told {
             let heard = state.heard.get(&(endpoint, delivery.id.to_string()));
@@ -150,25 +157,39 @@ fn events_told(state: &mut State, dossier: &Dossier) {
     }
 }
 
+/// What the merchant was told last shows every refund where it came to rest, and none that was only prepared.
+fn told_of_refunds(state: &mut State, dossier: &Dossier, body: &str) {
+    let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    let shown = |refund: &Refund| {
+        let rows = body.pointer("/data/refunds").and_then(|r| r.as_array()).into_iter().flatten();
+        let row = rows.into_iter().find(|r| r.get("id").and_then(|id| id.as_str()) == Some(&refund.id.to_string()));
+        row.and_then(|r| r.get("state")).and_then(|s| s.as_str()).map(ToOwned::to_owned)
+    };
+    for refund in &dossier.refunds {
+        let expected = match refund.state {
+            RefundState::Prepared | RefundState::Voided => None,
+            RefundState::Running | RefundState::AwaitingApproval => continue,
+            state => Some(state.name().to_owned()),
+        };
+        let shown = shown(refund);
+        if shown != expected {
+            let text = format!("{} is {}; the merchant was told {shown:?}", refund.id, refund.state.name());
+            state.violated("I7", text);
+        }
+    }
+}
+
 /// I5: the stored observations, in any order, give the stored evidence and state.
-fn replays(state: &mut State, dossier: &Dossier, payment: &Payment) {
+fn replays(state: &mut State, payment: &Payment) {
     let facts = state.tables.accounts.get(&payment.account).map(bursar_core::merchant::ChannelAccount::facts);
     let Some(facts) = facts else { return };
     let mut seen: Vec<Observation> = state
         .tables
         .observations
         .iter()
-        .filter(|o| o.payment == payment.id)
+        .filter(|o| o.subject == payment.id.uuid())
         .map(|o| Observation::new(o.source, o.seen_at, o.claim.clone()))
         .collect();
-    // Under a closed order the machine itself asks for the close of what turns up; that wish is in the
-    // evidence and has no row of its own.
-    if let Some((at, reason)) = payment.evidence.close_requested.clone()
-        && dossier.order.state == OrderState::Closed
-    {
-        let claim = bursar_core::observation::Claim::CloseRequested { reason };
-        seen.push(Observation::new(Source::Intent, at, claim));
-    }
     for reversed in [false, true] {
         if reversed {
             seen.reverse();
@@ -188,7 +209,7 @@ fn replays(state: &mut State, dossier: &Dossier, payment: &Payment) {
 /// I6: each payment's postings leave its amount where its state says, and nothing elsewhere.
 fn ledger_follows(state: &mut State, dossier: &Dossier, payment: &Payment) {
     let mut balances: BTreeMap<(AccountKind, Uuid), i64> = BTreeMap::new();
-    for row in state.tables.postings.iter().filter(|p| p.posting.payment == payment.id) {
+    for row in state.tables.postings.iter().filter(|p| p.posting.subject == payment.id.uuid()) {
         let posting = &row.posting;
         *balances.entry((posting.debit.kind, posting.debit.owner)).or_default() += posting.amount.minor;
         *balances.entry((posting.credit.kind, posting.credit.owner)).or_default() -= posting.amount.minor;
@@ -220,6 +241,11 @@ fn charged_once(state: &mut State, dossiers: &[Dossier]) {
     for number in strange {
         state.violated("I2", format!("the channel has a payment {number} that is none of ours"));
     }
+    let ours: Vec<String> = dossiers.iter().flat_map(Dossier::legs).map(Leg::number).collect();
+    let strange: Vec<String> = state.books.givings.rows.keys().filter(|n| !ours.contains(n)).cloned().collect();
+    for number in strange {
+        state.violated("I3", format!("the channel has a refund {number} that is none of ours"));
+    }
 }
 
 /// I8 and the order of steps: what was answered or acknowledged is there.
@@ -250,6 +276,10 @@ fn final_mark(state: &mut State, dossiers: &[Dossier]) {
             state.mark(
                 u64::try_from(payment.version).unwrap_or(0) << 8 ^ u64::from(payment.state.code().unsigned_abs()),
             );
+        }
+        for leg in dossier.legs() {
+            state.mark_uuid(leg.id.uuid());
+            state.mark(u64::try_from(leg.version).unwrap_or(0) << 8 ^ u64::from(leg.state.code().unsigned_abs()));
         }
     }
 }

@@ -1,21 +1,24 @@
 //! The store of one simulated process: every call is a step through a seam of the world. It knows which
 //! calls jobs, desk and directory make; the others say that the world has them not.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use bursar_core::Timestamp;
-use bursar_core::id::{ApiKeyId, DeliveryId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::id::{ApiKeyId, DeliveryId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::Dossier;
+use bursar_core::refund::{Refund, Route};
 use bursar_store::{
     Answer, BookLine, Change, ClaimRequest, Claimed, Counts, DeliveryRow, Hints, IdempotencyRow, JobFilter, JobRow,
-    Notification, OrderFilter, ParkedRow, Result, Retention, Store, StoreError, Timeline,
+    Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result, Retention, Store, StoreError, Timeline,
 };
 use uuid::Uuid;
 
 use super::agenda::Pid;
 use super::planted::Planted;
-use super::state::World;
+use super::state::{State, World};
 
 /// A process' way to the world's database.
 #[derive(Debug)]
@@ -32,6 +35,12 @@ fn some(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
+/// The dossiers of these payments or legs, each once.
+fn dossiers(state: &mut State, subjects: &[Uuid]) -> Vec<Dossier> {
+    let orders: BTreeSet<OrderId> = subjects.iter().filter_map(|id| state.tables.order_of(*id)).collect();
+    orders.into_iter().filter_map(|o| state.tables.dossier(o)).collect()
+}
+
 #[async_trait]
 impl Store for Memory {
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Answer>> {
@@ -41,23 +50,36 @@ impl Store for Memory {
     }
 
     async fn dossier(&self, order: OrderId) -> Result<Option<Dossier>> {
-        self.world.database(self.pid, "read an order", |s| s.tables.dossier(order)).await
+        let read = |s: &mut State| s.tables.dossier(order).map(|d| Planted::as_read(s.planted, d));
+        self.world.database(self.pid, "read an order", read).await
     }
 
     async fn dossiers_of(&self, payments: &[PaymentId]) -> Result<Vec<Dossier>> {
-        let read = |ids: &[PaymentId]| {
-            let mut ids = ids.to_vec();
-            ids.sort_unstable();
-            ids
+        let ids: Vec<Uuid> = payments.iter().map(|p| p.uuid()).collect();
+        self.world.database(self.pid, "read payments", |s| dossiers(s, &ids)).await
+    }
+
+    async fn dossiers_of_legs(&self, legs: &[LegId]) -> Result<Vec<Dossier>> {
+        let ids: Vec<Uuid> = legs.iter().map(|l| l.uuid()).collect();
+        self.world.database(self.pid, "read legs", |s| dossiers(s, &ids)).await
+    }
+
+    async fn order_of_refund(&self, refund: RefundId) -> Result<Option<OrderId>> {
+        self.world.database(self.pid, "read a refund", |s| s.tables.refunds.get(&refund).map(|r| r.order)).await
+    }
+
+    async fn refunds(&self, filter: &RefundFilter) -> Result<Vec<Refund>> {
+        let wanted = |r: &&Refund| {
+            filter.merchant.is_none_or(|m| m == r.merchant)
+                && filter.order.is_none_or(|o| o == r.order)
+                && filter.state.is_none_or(|s| s == r.state)
+                && filter.before.is_none_or(|id| r.id < id)
         };
-        let ids = read(payments);
-        self.world
-            .database(self.pid, "read payments", |s| {
-                let orders: std::collections::BTreeSet<OrderId> =
-                    ids.iter().filter_map(|p| s.tables.payments.get(p)).map(|p| p.order).collect();
-                orders.into_iter().filter_map(|o| s.tables.dossier(o)).collect()
-            })
-            .await
+        let found = |s: &mut State| {
+            let ids = s.tables.refunds.values().rev().filter(wanted).map(|r| r.id).take(some(filter.limit));
+            ids.filter_map(|id| s.tables.refund(id)).collect()
+        };
+        self.world.database(self.pid, "read refunds", found).await
     }
 
     async fn order_by_number(&self, merchant: MerchantId, number: &str) -> Result<Option<OrderId>> {
@@ -76,10 +98,21 @@ impl Store for Memory {
     async fn stuck(&self, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>> {
         self.world
             .database(self.pid, "upkeep: look for stuck payments", |s| {
-                if matches!(s.planted, Some(Planted::NoSweep | Planted::DropJob)) {
+                if matches!(s.planted, Some(Planted::NoSweep | Planted::DropJob | Planted::DeadlineForgotten)) {
                     return Vec::new();
                 }
                 s.tables.stuck(before).into_iter().take(some(limit)).collect()
+            })
+            .await
+    }
+
+    async fn stuck_legs(&self, before: Timestamp, limit: u32) -> Result<Vec<LegId>> {
+        self.world
+            .database(self.pid, "upkeep: look for stuck legs", |s| {
+                if matches!(s.planted, Some(Planted::NoSweep | Planted::DropRefundJob)) {
+                    return Vec::new();
+                }
+                s.tables.stuck_legs(before).into_iter().take(some(limit)).collect()
             })
             .await
     }
@@ -103,6 +136,23 @@ impl Store for Memory {
         has_not("book lines")
     }
 
+    async fn refund_lines(&self, after: Option<LegId>, limit: u32) -> Result<Vec<RefundLine>> {
+        let asked = |s: &State, id: LegId| s.tables.questions.keys().any(|(subject, _)| *subject == id.uuid());
+        let found = |s: &mut State| {
+            let legs = s.tables.legs.values().filter(|l| l.route == Route::Channel && after.is_none_or(|id| l.id > id));
+            let line = |l: &bursar_core::refund::Leg| RefundLine {
+                leg: l.id,
+                payment: l.payment,
+                state: l.state,
+                amount_minor: l.amount.minor,
+                refund_id: l.evidence.refund_id.clone(),
+                parked: asked(s, l.id),
+            };
+            legs.take(some(limit)).map(line).collect()
+        };
+        self.world.database(self.pid, "read refund lines", found).await
+    }
+
     async fn balances(&self) -> Result<Vec<(i16, Uuid, String, i64)>> {
         has_not("balances")
     }
@@ -112,13 +162,16 @@ impl Store for Memory {
     }
 
     async fn notification(&self, id: NotificationId) -> Result<Option<Notification>> {
-        let found = |s: &mut super::state::State| s.tables.notifications.get(&id).cloned();
+        let found = |s: &mut State| s.tables.notifications.get(&id).cloned().map(|n| Planted::as_stored(s, n));
         self.world.database(self.pid, "read a notification", found).await
     }
 
     async fn notifications(&self, ids: &[NotificationId]) -> Result<Vec<Notification>> {
         let found =
-            |s: &mut super::state::State| ids.iter().filter_map(|id| s.tables.notifications.get(id)).cloned().collect();
+            |s: &mut State| {
+                let rows = ids.iter().filter_map(|id| s.tables.notifications.get(id)).cloned();
+                rows.map(|n| Planted::as_stored(s, n)).collect()
+            };
         self.world.database(self.pid, "read notifications", found).await
     }
 
@@ -128,7 +181,7 @@ impl Store for Memory {
     }
 
     async fn deliveries(&self, ids: &[Uuid]) -> Result<Vec<DeliveryRow>> {
-        let found = |s: &mut super::state::State| {
+        let found = |s: &mut State| {
             ids.iter().filter_map(|id| s.tables.deliveries.get(&DeliveryId(*id))).cloned().collect()
         };
         self.world.database(self.pid, "read deliveries", found).await

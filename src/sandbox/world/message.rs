@@ -1,15 +1,18 @@
 //! The simulated channel's messages: it knows how one is written, proven and read, and must never know
 //! what follows from it.
 
-use bursar_channels::{Notice, NotificationRefusal, Standing};
+use bursar_channels::{Notice, NotificationRefusal, RefundStanding, Standing};
 use bursar_core::Timestamp;
 use bursar_core::chance::mix;
 use bursar_core::clock::MINUTE_MS;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::Receipt;
+use bursar_core::refund::RefundReceipt;
 use serde::{Deserialize, Serialize};
 
 use super::books::Charge;
+use super::giving::{Giving, Letter, Stage};
+use super::planted::Planted;
 
 /// The header that proves a message.
 pub(crate) const PROOF: &str = "X-World-Proof";
@@ -21,26 +24,41 @@ const WINDOW_MS: i64 = 5 * MINUTE_MS;
 pub(crate) struct Message {
     pub id: String,
     pub account: ChannelAccountId,
+    /// Of the payment or refund.
     pub number: String,
-    pub transaction: String,
-    pub amount_minor: i64,
-    pub payee_matches: bool,
-    pub paid_ms: i64,
     pub written_ms: i64,
+    pub about: About,
+}
+
+/// What a message tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum About {
+    Paid { transaction: String, amount_minor: i64, payee_matches: bool, paid_ms: i64 },
+    RefundSucceeded { refund_id: String, amount_minor: i64, at_ms: i64 },
+    RefundAbnormal { refund_id: String, amount_minor: i64, at_ms: i64 },
+    RefundClosed,
 }
 
 impl Message {
     pub fn paid(id: String, account: ChannelAccountId, number: &str, charge: &Charge, now: i64) -> Self {
-        Self {
-            id,
-            account,
-            number: number.to_owned(),
+        let about = About::Paid {
             transaction: charge.transaction.clone(),
             amount_minor: charge.amount_minor,
             payee_matches: charge.payee_matches,
             paid_ms: charge.at_ms,
-            written_ms: now,
-        }
+        };
+        Self { id, account, number: number.to_owned(), written_ms: now, about }
+    }
+
+    pub fn refund(id: String, number: &str, row: &Giving, letter: &Letter, now: i64) -> Self {
+        let (refund_id, amount_minor, at_ms) = (row.refund_id.clone(), row.given_minor, letter.at_ms);
+        let about = match letter.stage {
+            Stage::Success | Stage::Processing => About::RefundSucceeded { refund_id, amount_minor, at_ms },
+            Stage::Closed => About::RefundClosed,
+            Stage::Abnormal => About::RefundAbnormal { refund_id, amount_minor, at_ms },
+        };
+        Self { id, account: row.account, number: number.to_owned(), written_ms: now, about }
     }
 
     /// Proof and body.
@@ -67,36 +85,47 @@ pub(crate) fn receipt(charge: &Charge) -> Receipt {
     }
 }
 
-/// Verifies and reads. `now`: judge its age. `verify`: judge its proof.
+/// What money given back reads as.
+pub(crate) fn refund_receipt(refund_id: String, amount_minor: i64, at_ms: i64) -> RefundReceipt {
+    let refunded_at = Timestamp::from_millis(at_ms);
+    RefundReceipt { refund_id, amount_minor, currency: "CNY".to_owned(), refunded_at }
+}
+
+/// Verifies and reads. `now`: judge its age.
 pub(crate) fn read(
     account: ChannelAccountId,
     given: Option<&str>,
     body: &[u8],
     now: Option<Timestamp>,
-    verify: bool,
+    planted: Option<Planted>,
 ) -> Result<Notice, NotificationRefusal> {
     let given = given.ok_or(NotificationRefusal::MissingHeader(PROOF))?;
     let unreadable = |why: serde_json::Error| NotificationRefusal::Unreadable(why.to_string());
     let message: Message = serde_json::from_slice(body).map_err(unreadable)?;
-    if verify && given != proof(message.account, body) {
+    if planted != Some(Planted::TrustAnybody) && given != proof(message.account, body) {
         return Err(NotificationRefusal::BadSignature);
     }
-    if message.account != account {
+    let paid = matches!(message.about, About::Paid { .. });
+    if message.account != account && (paid || planted != Some(Planted::ForeignRefund)) {
         return Err(NotificationRefusal::Foreign);
     }
     if now.is_some_and(|now| now.since_ms(Timestamp::from_millis(message.written_ms)).abs() > WINDOW_MS) {
         return Err(NotificationRefusal::Stale);
     }
-    let charge = Charge {
-        transaction: message.transaction,
-        amount_minor: message.amount_minor,
-        payee_matches: message.payee_matches,
-        at_ms: message.paid_ms,
+    let (channel_id, number, at) = (message.id, message.number, Timestamp::from_millis(message.written_ms));
+    let standing = match message.about {
+        About::Paid { transaction, amount_minor, payee_matches, paid_ms } => {
+            let charge = Charge { transaction, amount_minor, payee_matches, at_ms: paid_ms };
+            return Ok(Notice::Payment { channel_id, number, standing: Standing::Paid(receipt(&charge)), at });
+        }
+        About::RefundSucceeded { refund_id, amount_minor, at_ms } => {
+            RefundStanding::Succeeded(refund_receipt(refund_id, amount_minor, at_ms))
+        }
+        About::RefundClosed => RefundStanding::Closed("simulated".to_owned()),
+        About::RefundAbnormal { refund_id, amount_minor, at_ms } if planted == Some(Planted::AbnormalAsSuccess) => {
+            RefundStanding::Succeeded(refund_receipt(refund_id, amount_minor, at_ms))
+        }
+        About::RefundAbnormal { refund_id, .. } => RefundStanding::Abnormal { refund_id },
     };
-    Ok(Notice::Payment {
-        channel_id: message.id,
-        number: message.number,
-        standing: Standing::Paid(receipt(&charge)),
-        at: Timestamp::from_millis(message.written_ms),
-    })
+    Ok(Notice::Refund { channel_id, number, standing, at })
 }

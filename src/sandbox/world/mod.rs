@@ -11,21 +11,29 @@
 
 mod acts;
 mod agenda;
+mod bank;
 mod books;
 pub mod campaign;
+mod cast;
 mod channel;
+mod clerk;
 pub mod coverage;
 pub mod crash;
 mod ears;
 pub mod faults;
 mod gateway;
+mod giving;
+mod giving_line;
 mod history;
 mod laws;
+mod leases;
 mod memory;
 mod message;
 mod monitor;
 pub mod planted;
 mod process;
+mod refund_laws;
+mod refund_monitor;
 pub mod report;
 mod script;
 pub mod setup;
@@ -34,6 +42,8 @@ mod state;
 mod tables;
 pub mod temperament;
 mod troubles;
+mod wants;
+mod wishes;
 
 pub use coverage::Coverage;
 pub use crash::{CrashAt, CrashWhen};

@@ -1,34 +1,51 @@
 //! What must hold at every single commit: it knows both sides' books, and must never change either.
 
 use bursar_core::decide::owed_job;
-use bursar_core::observation::Claim;
+use bursar_core::observation::{Claim, Subject};
 use bursar_core::order::OrderState;
 use bursar_core::payment::{Payment, PaymentState};
+use bursar_core::refund::{Leg, Refund};
 use bursar_core::{Timestamp, id};
 use bursar_store::{Change, Settlement};
+use uuid::Uuid;
 
 use super::agenda::Pid;
+use super::refund_monitor;
 use super::state::State;
 use super::tables::Tables;
 
 /// What the rows were.
 pub(crate) struct Before {
-    payments: Vec<Payment>,
-    closed: Vec<(id::OrderId, OrderState)>,
+    pub payments: Vec<Payment>,
+    pub refunds: Vec<Refund>,
+    pub legs: Vec<Leg>,
 }
 
 /// Remembers the rows that `change` touches.
 pub(crate) fn before(tables: &Tables, change: &Change) -> Before {
     Before {
         payments: change.payments.iter().filter_map(|p| tables.payments.get(&p.id)).cloned().collect(),
-        closed: change.orders.iter().filter_map(|o| tables.orders.get(&o.id)).map(|o| (o.id, o.state)).collect(),
+        refunds: change.refunds.iter().filter_map(|r| tables.refunds.get(&r.id)).cloned().collect(),
+        legs: change.legs.iter().filter_map(|l| tables.legs.get(&l.id)).cloned().collect(),
     }
+}
+
+/// What an observation or a posting of `change` belongs to that `change` does not write: its version numbers
+/// them, so a real store refuses this.
+pub(crate) fn unwritten(change: &Change) -> Option<Uuid> {
+    let payments = change.payments.iter().chain(&change.new_payments).map(|p| p.id.uuid());
+    let refunds = change.refunds.iter().chain(&change.new_refunds).map(|r| r.id.uuid());
+    let legs = change.legs.iter().chain(&change.new_legs).map(|l| l.id.uuid());
+    let written: Vec<Uuid> = payments.chain(refunds).chain(legs).collect();
+    let noted = change.observations.iter().map(|(subject, _)| subject.uuid());
+    noted.chain(change.postings.iter().map(|(p, _)| p.subject)).find(|id| !written.contains(id))
 }
 
 /// Looks at what was written.
 pub(crate) fn committed(state: &mut State, pid: Pid, before: &Before, change: &Change) {
     describe(state, pid, change);
-    for (payment, observation) in &change.observations {
+    for (subject, observation) in &change.observations {
+        let Subject::Payment(payment) = subject else { continue };
         let (Some(old), Some(new)) =
             (before.payments.iter().find(|p| p.id == *payment), change.payments.iter().find(|p| p.id == *payment))
         else {
@@ -41,6 +58,9 @@ pub(crate) fn committed(state: &mut State, pid: Pid, before: &Before, change: &C
         if old.state != new.state {
             *state.coverage.edges.entry((old.state, label, new.state)).or_default() += 1;
         }
+        if matches!(observation.claim, Claim::Sending) && old.state == PaymentState::New {
+            one_after_the_other(state, new);
+        }
         let number = new.number();
         let on_its_way = state.on_the_way.get(&number).copied().unwrap_or(0) > 0;
         if on_its_way && new.state == PaymentState::Declined && !state.clocks_wrong {
@@ -50,15 +70,32 @@ pub(crate) fn committed(state: &mut State, pid: Pid, before: &Before, change: &C
             state.violated("principle 3", format!("{number} is refused here; the channel never refused it"));
         }
     }
-    for payment in &change.payments {
+    for payment in change.payments.iter().chain(&change.new_payments) {
         owes_a_job(state, payment);
-    }
-    for order in &change.orders {
-        let was_closed = before.closed.iter().any(|(id, s)| *id == order.id && *s == OrderState::Closed);
-        if order.state == OrderState::Closed && !was_closed {
-            closed_by_protocol(state, order.id);
+        let was = before.payments.iter().find(|p| p.id == payment.id).map(|p| p.state);
+        if payment.state == PaymentState::Closed && was != Some(PaymentState::Closed) {
+            closed_by_protocol(state, payment);
         }
     }
+    for order in &change.orders {
+        if order.state == OrderState::Closed {
+            state.ever_closed.insert(order.id);
+        }
+    }
+    refund_monitor::committed(state, before, change);
+    for id in touched(change) {
+        refund_monitor::order(state, id);
+    }
+}
+
+/// Orders whose parts `change` writes.
+fn touched(change: &Change) -> Vec<id::OrderId> {
+    let payments = change.payments.iter().chain(&change.new_payments).map(|p| p.order);
+    let refunds = change.refunds.iter().chain(&change.new_refunds).map(|r| r.order);
+    let mut orders: Vec<id::OrderId> = payments.chain(refunds).collect();
+    orders.sort_unstable();
+    orders.dedup();
+    orders
 }
 
 /// I4: no effect without its job.
@@ -72,16 +109,30 @@ fn owes_a_job(state: &mut State, payment: &Payment) {
     state.violated("I4", text);
 }
 
-/// Section 5: an order closes by an accepted close only after a query that followed it.
-fn closed_by_protocol(state: &mut State, order: id::OrderId) {
-    let Some(dossier) = state.tables.dossier(order) else { return };
-    for payment in dossier.payments.iter().filter(|p| p.state == PaymentState::Closed) {
-        let Some(entry) = state.books.entries.get(&payment.number()) else { continue };
-        let asked_after = entry.closed_ms.zip(entry.queried_ms).is_some_and(|(closed, asked)| asked >= closed);
-        if !entry.lied && !asked_after {
-            let text = format!("{} closed without a query after the close (asked {:?})", payment.id, entry.queried_ms);
-            state.violated("close protocol", text);
-        }
+/// Section 5: a payment closes by an accepted close only after a query that followed it.
+fn closed_by_protocol(state: &mut State, payment: &Payment) {
+    let Some(entry) = state.books.entries.get(&payment.number()) else { return };
+    let asked_after = entry.closed_ms.zip(entry.queried_ms).is_some_and(|(closed, asked)| asked >= closed);
+    if !entry.lied && !asked_after {
+        let text = format!("{} closed without a query after the close (asked {:?})", payment.id, entry.queried_ms);
+        state.violated("close protocol", text);
+    }
+}
+
+/// The parts that an order was placed with are taken one after the other: none is sent before the one ahead
+/// of it has its money or has ended (one that ended and came back is being closed).
+fn one_after_the_other(state: &mut State, payment: &Payment) {
+    let Some(dossier) = state.tables.dossier(payment.order) else { return };
+    if payment.created_at != dossier.order.created_at {
+        return;
+    }
+    let open = |p: &&Payment| {
+        !p.state.is_final() && p.evidence.close_requested.is_none() && p.evidence.refused.is_none()
+    };
+    let mut ahead = dossier.payments.iter().take_while(|p| p.id != payment.id);
+    if let Some(open) = ahead.find(open) {
+        let text = format!("{} is sent while {}, ahead of it, is {}", payment.id, open.id, open.state.name());
+        state.violated("one after the other", text);
     }
 }
 
@@ -94,17 +145,37 @@ fn describe(state: &mut State, pid: Pid, change: &Change) {
         state.mark_uuid(payment.id.uuid());
         state.mark(u64::from(payment.state.code().unsigned_abs()));
     }
+    for leg in change.legs.iter().chain(&change.new_legs) {
+        state.mark_uuid(leg.id.uuid());
+        state.mark(u64::from(leg.state.code().unsigned_abs()));
+    }
     state.note(|| {
         let seen: Vec<String> =
             change.observations.iter().map(|(_, o)| format!("{} from {:?}", o.claim.name(), o.source)).collect();
-        let rows: Vec<String> = change.payments.iter().map(|p| format!("{} {}", p.id, p.state.name())).collect();
-        let jobs: Vec<String> = change.jobs.iter().map(|j| j.key.kind.name().to_owned()).collect();
+        let orders = change.orders.iter().map(|o| format!("order {}", o.state.name()));
+        let payments = change.payments.iter().map(|p| format!("{} {}", p.id, p.state.name()));
+        let new = change.new_payments.iter().map(|p| format!("new {} {}", p.id, p.amount));
+        let refunds = change.refunds.iter().map(|r| format!("{} {}", r.id, r.state.name()));
+        let wanted = change
+            .new_refunds
+            .iter()
+            .map(|r| format!("new {} {} {} {}", r.id, r.cause.name(), r.amount, r.state.name()));
+        let legs = change.legs.iter().chain(&change.new_legs);
+        let legs = legs.map(|l| format!("{} {} of {} {}", l.id, l.amount, l.payment, l.state.name()));
+        let rows: Vec<String> = orders.chain(payments).chain(new).chain(refunds).chain(wanted).chain(legs).collect();
+        let jobs: Vec<String> = change.jobs.iter().map(|j| format!("{} at {}", j.key.kind.name(), j.due_at)).collect();
+        let cancelled: Vec<&str> = change.cancel.iter().map(|k| k.kind.name()).collect();
+        let asked = change.questions.iter().map(|q| format!("asks {}", q.kind.name()));
+        let asked: Vec<String> =
+            asked.chain(change.answered.iter().map(|(_, kind)| format!("answered {}", kind.name()))).collect();
         let settle = change.settle.as_ref().map_or(String::new(), |s| format!("{} {}", s.key, manner(&s.how)));
         format!(
-            "process {pid} commits: {settle} | {} | {} | jobs {}",
+            "process {pid} commits: {settle} | {} | {} | jobs {} | cancels {} | {}",
             seen.join(", "),
             rows.join(", "),
-            jobs.join(", ")
+            jobs.join(", "),
+            cancelled.join(", "),
+            asked.join(", "),
         )
     });
 }

@@ -4,12 +4,17 @@
 use std::str::FromStr;
 
 use bursar_core::event::EventKind;
-use bursar_core::job::JobKind;
+use bursar_core::id::{self, LegId, PaymentId};
+use bursar_core::job::{JobKey, JobKind, NewJob};
 use bursar_core::ledger::AccountKind;
 use bursar_core::observation::Claim;
-use bursar_core::order::OrderState;
-use bursar_store::Change;
+use bursar_core::order::{Dossier, OrderState};
+use bursar_core::refund::{RefundCause, RefundState};
+use bursar_store::{Change, Notification};
+use uuid::Uuid;
 
+use super::message::Message;
+use super::state::State;
 use super::tables::Tables;
 
 macro_rules! planted {
@@ -75,6 +80,42 @@ planted! {
     DropQuestion = "drop-question",
     /// "Does not exist" is believed without waiting for the channel's propagation window.
     NoWindow = "no-window",
+    /// A call for a refund is repeated under a new number.
+    RefundNewNumber = "refund-new-number",
+    /// A refund counts as done when the channel takes it on.
+    AcceptedAsDone = "refund-accepted-as-done",
+    /// An unknown answer to a refund is read as a refusal.
+    RefundUnknownAsFailed = "refund-unknown-as-failed",
+    /// Money that the payer's bank sent back counts as arrived.
+    AbnormalAsSuccess = "refund-abnormal-as-success",
+    /// Who asks for a refund does not see the others.
+    NoReservation = "refund-no-reservation",
+    /// That money came back after it had arrived is not read.
+    ReversalIgnored = "refund-reversal-ignored",
+    /// The second payment of a paid order is not given back.
+    DuplicateKept = "duplicate-kept",
+    /// Late money is not given back.
+    LateMoneyKept = "late-money-kept",
+    /// An order that did not become whole does not give its parts back.
+    CompensationForgotten = "compensation-forgotten",
+    /// The parts of a combined order are taken all at once.
+    PartsAtOnce = "parts-at-once",
+    /// No refund needs a second person.
+    ApprovalSkipped = "approval-skipped",
+    /// The second way is sent along with a second one.
+    SecondWayTwice = "second-way-twice",
+    /// "Too soon" is read as a refusal.
+    SpacingAsRefusal = "refund-spacing-as-refusal",
+    /// A notification of another account about a refund is believed.
+    ForeignRefund = "refund-foreign-believed",
+    /// What was given back is not compared with what was asked for.
+    SkipRefundAmount = "refund-skip-amount-check",
+    /// An answered question stays open.
+    KeepQuestion = "keep-question",
+    /// A refund's job to ask again is not stored, and the sweep finds nothing.
+    DropRefundJob = "drop-refund-job",
+    /// The deadline of a question about late money passes unheard.
+    DeadlineForgotten = "deadline-forgotten",
 }
 
 impl FromStr for Planted {
@@ -102,6 +143,16 @@ impl Planted {
                         order.version = row.version;
                     }
                 }
+                for refund in &mut change.refunds {
+                    if let Some(row) = tables.refunds.get(&refund.id) {
+                        refund.version = row.version;
+                    }
+                }
+                for leg in &mut change.legs {
+                    if let Some(row) = tables.legs.get(&leg.id) {
+                        leg.version = row.version;
+                    }
+                }
             }
             Self::NoFence => {
                 if let Some(settle) = &mut change.settle
@@ -113,7 +164,7 @@ impl Planted {
             }
             Self::IgnoreLateSuccess => {
                 let late = change.observations.iter().any(|(id, o)| {
-                    let order = tables.payments.get(id).and_then(|p| tables.orders.get(&p.order));
+                    let order = tables.payments.get(&PaymentId(id.uuid())).and_then(|p| tables.orders.get(&p.order));
                     matches!(o.claim, Claim::Paid(_)) && order.is_some_and(|o| o.state == OrderState::Closed)
                 });
                 if late {
@@ -128,7 +179,70 @@ impl Planted {
                 change.postings.extend(again);
             }
             Self::DropQuestion => change.questions.clear(),
+            Self::KeepQuestion => change.answered.clear(),
+            Self::DropRefundJob => change.jobs.retain(|j| j.key.kind != JobKind::PollRefund),
+            Self::DeadlineForgotten => change.jobs.retain(|j| j.key.kind != JobKind::SettleLateMoney),
+            Self::DuplicateKept => leave_out(change, RefundCause::Duplicate),
+            Self::LateMoneyKept => leave_out(change, RefundCause::LateMoney),
+            Self::CompensationForgotten => never_activate(change, tables),
+            Self::PartsAtOnce if !change.new_orders.is_empty() => {
+                for payment in change.new_payments.iter_mut().filter(|p| p.due_at.is_none()) {
+                    payment.due_at = Some(payment.created_at);
+                    let key = JobKey::payment(JobKind::CreatePayment, payment.id);
+                    change.jobs.push(NewJob::new(key, payment.merchant, payment.created_at));
+                }
+            }
             _ => {}
         }
     }
+
+    /// A dossier as a program with this bug would read it when somebody asks for something.
+    pub(crate) fn as_read(planted: Option<Self>, dossier: Dossier) -> Dossier {
+        match planted {
+            Some(Self::NoReservation) => Dossier { refunds: Vec::new(), ..dossier },
+            _ => dossier,
+        }
+    }
+
+    /// A stored message as a program with this bug would read it: as if it had come to the right address.
+    pub(crate) fn as_stored(state: &State, row: Notification) -> Notification {
+        if state.planted != Some(Self::ForeignRefund) {
+            return row;
+        }
+        let message = serde_json::from_slice::<Message>(&row.body).ok();
+        let leg = message.and_then(|m| id::from_text(&m.number)).and_then(|id| state.tables.legs.get(&LegId(id)));
+        let payment = leg.and_then(|l| state.tables.payments.get(&l.payment));
+        Notification { account: payment.map_or(row.account, |p| p.account), ..row }
+    }
+}
+
+/// Leaves refunds of one cause out of `change`.
+fn leave_out(change: &mut Change, cause: RefundCause) {
+    let gone: Vec<Uuid> = change
+        .new_refunds
+        .iter()
+        .filter(|r| r.cause == cause)
+        .flat_map(|r| r.legs.iter().map(|l| l.id.uuid()).chain([r.id.uuid()]))
+        .collect();
+    change.new_refunds.retain(|r| r.cause != cause);
+    change.new_legs.retain(|l| !gone.contains(&l.id.uuid()));
+    change.observations.retain(|(subject, _)| !gone.contains(&subject.uuid()));
+    change.postings.retain(|(p, _)| !gone.contains(&p.subject));
+    change.jobs.retain(|j| !gone.contains(&j.key.subject));
+}
+
+/// Leaves refunds that are prepared as they are.
+fn never_activate(change: &mut Change, tables: &Tables) {
+    let mut gone: Vec<Uuid> = Vec::new();
+    for refund in &mut change.refunds {
+        let Some(row) = tables.refunds.get(&refund.id).filter(|r| r.state == RefundState::Prepared) else { continue };
+        if refund.evidence.activated.is_some() {
+            gone.extend(refund.legs.iter().map(|l| l.id.uuid()).chain([refund.id.uuid()]));
+            (refund.state, refund.evidence) = (row.state, row.evidence.clone());
+        }
+    }
+    change.legs.retain(|l| !gone.contains(&l.id.uuid()));
+    change.observations.retain(|(subject, _)| !gone.contains(&subject.uuid()));
+    change.postings.retain(|(p, _)| !gone.contains(&p.subject));
+    change.jobs.retain(|j| !gone.contains(&j.key.subject));
 }

@@ -53,6 +53,8 @@ pub fn plans() -> Result<Plans, String> {
         unknown: "2s 5s 10s 30s 1m 5m 15m 1h 6h then 1d".parse()?,
         close: "1s 5s 30s 1m 5m 15m 1h then 6h".parse()?,
         watch: "5m 1h 1d".parse()?,
+        refund: "30s 1m 3m 10m 30m 1h 3h 6h then 1d until 15d".parse()?,
+        refund_funds: "1m 5m 15m 30m then 1h".parse()?,
         webhook: "0ms 5s 15s 30s 1m 3m 10m 20m 3x30m 1h 3x3h 3x6h then 12h until 3d".parse()?,
         failure: "1s 2s 5s 15s 30s 1m then 5m".parse()?,
     })

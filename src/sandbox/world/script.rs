@@ -1,17 +1,18 @@
 //! The scripts: it knows what each order of a history is and what its payer will do, all drawn from the
 //! seed, and must never know what becomes of it.
 
-use bursar_core::channel::{ChannelKind, Method};
+use bursar_core::channel::Method;
 use bursar_core::clock::{MINUTE_MS, SECOND_MS, Timestamp};
-use bursar_core::id::{ChannelAccountId, EndpointId, MerchantId, OrderId, PaymentId};
-use bursar_core::merchant::{ChannelAccount, Endpoint, LateMoneyPolicy, Merchant};
-use bursar_core::order::{Order, OrderState};
+use bursar_core::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
+use bursar_core::order::{Dossier, Order, OrderState};
 use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
 use bursar_core::{Chance, Currency, Money};
-use uuid::Uuid;
 
-use super::planted::Planted;
-use super::state::{BEGIN_MS, State, stream};
+use super::agenda::Part;
+use super::cast::{MERCHANTS, account, merchant};
+use super::state::{BEGIN_MS, stream};
+use super::temperament::Temperament;
+use super::wishes::{self, Wish};
 
 /// What a payer does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,156 +25,213 @@ pub(crate) enum Payer {
     FailsOnce,
 }
 
+/// A tender of an order and its payer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tender {
+    pub account: ChannelAccountId,
+    pub amount_minor: i64,
+    pub payer: Payer,
+}
+
+/// A payment that is added to an order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addition {
+    pub at_ms: i64,
+    pub account: ChannelAccountId,
+    pub payer: Payer,
+    /// Prolongs the order to this instant.
+    pub expires_ms: Option<i64>,
+}
+
 /// One order of a history.
 #[derive(Clone, Debug)]
 pub(crate) struct Script {
     pub merchant: MerchantId,
-    pub account: ChannelAccountId,
     pub number: String,
-    pub amount_minor: i64,
+    pub parts: Vec<Tender>,
+    pub part_payment: bool,
     pub placed_ms: i64,
     pub expires_ms: i64,
-    pub payer: Payer,
     pub closes_ms: Option<i64>,
-}
-
-const MERCHANTS: u64 = 2;
-
-fn number(kind: u64, index: u64) -> Uuid {
-    Uuid::from_u64_pair(0xb025_0000_0000_7000 | kind, 0x8000_0000_0000_0000 | index)
-}
-
-pub(crate) fn merchant(index: u64) -> MerchantId {
-    MerchantId(number(1, index))
-}
-
-pub(crate) fn account(index: u64) -> ChannelAccountId {
-    ChannelAccountId(number(2, index))
-}
-
-/// Puts merchants, accounts and endpoints into the tables. One merchant takes late money while closing and
-/// has one endpoint, the other never takes it and has two.
-pub(crate) fn cast(state: &mut State) {
-    let created_at = Timestamp::from_millis(BEGIN_MS);
-    for index in 0..MERCHANTS {
-        let late_money = if index == 0 { LateMoneyPolicy::AcceptWhileClosing } else { LateMoneyPolicy::NeverAccept };
-        let row = Merchant { id: merchant(index), name: format!("merchant {index}"), late_money, created_at };
-        state.tables.merchants.insert(row.id, row);
-        let facts = (state.planted == Some(Planted::NoWindow))
-            .then(|| bursar_core::channel::ChannelFacts { propagation_ms: 0, ..ChannelKind::Wechat.facts() });
-        let row = ChannelAccount {
-            id: account(index),
-            merchant: merchant(index),
-            channel: ChannelKind::Wechat,
-            settings: serde_json::Value::Null,
-            facts,
-            created_at,
-        };
-        state.tables.accounts.insert(row.id, row);
-        for endpoint in 0..=index {
-            let row = Endpoint {
-                id: EndpointId(number(3, index * 10 + endpoint)),
-                merchant: merchant(index),
-                url: "https://world.example".to_owned(),
-                secrets: Vec::new(),
-                enabled: true,
-                created_at,
-            };
-            state.tables.endpoints.insert(row.id, row);
-        }
-    }
+    pub addition: Option<Addition>,
+    pub wishes: Vec<Wish>,
 }
 
 /// The scripts of a history.
-pub(crate) fn draw(seed: u64, orders: Option<u32>) -> Vec<Script> {
+pub(crate) fn draw(seed: u64, orders: Option<u32>, character: Temperament) -> Vec<Script> {
     let count = orders.map_or_else(|| 1 + stream(seed, 3_000).below(5), u64::from);
-    (0..count).map(|index| one(seed, index)).collect()
+    (0..count).map(|index| one(seed, index, character)).collect()
 }
 
-fn one(seed: u64, index: u64) -> Script {
-    let chance = stream(seed, 3_001 + index);
-    let between =
-        |from: i64, to: i64| from + i64::try_from(chance.below(u64::try_from(to - from).unwrap_or(0) + 1)).unwrap_or(0);
-    let whose = chance.below(MERCHANTS);
-    let placed_ms = BEGIN_MS + between(0, 5 * MINUTE_MS);
-    let life_ms = match chance.below(4) {
-        0 => MINUTE_MS,
-        1 => between(MINUTE_MS, 6 * MINUTE_MS),
-        _ => between(6 * MINUTE_MS, 30 * MINUTE_MS),
-    };
-    let payer = match chance.below(12) {
+/// A number of a stream.
+pub(super) fn between(chance: &dyn Chance, from: i64, to: i64) -> i64 {
+    from + i64::try_from(chance.below(u64::try_from(to - from).unwrap_or(0) + 1)).unwrap_or(0)
+}
+
+fn payer(chance: &dyn Chance) -> Payer {
+    match chance.below(12) {
         0..=3 => Payer::Soon,
         4 => Payer::Late,
         5 | 6 => Payer::AtClosing,
         7 | 8 => Payer::InFlight,
         9 | 10 => Payer::Never,
         _ => Payer::FailsOnce,
-    };
-    let closes_ms = match chance.below(6) {
-        // At once, while the first call may be under way.
-        0 => Some(placed_ms + between(0, 15 * SECOND_MS)),
-        1 => Some(placed_ms + between(0, life_ms + 30 * SECOND_MS)),
-        _ => None,
-    };
-    Script {
-        merchant: merchant(whose),
-        account: account(whose),
-        number: format!("HOME-{index}"),
-        amount_minor: between(1, 100_000),
-        placed_ms,
-        expires_ms: placed_ms + life_ms,
-        payer,
-        closes_ms,
     }
 }
 
+fn one(seed: u64, index: u64, character: Temperament) -> Script {
+    let chance = stream(seed, 3_001 + index);
+    let whose = chance.below(MERCHANTS);
+    let placed_ms = BEGIN_MS + between(&chance, 0, 5 * MINUTE_MS);
+    let life_ms = match chance.below(4) {
+        0 => MINUTE_MS,
+        1 => between(&chance, MINUTE_MS, 6 * MINUTE_MS),
+        _ => between(&chance, 6 * MINUTE_MS, 30 * MINUTE_MS),
+    };
+    let payer = payer(&chance);
+    let closes_ms = match chance.below(6) {
+        // At once, while the first call may be under way.
+        0 => Some(placed_ms + between(&chance, 0, 15 * SECOND_MS)),
+        1 => Some(placed_ms + between(&chance, 0, life_ms + 30 * SECOND_MS)),
+        _ => None,
+    };
+    let amount_minor = between(&chance, 1, 100_000);
+    let more = stream(seed, 4_001 + index);
+    let combined = character == Temperament::Combined || more.below(8) == 0;
+    let parts = if combined { split(amount_minor, whose, payer, &more) } else { Vec::new() };
+    let first = Tender { account: account(whose, 0), amount_minor, payer };
+    let parts = if parts.is_empty() { vec![first] } else { parts };
+    let part_payment = parts.len() > 1 && more.below(4) == 0;
+    let expires_ms = placed_ms + life_ms;
+    let adds = part_payment || more.below(if character == Temperament::TwoPayments { 1 } else { 12 }) == 0;
+    let addition = adds.then(|| Addition {
+        at_ms: placed_ms + between(&more, 1_000, life_ms + MINUTE_MS),
+        account: account(whose, more.below(2)),
+        payer: if more.below(4) == 0 { Payer::Never } else { Payer::Soon },
+        expires_ms: (more.below(2) == 0).then_some(expires_ms + 20 * MINUTE_MS),
+    });
+    let wishes = wishes::draw(&stream(seed, 5_001 + index), placed_ms, character);
+    Script {
+        merchant: merchant(whose),
+        number: format!("HOME-{index}"),
+        parts,
+        part_payment,
+        placed_ms,
+        expires_ms,
+        closes_ms,
+        addition,
+        wishes,
+    }
+}
+
+/// Two or three parts on one or two accounts. Most payers of combined orders pay soon: the races are between
+/// the parts.
+fn split(amount_minor: i64, whose: u64, first: Payer, chance: &dyn Chance) -> Vec<Tender> {
+    let count = 2 + i64::try_from(chance.below(2)).unwrap_or(0);
+    if amount_minor < count {
+        return Vec::new();
+    }
+    let mut left = amount_minor;
+    let mut parts = Vec::new();
+    for nth in 1..=count {
+        let amount_minor = if nth == count { left } else { between(chance, 1, left - (count - nth)) };
+        left -= amount_minor;
+        let payer = match (nth, chance.below(3)) {
+            (_, 0) => payer(chance),
+            (1, 1) => first,
+            _ => Payer::Soon,
+        };
+        parts.push(Tender { account: account(whose, chance.below(2)), amount_minor, payer });
+    }
+    parts
+}
+
 impl Script {
-    /// The rows of an attempt to place it.
-    pub fn rows(&self, now: Timestamp, chance: &dyn Chance) -> (Order, Payment) {
-        let amount = Money::new(self.amount_minor, Currency::CNY);
+    /// What is owed.
+    pub fn amount_minor(&self) -> i64 {
+        self.parts.iter().map(|p| p.amount_minor).sum()
+    }
+
+    /// The rows of an attempt to place it. Ids stand in the order of the parts.
+    pub fn rows(&self, now: Timestamp, chance: &dyn Chance) -> (Order, Vec<Payment>) {
         let order = Order {
             id: OrderId::fresh(now, chance),
             merchant: self.merchant,
             number: self.number.clone(),
-            amount,
+            amount: Money::new(self.amount_minor(), Currency::CNY),
             description: "two hours of cleaning".to_owned(),
             state: OrderState::Created,
             close_reason: None,
             late_money: false,
+            part_payment: self.part_payment,
             expires_at: Timestamp::from_millis(self.expires_ms),
             event_count: 0,
             version: 0,
             created_at: now,
         };
-        let payment = Payment {
-            id: PaymentId::fresh(now, chance),
-            order: order.id,
-            merchant: self.merchant,
-            account: self.account,
-            method: Method::WechatNative,
-            amount,
-            payer: PayerDetails::default(),
-            state: PaymentState::New,
-            evidence: Evidence::default(),
-            version: 0,
-            due_at: None,
-            created_at: now,
-        };
-        (order, payment)
+        let mut ids: Vec<PaymentId> = self.parts.iter().map(|_| PaymentId::fresh(now, chance)).collect();
+        ids.sort_unstable();
+        let payments = ids.into_iter().zip(&self.parts);
+        let payments = payments.map(|(id, p)| payment(&order, id, p.account, p.amount_minor, now)).collect();
+        (order, payments)
     }
 
-    /// When the payer first does something.
-    pub fn pays_ms(&self, chance: &dyn Chance) -> Option<i64> {
-        let spread = |from: i64, to: i64| {
-            from + i64::try_from(chance.below(u64::try_from(to - from).unwrap_or(0) + 1)).unwrap_or(0)
-        };
+    /// The payment of a part, as it stands in `dossier`.
+    pub fn payment<'a>(&self, dossier: &'a Dossier, part: Part) -> Option<&'a Payment> {
+        let placed = |p: &&Payment| p.created_at == dossier.order.created_at;
+        match part {
+            Part::Placed(at) => dossier.payments.iter().filter(placed).nth(at),
+            Part::Added => dossier.payments.iter().find(|p| !placed(p)),
+        }
+    }
+
+    /// What the payer of a part does.
+    pub fn payer(&self, part: Part) -> Option<Payer> {
+        match part {
+            Part::Placed(at) => self.parts.get(at).map(|p| p.payer),
+            Part::Added => self.addition.map(|a| a.payer),
+        }
+    }
+
+    /// When the payer of a part first does something.
+    pub fn pays_ms(&self, part: Part, chance: &dyn Chance) -> Option<i64> {
+        let spread = |from: i64, to: i64| between(chance, from, to);
         let end = self.closes_ms.unwrap_or(self.expires_ms).min(self.expires_ms);
-        match self.payer {
+        let begin = match part {
+            Part::Placed(_) => self.placed_ms,
+            Part::Added => self.addition?.at_ms,
+        };
+        match self.payer(part)? {
             Payer::Never => None,
-            Payer::Soon | Payer::FailsOnce => Some(self.placed_ms + spread(500, 40_000)),
+            Payer::Soon | Payer::FailsOnce => Some(begin + spread(500, 40_000)),
             Payer::Late => Some(self.expires_ms - spread(1_000, 30_000)),
             Payer::AtClosing => Some(end + spread(-3_000, 3_000)),
             Payer::InFlight => Some(end + spread(-20_000, 1_000)),
         }
+    }
+}
+
+/// A payment to be.
+pub(crate) fn payment(
+    order: &Order,
+    id: PaymentId,
+    account: ChannelAccountId,
+    amount_minor: i64,
+    now: Timestamp,
+) -> Payment {
+    Payment {
+        id,
+        order: order.id,
+        merchant: order.merchant,
+        account,
+        method: Method::WechatNative,
+        amount: Money::new(amount_minor, Currency::CNY),
+        payer: PayerDetails::default(),
+        state: PaymentState::New,
+        evidence: Evidence::default(),
+        returned_minor: 0,
+        version: 0,
+        due_at: None,
+        created_at: now,
     }
 }

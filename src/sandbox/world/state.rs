@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bursar_core::chance::{SeededChance, mix};
+use bursar_core::id::{LegId, OrderId};
 use bursar_core::job::JobKey;
 use bursar_core::{Chance, Clock, Timestamp};
 use bursar_store::{Answer, Change, StoreError};
@@ -69,6 +70,18 @@ pub(crate) struct State {
     pub robbed: BTreeSet<Uuid>,
     /// The fence of the latest claim of each job, as the claimers saw it.
     pub claims: BTreeMap<JobKey, i64>,
+    /// Orders that were closed once.
+    pub ever_closed: BTreeSet<OrderId>,
+    /// Money that persons have really transferred to payers, by leg.
+    pub transfers: BTreeMap<LegId, i64>,
+    /// Of these, those whose confirmation is on the books.
+    pub confirmed: BTreeSet<LegId>,
+    /// Orders whose client was told that its further payment is taken, or refused.
+    pub added: BTreeSet<(usize, u32)>,
+    /// Wishes for refunds that were answered.
+    pub answered: BTreeSet<(usize, usize, u32)>,
+    /// Calls for refunds, by number.
+    pub refund_calls: BTreeMap<String, u32>,
     /// Create calls that are still on their way to the channel, by number.
     pub on_the_way: BTreeMap<String, u32>,
     /// Whether a clock was ever wrong: then windows of time are no proof.
@@ -124,6 +137,12 @@ impl State {
             acknowledged: BTreeSet::new(),
             robbed: BTreeSet::new(),
             claims: BTreeMap::new(),
+            ever_closed: BTreeSet::new(),
+            transfers: BTreeMap::new(),
+            confirmed: BTreeSet::new(),
+            added: BTreeSet::new(),
+            answered: BTreeSet::new(),
+            refund_calls: BTreeMap::new(),
             on_the_way: BTreeMap::new(),
             clocks_wrong: false,
             just_closed: BTreeSet::new(),
@@ -150,10 +169,15 @@ impl State {
         }
         let strikes = self.dice.get(&fault).is_some_and(|d| d.below(1_000) < rate);
         if strikes {
-            *self.coverage.faults.entry(fault).or_default() += 1;
-            self.note(|| format!("fault: {}", fault.name()));
+            self.count(fault);
         }
         strikes
+    }
+
+    /// Counts trouble that the world's own rules make.
+    pub fn count(&mut self, fault: Fault) {
+        *self.coverage.faults.entry(fault).or_default() += 1;
+        self.note(|| format!("fault: {}", fault.name()));
     }
 
     /// A number of the fault's own stream.
@@ -255,6 +279,9 @@ impl State {
             let mut change = change.clone();
             if let Some(planted) = self.planted {
                 planted.spoil(&mut change, &self.tables);
+            }
+            if let Some(subject) = monitor::unwritten(&change) {
+                self.violated("store", format!("a change appends to {subject} without writing it"));
             }
             let before = monitor::before(&self.tables, &change);
             let answer = self.tables.write(&change);

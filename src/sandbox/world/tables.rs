@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bursar_core::Timestamp;
 use bursar_core::decide::QuestionKind;
-use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId};
-use bursar_core::job::{JobKey, JobKind, NewJob, Queue};
+use bursar_core::id::{
+    ChannelAccountId, DeliveryId, EndpointId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId,
+};
+use bursar_core::job::{JobKey, NewJob, Queue};
 use bursar_core::merchant::{ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::{Dossier, Order};
 use bursar_core::payment::Payment;
+use bursar_core::refund::{Leg, Refund};
 use bursar_store::{
-    Answer, Change, ClaimRequest, Claimed, DeliveryRow, IdempotencyRow, Notification, ObservationRow, ParkedRow,
-    PostingRow, Settle, Settlement,
+    Answer, Change, DeliveryRow, IdempotencyRow, Notification, ObservationRow, ParkedRow, PostingRow, Settle,
+    Settlement,
 };
 use uuid::Uuid;
 
@@ -39,9 +42,14 @@ pub(crate) struct Tables {
     pub numbers: BTreeMap<(MerchantId, String), OrderId>,
     pub payments: BTreeMap<PaymentId, Payment>,
     pub payments_of: BTreeMap<OrderId, Vec<PaymentId>>,
+    /// Without their legs.
+    pub refunds: BTreeMap<RefundId, Refund>,
+    pub refunds_of: BTreeMap<OrderId, BTreeSet<RefundId>>,
+    pub legs: BTreeMap<LegId, Leg>,
+    pub legs_of: BTreeMap<RefundId, BTreeSet<LegId>>,
     pub observations: Vec<ObservationRow>,
     pub postings: Vec<PostingRow>,
-    pub questions: BTreeMap<(PaymentId, QuestionKind), ParkedRow>,
+    pub questions: BTreeMap<(Uuid, QuestionKind), ParkedRow>,
     pub jobs: BTreeMap<JobKey, Job>,
     pub deliveries: BTreeMap<DeliveryId, DeliveryRow>,
     pub notifications: BTreeMap<NotificationId, Notification>,
@@ -50,15 +58,31 @@ pub(crate) struct Tables {
     pub accounts: BTreeMap<ChannelAccountId, ChannelAccount>,
     pub endpoints: BTreeMap<EndpointId, Endpoint>,
     pub paused: BTreeSet<Queue>,
-    fences: i64,
+    pub fences: i64,
 }
 
 impl Tables {
-    /// The order with its payments.
+    /// The order with its payments and refunds.
     pub fn dossier(&self, id: OrderId) -> Option<Dossier> {
         let order = self.orders.get(&id)?.clone();
-        let ids = self.payments_of.get(&id).map(Vec::as_slice).unwrap_or_default();
-        Some(Dossier { order, payments: ids.iter().filter_map(|p| self.payments.get(p)).cloned().collect() })
+        let payments = self.payments_of.get(&id).into_iter().flatten().filter_map(|p| self.payments.get(p)).cloned();
+        let refunds = self.refunds_of.get(&id).into_iter().flatten().filter_map(|r| self.refund(*r));
+        Some(Dossier { order, payments: payments.collect(), refunds: refunds.collect() })
+    }
+
+    /// The refund with its legs.
+    pub fn refund(&self, id: RefundId) -> Option<Refund> {
+        let mut legs: Vec<Leg> =
+            self.legs_of.get(&id).into_iter().flatten().filter_map(|l| self.legs.get(l)).cloned().collect();
+        legs.sort_by_key(|l| l.sequence);
+        self.refunds.get(&id).map(|r| Refund { legs, ..r.clone() })
+    }
+
+    /// The order that a payment, refund or leg belongs to.
+    pub fn order_of(&self, subject: Uuid) -> Option<OrderId> {
+        let leg = self.legs.get(&LegId(subject)).and_then(|l| self.refunds.get(&l.refund));
+        let refund = leg.or_else(|| self.refunds.get(&RefundId(subject)));
+        refund.map(|r| r.order).or_else(|| self.payments.get(&PaymentId(subject)).map(|p| p.order))
     }
 
     /// The order of a merchant's number.
@@ -84,7 +108,11 @@ impl Tables {
             return Some(Answer::Fenced);
         }
         let stale = change.payments.iter().any(|p| self.payments.get(&p.id).is_none_or(|r| r.version != p.version))
-            || change.orders.iter().any(|o| self.orders.get(&o.id).is_none_or(|r| r.version != o.version));
+            || change.orders.iter().any(|o| self.orders.get(&o.id).is_none_or(|r| r.version != o.version))
+            || change.refunds.iter().any(|r| self.refunds.get(&r.id).is_none_or(|row| row.version != r.version))
+            || change.legs.iter().any(|l| self.legs.get(&l.id).is_none_or(|row| row.version != l.version))
+            || change.new_refunds.iter().any(|r| self.refunds.contains_key(&r.id))
+            || change.new_legs.iter().any(|l| self.legs.contains_key(&l.id) || self.takes_too_much(change, l.payment));
         if stale {
             return Some(Answer::Stale);
         }
@@ -93,6 +121,12 @@ impl Tables {
             || change.notification.as_ref().is_some_and(|n| self.notifications.contains_key(&n.id))
             || change.idempotency.as_ref().is_some_and(|k| self.idempotency.contains_key(&(k.merchant, k.key.clone())));
         known.then_some(Answer::Duplicate)
+    }
+
+    /// Whether more would be given back of a payment than was taken, as `change` leaves it.
+    fn takes_too_much(&self, change: &Change, id: PaymentId) -> bool {
+        let written = change.payments.iter().chain(&change.new_payments).find(|p| p.id == id);
+        written.or_else(|| self.payments.get(&id)).is_none_or(|p| p.returned_minor > p.amount.minor)
     }
 
     fn settle(&mut self, settle: Option<&Settle>) {
@@ -130,9 +164,10 @@ impl Tables {
         for payment in &change.payments {
             self.payments.insert(payment.id, Payment { version: payment.version + 1, ..payment.clone() });
         }
-        for (payment, seen) in &change.observations {
+        self.refund_books(change);
+        for (subject, seen) in &change.observations {
             self.observations.push(ObservationRow {
-                payment: *payment,
+                subject: subject.uuid(),
                 sequence: i64::try_from(self.observations.len()).unwrap_or(0),
                 source: seen.source,
                 claim: seen.claim.clone(),
@@ -141,15 +176,36 @@ impl Tables {
             });
         }
         self.postings.extend(change.postings.iter().map(|(posting, at)| PostingRow { posting: *posting, at: *at }));
+        for key in &change.answered {
+            self.questions.remove(key);
+        }
         for question in &change.questions {
-            let Some(payment) = self.payments.get(&question.payment) else { continue };
-            self.questions.entry((question.payment, question.kind)).or_insert_with(|| ParkedRow {
-                payment: question.payment,
-                order: payment.order,
+            let Some(order) = self.order_of(question.subject) else { continue };
+            self.questions.entry((question.subject, question.kind)).or_insert_with(|| ParkedRow {
+                subject: question.subject,
+                order,
                 kind: question.kind,
                 text: question.text.clone(),
                 opened_at: Timestamp::default(),
             });
+        }
+    }
+
+    fn refund_books(&mut self, change: &Change) {
+        for refund in &change.new_refunds {
+            self.refunds_of.entry(refund.order).or_default().insert(refund.id);
+            self.refunds.insert(refund.id, Refund { version: 1, legs: Vec::new(), ..refund.clone() });
+        }
+        for leg in &change.new_legs {
+            self.legs_of.entry(leg.refund).or_default().insert(leg.id);
+            self.legs.insert(leg.id, Leg { version: 1, ..leg.clone() });
+        }
+        for refund in &change.refunds {
+            let row = Refund { version: refund.version + 1, legs: Vec::new(), ..refund.clone() };
+            self.refunds.insert(refund.id, row);
+        }
+        for leg in &change.legs {
+            self.legs.insert(leg.id, Leg { version: leg.version + 1, ..leg.clone() });
         }
     }
 
@@ -218,113 +274,5 @@ impl Tables {
             };
             self.idempotency.insert((key.merchant, key.key.clone()), row);
         }
-    }
-
-    // --- leases ---
-
-    fn is_free(job: &Job, db_ms: i64) -> bool {
-        job.owner.is_none() || job.leased_until <= db_ms
-    }
-
-    /// Claims due jobs, the earliest first, merchants in turn.
-    pub fn claim(&mut self, request: &ClaimRequest, db_ms: i64) -> Vec<Claimed> {
-        let mut claimed = Vec::new();
-        for (queue, amount) in &request.wanted {
-            let mut hands: BTreeMap<MerchantId, Vec<(Timestamp, JobKey)>> = BTreeMap::new();
-            if !self.paused.contains(queue) {
-                for job in self.jobs.values() {
-                    let due = job.question.is_none() && job.key.kind.queue() == *queue && job.due_at <= request.now;
-                    if due && Self::is_free(job, db_ms) {
-                        hands.entry(job.merchant).or_default().push((job.due_at, job.key));
-                    }
-                }
-            }
-            let mut turns: Vec<(usize, Timestamp, JobKey)> = Vec::new();
-            for hand in hands.values_mut() {
-                hand.sort_unstable();
-                turns.extend(hand.iter().enumerate().map(|(turn, (due, key))| (turn, *due, *key)));
-            }
-            turns.sort_unstable();
-            for (_, _, key) in turns.into_iter().take(usize::try_from(*amount).unwrap_or(0)) {
-                claimed.extend(self.lease(key, request.owner, db_ms + request.lease_ms));
-            }
-        }
-        claimed
-    }
-
-    /// Leases one job, or parks it when it is past its attempts.
-    pub fn lease(&mut self, key: JobKey, owner: Uuid, until: i64) -> Option<Claimed> {
-        self.fences += 1;
-        let fence = self.fences;
-        let job = self.jobs.get_mut(&key)?;
-        let failures = job.attempts;
-        job.fence = fence;
-        if failures >= key.kind.max_attempts() {
-            job.owner = None;
-            job.question = Some(format!("ended badly {failures} times"));
-            return None;
-        }
-        (job.owner, job.leased_until, job.attempts) = (Some(owner), until, failures + 1);
-        Some(Claimed { key, merchant: job.merchant, due_at: job.due_at, step: job.step, failures, fence })
-    }
-
-    /// Prolongs leases; those that are still held.
-    pub fn renew(&mut self, owner: Uuid, held: &[(JobKey, i64)], until: i64) -> Vec<JobKey> {
-        let mut kept = Vec::new();
-        for (key, fence) in held {
-            if let Some(job) = self.jobs.get_mut(key).filter(|j| j.owner == Some(owner) && j.fence == *fence) {
-                job.leased_until = until;
-                kept.push(*key);
-            }
-        }
-        kept
-    }
-
-    /// Gives claims back unrun.
-    pub fn release(&mut self, owner: Uuid, held: &[(JobKey, i64)]) -> u64 {
-        let mut released = 0;
-        for (key, fence) in held {
-            if let Some(job) = self.jobs.get_mut(key).filter(|j| j.owner == Some(owner) && j.fence == *fence) {
-                (job.owner, job.attempts) = (None, (job.attempts - 1).max(0));
-                released += 1;
-            }
-        }
-        released
-    }
-
-    /// When the next job of a queue that is not `full` can be claimed, in real milliseconds, by a process
-    /// whose clock is `skew_ms` ahead.
-    pub fn next_claim_ms(&self, skew_ms: i64, full: &[Queue]) -> Option<i64> {
-        self.jobs
-            .values()
-            .filter(|j| j.question.is_none() && !self.paused.contains(&j.key.kind.queue()))
-            .filter(|j| !full.contains(&j.key.kind.queue()))
-            .map(|j| {
-                let due = j.due_at.as_millis().saturating_sub(skew_ms);
-                if j.owner.is_some() { due.max(j.leased_until) } else { due }
-            })
-            .min()
-    }
-
-    // --- the sweep ---
-
-    /// Payments that owe a job and have none.
-    pub fn stuck(&self, before: Timestamp) -> Vec<PaymentId> {
-        let kinds = [JobKind::CreatePayment, JobKind::PollPayment, JobKind::ClosePayment, JobKind::WatchPayment];
-        let orphan = |p: &Payment| !kinds.iter().any(|k| self.jobs.contains_key(&JobKey::payment(*k, p.id)));
-        self.payments.values().filter(|p| p.due_at.is_some_and(|due| due < before) && orphan(p)).map(|p| p.id).collect()
-    }
-
-    /// Deliveries that are owed and have no job.
-    pub fn stuck_deliveries(&self, before: Timestamp) -> Vec<(DeliveryId, MerchantId)> {
-        let owed = |d: &&DeliveryRow| {
-            d.delivered_at.is_none()
-                && d.given_up_at.is_none()
-                && d.endpoint.is_some()
-                && d.created_at < before
-                && !self.jobs.contains_key(&JobKey::new(JobKind::DeliverWebhook, d.id.uuid()))
-        };
-        let merchant = |d: &DeliveryRow| self.orders.get(&d.order).map(|o| (d.id, o.merchant));
-        self.deliveries.values().filter(owed).filter_map(merchant).collect()
     }
 }

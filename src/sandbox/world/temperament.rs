@@ -30,11 +30,21 @@ pub enum Temperament {
     Clumsy,
     /// Some of everything.
     Mixed,
+    /// Many refunds of one order, at once and one after the other.
+    RefundStorm,
+    /// Balances at the channel are short.
+    Poor,
+    /// Payers' banks send money back, late and twice.
+    Bank,
+    /// Orders of several parts.
+    Combined,
+    /// Orders that are paid twice.
+    TwoPayments,
 }
 
 impl Temperament {
     /// Every temperament.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Calm,
         Self::Lossy,
         Self::Slow,
@@ -45,6 +55,11 @@ impl Temperament {
         Self::Flood,
         Self::Clumsy,
         Self::Mixed,
+        Self::RefundStorm,
+        Self::Poor,
+        Self::Bank,
+        Self::Combined,
+        Self::TwoPayments,
     ];
 
     /// The stable name on the command line.
@@ -60,6 +75,11 @@ impl Temperament {
             Self::Flood => "flood",
             Self::Clumsy => "clumsy",
             Self::Mixed => "mixed",
+            Self::RefundStorm => "refund-storm",
+            Self::Poor => "poor",
+            Self::Bank => "bank",
+            Self::Combined => "combined",
+            Self::TwoPayments => "two-payments",
         }
     }
 
@@ -76,7 +96,7 @@ impl Temperament {
     pub(crate) const fn longest_step_ms(self) -> u64 {
         match self {
             Self::Slow => 4_000,
-            Self::Mixed | Self::Zombies => 1_000,
+            Self::Mixed | Self::Zombies | Self::RefundStorm | Self::TwoPayments => 1_000,
             _ => 150,
         }
     }
@@ -101,6 +121,8 @@ impl Temperament {
                 (NotifyNever, 400),
                 (NotifyLate, 200),
                 (MerchantFails, 200),
+                (RefundRefused, 40),
+                (RefundAbnormal, 60),
             ],
             Self::Slow => &[
                 (ArrivesLate, 250),
@@ -110,6 +132,8 @@ impl Temperament {
                 (MerchantFails, 50),
                 (AnswerLost, 50),
                 (Eager, 300),
+                (RefundSlow, 300),
+                (RefundReversed, 60),
             ],
             Self::Crashy => &[
                 (Crash, 500),
@@ -118,6 +142,8 @@ impl Temperament {
                 (ClaimLost, 30),
                 (AnswerLost, 40),
                 (NotifyLost, 200),
+                (RefundAbnormal, 80),
+                (NoFunds, 60),
             ],
             Self::Liar => &[
                 (WrongAmount, 150),
@@ -131,15 +157,40 @@ impl Temperament {
                 (Propagation, 100),
                 (NotifyFlood, 200),
                 (NotifyLost, 200),
+                (RefundWrong, 200),
+                (RefundClosed, 100),
+                (RefundReversed, 150),
             ],
             Self::Zombies => {
-                &[(Zombie, 600), (Sleeper, 80), (JobDuplicated, 300), (AnswerLost, 60), (NotifyLost, 300), (Eager, 300)]
+                &[
+                    (Zombie, 600),
+                    (Sleeper, 80),
+                    (JobDuplicated, 300),
+                    (AnswerLost, 60),
+                    (NotifyLost, 300),
+                    (Eager, 300),
+                    (RefundAbnormal, 150),
+                    (RefundMended, 300),
+                    (NoFunds, 50),
+                ]
             }
             Self::ClockMad => {
                 &[(ClockJump, 300), (ClockLeap, 300), (AnswerLost, 50), (NotifyLost, 100), (Propagation, 100)]
             }
             Self::Flood => {
-                &[(NotifyFlood, 900), (Forged, 500), (Foreign, 400), (Eager, 300), (NotifyLost, 100), (StoreBefore, 10)]
+                &[
+                    (NotifyFlood, 900),
+                    (Forged, 500),
+                    (Foreign, 400),
+                    (ForgedRefund, 500),
+                    (ForeignRefund, 500),
+                    (Eager, 300),
+                    (NotifyLost, 100),
+                    (StoreBefore, 10),
+                    (RefundAbnormal, 200),
+                    (RefundReversed, 200),
+                    (RefundSlow, 300),
+                ]
             }
             Self::Clumsy => &[
                 (JobForgotten, 400),
@@ -153,6 +204,11 @@ impl Temperament {
                 (NotifyNever, 300),
                 (Refused, 60),
                 (AnswerLate, 100),
+                (ClumsyClerk, 400),
+                (SamePerson, 400),
+                (RefundAbnormal, 200),
+                (RefundRefused, 60),
+                (NoFunds, 60),
             ],
             Self::Mixed => &[
                 (AnswerLost, 50),
@@ -191,6 +247,87 @@ impl Temperament {
                 (WrongAmount, 30),
                 (OtherPayee, 20),
                 (TwoTransactions, 30),
+                (NoFunds, 40),
+                (RefundSlow, 100),
+                (RefundRefused, 30),
+                (RefundClosed, 60),
+                (RefundAbnormal, 100),
+                (RefundMended, 200),
+                (RefundReversed, 60),
+                (RefundWrong, 15),
+                (SecondWayFails, 200),
+                (ForgedRefund, 50),
+                (ForeignRefund, 50),
+                (ClumsyClerk, 100),
+                (SamePerson, 150),
+            ],
+            Self::RefundStorm => &[
+                (AnswerLost, 100),
+                (AnswerLate, 60),
+                (NeverArrived, 50),
+                (ArrivesLate, 80),
+                (RateLimited, 40),
+                (Propagation, 150),
+                (NotifyLost, 300),
+                (RefundClosed, 60),
+                (RefundAbnormal, 60),
+                (Crash, 100),
+                (StoreAfter, 15),
+                (SamePerson, 200),
+            ],
+            Self::Poor => &[
+                (NoFunds, 500),
+                (AnswerLost, 80),
+                (NeverArrived, 40),
+                (ArrivesLate, 40),
+                (NotifyLost, 300),
+                (RefundAbnormal, 60),
+                (JobForgotten, 100),
+                (Crash, 60),
+            ],
+            Self::Bank => &[
+                (RefundAbnormal, 450),
+                (RefundClosed, 150),
+                (RefundMended, 400),
+                (RefundReversed, 300),
+                (RefundSlow, 200),
+                (SecondWayFails, 350),
+                (AnswerLost, 100),
+                (ArrivesLate, 80),
+                (Misconfigured, 30),
+                (NotifyLost, 400),
+                (NotifyNever, 200),
+                (NotifyLate, 200),
+                (NotifyFlood, 100),
+                (ClumsyClerk, 100),
+            ],
+            Self::Combined => &[
+                (AnswerLost, 80),
+                (ArrivesLate, 60),
+                (Refused, 60),
+                (Propagation, 60),
+                (NotifyLost, 300),
+                (NotifyNever, 150),
+                (CloseWish, 150),
+                (Crash, 100),
+                (StoreAfter, 15),
+                (RefundAbnormal, 100),
+                (RefundClosed, 60),
+                (NoFunds, 30),
+                (Eager, 100),
+            ],
+            Self::TwoPayments => &[
+                (AnswerLost, 60),
+                (AnswerLate, 60),
+                (NotifyLost, 300),
+                (NotifyNever, 150),
+                (NotifyLate, 150),
+                (CloseWish, 200),
+                (Eager, 100),
+                (RefundAbnormal, 80),
+                (RefundReversed, 60),
+                (ClumsyClerk, 100),
+                (Zombie, 60),
             ],
         };
         rates.iter().copied().collect()
