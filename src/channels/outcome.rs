@@ -226,8 +226,8 @@ mod tests {
 
     #[test]
     fn only_refusals_without_any_possible_money_rule_it_out() {
-        use RefusalClass::{AlreadyPaid, Configuration, Definite, NumberClosed, NumberInUse};
-        for class in [Definite, Configuration, NumberClosed] {
+        use RefusalClass::{AlreadyPaid, Configuration, Definite, NoFunds, NumberClosed, NumberInUse, TooSoon};
+        for class in [Definite, Configuration, NumberClosed, NoFunds, TooSoon] {
             assert!(class.rules_out_money(), "{class:?}");
         }
         for class in [AlreadyPaid, NumberInUse] {

@@ -9,7 +9,8 @@ use crate::outcome::{RefundStanding, shorten};
 
 /// Members that are not needed are not read. The answers of the calls that give money back, that of the
 /// query and the sealed part of a message differ in few of them.
-#[derive(Clone, Debug, Deserialize)]
+// Not `Debug`: it holds the last digits of cards.
+#[derive(Clone, Deserialize)]
 pub(super) struct Refunded {
     /// Only in messages.
     #[serde(default)]

@@ -48,15 +48,6 @@ impl SigningKey {
         self.0.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).ok()?;
         Some(STANDARD.encode(signature))
     }
-
-    /// The public half, for tests.
-    #[cfg(test)]
-    pub(super) fn public_der(&self) -> Vec<u8> {
-        use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
-        use aws_lc_rs::signature::KeyPair as _;
-        let der: PublicKeyX509Der<'_> = self.0.public_key().as_der().unwrap();
-        der.as_ref().to_vec()
-    }
 }
 
 /// A fresh nonce: letters and digits.

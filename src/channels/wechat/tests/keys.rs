@@ -4,7 +4,7 @@ use super::*;
 use crate::notice::NotificationRefusal;
 use crate::testing::{Peer, Seen};
 
-fn certificates(expire_time: &str, key: &str) -> Canned {
+pub(super) fn certificates(expire_time: &str, key: &str) -> Canned {
     let sealed = api_key().seal("twelve bytes", "certificate", PLATFORM_CERTIFICATE.as_bytes());
     let body = json!({"data": [{
         "serial_no": CERTIFICATE_SERIAL, "effective_time": "2026-01-01T00:00:00+08:00", "expire_time": expire_time,
@@ -17,7 +17,7 @@ fn certificates(expire_time: &str, key: &str) -> Canned {
 }
 
 /// Settings in certificate mode.
-fn downloading(hosts: &[String]) -> Value {
+pub(super) fn downloading(hosts: &[String]) -> Value {
     let mut value = settings(hosts);
     for member in ["public_key_id", "public_key"] {
         value.as_object_mut().unwrap().remove(member);
@@ -30,11 +30,11 @@ fn closed() -> Canned {
     signed_with(Canned::new(204, ""), PLATFORM_KEY, CERTIFICATE_SERIAL, NOW)
 }
 
-fn is_fetch(seen: &Seen) -> bool {
+pub(super) fn is_fetch(seen: &Seen) -> bool {
     seen.target == "/v3/certificates"
 }
 
-fn fetches(peer: &Peer) -> usize {
+pub(super) fn fetches(peer: &Peer) -> usize {
     peer.seen().iter().filter(|s| is_fetch(s)).count()
 }
 
@@ -152,6 +152,7 @@ fn wrong_settings_name_the_member_and_show_no_secret() {
         (set("timeout_ms", json!(0)), "timeout_ms"),
         (set("timeout_ms", json!(60_000)), "timeout_ms"),
         (set("rate_per_second", json!(-1)), "rate_per_second"),
+        (set("refund_rate_per_second", json!(0)), "refund_rate_per_second"),
         (set("base_urls", json!([])), "base_urls"),
         (set("base_urls", json!(["http://api.mch.weixin.qq.com"])), "base_urls"),
         (set("base_urls", json!(["https://u:p@api.mch.weixin.qq.com"])), "base_urls"),

@@ -4,6 +4,8 @@
 mod calls;
 mod keys;
 mod notifications;
+mod refunds;
+mod second_way;
 mod trouble;
 mod vectors;
 
@@ -112,6 +114,7 @@ pub(super) fn order() -> Order {
         merchant: MerchantId(Uuid::from_u128(1)),
         number: "2027-0001".into(),
         amount: Money::new(1234, Currency::CNY),
+        part_payment: false,
         description: "日常保洁 \"2 小时\"".into(),
         state: OrderState::Paying,
         close_reason: None,
@@ -135,6 +138,7 @@ pub(super) fn payment(method: Method) -> Payment {
         state: PaymentState::New,
         evidence: Evidence::default(),
         version: 1,
+        returned_minor: 0,
         due_at: None,
         created_at: NOW,
     }

@@ -1,6 +1,9 @@
 //! Which messages are taken.
 
+use bursar_core::refund::RefundReceipt;
+
 use super::*;
+use crate::RefundStanding;
 use crate::headers::HeaderLines;
 use crate::notice::{Notice, NotificationRefusal};
 use crate::wechat::aead::Sealed;
@@ -152,6 +155,7 @@ fn what_is_not_sealed_with_our_key_or_not_in_shape_is_unreadable() {
     for body in [
         envelope("TRANSACTION.SUCCESS", &sealed),
         envelope("REFUND.SUCCESS", &sealed),
+        envelope("REFUND.SUCCESS", &ours),
         envelope("TRANSACTION.SUCCESS", &ours),
         no_id,
         no_time,
@@ -164,9 +168,84 @@ fn what_is_not_sealed_with_our_key_or_not_in_shape_is_unreadable() {
 
 #[test]
 fn other_events_are_named() {
-    let sealed = api_key().seal("twelve bytes", "refund", b"{}");
-    let notice = read(&message(&envelope("REFUND.SUCCESS", &sealed))).unwrap();
-    assert_eq!(notice, Notice::Other { channel_id: "EV-1".into(), event: "REFUND.SUCCESS".into() });
+    let sealed = api_key().seal("twelve bytes", "profitsharing", b"{}");
+    for event in ["PROFITSHARING.SUCCESS", "REFUND.SOMETHING", "refund.success", ""] {
+        let notice = read(&message(&envelope(event, &sealed))).unwrap();
+        assert_eq!(notice, Notice::Other { channel_id: "EV-1".into(), event: event.into() });
+    }
+}
+
+fn refund_plain(status: &str) -> Value {
+    json!({
+        "mchid": MCHID, "transaction_id": "42", "out_trade_no": NUMBER, "refund_id": "50", "out_refund_no": "r1",
+        "refund_status": status, "success_time": "2027-01-15T15:59:58+08:00",
+        "user_received_account": "支付用户零钱",
+        "amount": {"total": 1234, "refund": 500, "payer_total": 1234, "payer_refund": 500},
+    })
+}
+
+fn about_refund(event: &str, plain: &Value) -> Message {
+    let sealed = api_key().seal("twelve bytes", "refund", plain.to_string().as_bytes());
+    message(&envelope(event, &sealed))
+}
+
+#[test]
+fn messages_about_refunds_are_read_and_read_again_later() {
+    let receipt = RefundReceipt {
+        refund_id: "50".into(),
+        amount_minor: 500,
+        currency: "CNY".into(),
+        refunded_at: NOW.plus_ms(-2_000),
+    };
+    let closed = "CLOSED: the channel gave refund 50 up".to_owned();
+    for (event, status, want) in [
+        ("REFUND.SUCCESS", "SUCCESS", RefundStanding::Succeeded(receipt)),
+        ("REFUND.ABNORMAL", "ABNORMAL", RefundStanding::Abnormal { refund_id: "50".into() }),
+        ("REFUND.CLOSED", "CLOSED", RefundStanding::Closed(closed)),
+        ("REFUND.SUCCESS", "PROCESSING", RefundStanding::Processing { refund_id: "50".into() }),
+    ] {
+        let message = about_refund(event, &refund_plain(status));
+        let want = Notice::Refund { channel_id: "EV-1".into(), number: "r1".into(), standing: want, at: NOW };
+        assert_eq!(read(&message), Ok(want.clone()), "{event} {status}");
+        assert_eq!(want.channel_id(), "EV-1");
+        let kept = HeaderLines::keep(&message.headers, channel().proof_headers());
+        assert_eq!(channel().reread_notification(&HeaderLines(&kept), &message.body), Ok(want));
+    }
+}
+
+#[test]
+fn a_refund_of_another_merchant_is_foreign_even_when_it_names_nobody() {
+    for mchid in [json!("1900000002"), json!(""), Value::Null] {
+        let mut plain = refund_plain("SUCCESS");
+        plain["mchid"] = mchid.clone();
+        assert_eq!(read(&about_refund("REFUND.SUCCESS", &plain)), Err(NotificationRefusal::Foreign), "{mchid}");
+    }
+}
+
+#[test]
+fn another_refunded_amount_is_not_refused_here() {
+    let mut plain = refund_plain("SUCCESS");
+    plain["amount"]["refund"] = json!(499);
+    let result = read(&about_refund("REFUND.SUCCESS", &plain));
+    assert!(matches!(result, Ok(Notice::Refund { standing: RefundStanding::Succeeded(r), .. })
+        if r.amount_minor == 499 && r.mismatch(Money::new(500, Currency::CNY)).is_some()));
+}
+
+#[test]
+fn a_refund_message_out_of_shape_is_unreadable_so_that_it_comes_again() {
+    for change in [
+        |v: &mut Value| v["refund_status"] = json!("DONE"),
+        |v: &mut Value| v["amount"] = Value::Null,
+        |v: &mut Value| v["refund_id"] = json!(""),
+        |v: &mut Value| v["success_time"] = json!("today"),
+        |v: &mut Value| drop(v.as_object_mut().unwrap().remove("out_refund_no")),
+    ] {
+        let mut plain = refund_plain("SUCCESS");
+        change(&mut plain);
+        let refusal = read(&about_refund("REFUND.SUCCESS", &plain)).unwrap_err();
+        assert!(matches!(refusal, NotificationRefusal::Unreadable(_)), "{plain}");
+        assert_eq!(channel().refuse(&refusal).status, 400);
+    }
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
+use super::second_way::opened;
 use super::*;
+use crate::RefundStanding;
 use crate::notice::{Notice, NotificationRefusal};
 use crate::wechat::sign::{pay_message, request_message};
-use crate::wechat::verify::{VerifyingKey, platform_certificate};
+use crate::wechat::verify::{ChannelKey, platform_certificate};
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("../../testdata/vectors.json")).unwrap()
@@ -76,7 +78,7 @@ fn a_body_that_was_parsed_and_written_again_is_not_the_message() {
 #[test]
 fn an_empty_answer_has_a_signature_too() {
     let v = vectors();
-    let key = VerifyingKey::from_pem(PLATFORM_PUBLIC.as_bytes()).unwrap();
+    let key = ChannelKey::from_pem(KEY_ID, PLATFORM_PUBLIC.as_bytes()).unwrap();
     let verdict =
         crate::wechat::verify::verify(&headers(&v, text(&v, "/empty_answer/signature")), b"", Some(NOW), |_, check| {
             Some(check(&key))
@@ -86,7 +88,31 @@ fn an_empty_answer_has_a_signature_too() {
 
 #[test]
 fn a_certificate_has_the_serial_that_the_channel_writes() {
-    let (serial, _) = platform_certificate(PLATFORM_CERTIFICATE.as_bytes()).unwrap();
-    assert_eq!(serial, text(&vectors(), "/certificate_serial"));
-    assert_eq!(serial, CERTIFICATE_SERIAL);
+    let key = platform_certificate(PLATFORM_CERTIFICATE.as_bytes()).unwrap();
+    assert_eq!(key.serial(), text(&vectors(), "/certificate_serial"));
+    assert_eq!(key.serial(), CERTIFICATE_SERIAL);
+    assert!(key.in_force(NOW));
+    assert!(!key.in_force(Timestamp::parse_rfc3339("2025-12-31T23:59:59Z").unwrap()));
+    assert!(!key.in_force(Timestamp::parse_rfc3339("2046-01-01T00:00:00Z").unwrap()));
+}
+
+#[test]
+fn a_refund_message_that_another_implementation_signed_and_sealed_is_read() {
+    let v = vectors();
+    let channel = Fixture::at(&["http://127.0.0.1:1".to_owned()]).channel;
+    let (headers, body) = (headers(&v, text(&v, "/refund_notification/signature")), "/refund_notification/body");
+    let notice = channel.read_notification(&headers, text(&v, body).as_bytes(), NOW).unwrap();
+    let Notice::Refund { channel_id, number, standing: RefundStanding::Succeeded(receipt), at } = notice else {
+        panic!("{notice:?}")
+    };
+    assert_eq!((channel_id.as_str(), number.as_str(), at), ("EV-0002", "01jd7z0000000000000000000r", NOW));
+    assert_eq!((receipt.refund_id.as_str(), receipt.amount_minor), ("50000000382027011509732678859", 500));
+    assert_eq!((receipt.currency.as_str(), receipt.refunded_at), ("CNY", NOW.plus_ms(-2_000)));
+}
+
+#[test]
+fn what_another_implementation_sealed_is_opened_as_the_channel_would() {
+    let v = vectors();
+    assert_eq!(opened(text(&v, "/payee/sealed_account")), text(&v, "/payee/account"));
+    assert_eq!(opened(text(&v, "/payee/sealed_name")), text(&v, "/payee/name"));
 }
