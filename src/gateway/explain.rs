@@ -1,10 +1,13 @@
 //! One sentence about an order: it knows why it is not final and what happens next when, and must never
 //! decide anything. Pure.
 
-use bursar_core::Timestamp;
+pub mod refund;
+
 use bursar_core::job::JobKind;
-use bursar_core::order::OrderState;
+use bursar_core::order::{OrderState, RefundOverlay};
 use bursar_core::payment::{Payment, PaymentState};
+use bursar_core::refund::{Refund, RefundState};
+use bursar_core::{Money, Timestamp};
 use bursar_store::{JobRow, Timeline};
 
 /// Why the order is not final, and what happens next when; or that it is final.
@@ -18,17 +21,55 @@ pub fn next(timeline: &Timeline, now: Timestamp) -> String {
         return format!("The job {} is parked until a person looks at it: {question}", job.key.kind.name());
     }
     match order.state {
-        OrderState::Paid => format!("Paid and final. {}", telling(timeline, now)),
-        OrderState::Closed => format!("Closed and final. {}", closed(timeline, now)),
+        OrderState::Paid => format!("{} {}", paid(timeline, now), telling(timeline, now)),
+        OrderState::Closed => format!("{} {}", closed(timeline, now), telling(timeline, now)),
         OrderState::Created => "No payment was started yet.".to_owned(),
         OrderState::Paying | OrderState::PartiallyPaid | OrderState::Closing => open(timeline, now),
     }
 }
 
+/// What the first refund under way waits for; `None` when none is.
+fn refunding(timeline: &Timeline, now: Timestamp) -> Option<String> {
+    let under_way = |r: &&Refund| !r.state.is_final() && r.state != RefundState::Prepared;
+    let mut refunds = timeline.dossier.refunds.iter().filter(under_way);
+    let first = refunds.next()?;
+    let others = match refunds.count() {
+        0 => String::new(),
+        n => format!(" {n} more refunds are under way."),
+    };
+    let sentence = refund::sentence(first, &timeline.jobs, now);
+    Some(format!("{} is being refunded: {sentence}{others}", first.amount))
+}
+
+fn refunded(timeline: &Timeline) -> Option<Money> {
+    let minor = timeline.dossier.refunded_minor();
+    (minor > 0).then(|| Money::new(minor, timeline.dossier.order.amount.currency))
+}
+
+fn paid(timeline: &Timeline, now: Timestamp) -> String {
+    if let Some(refund) = refunding(timeline, now) {
+        return format!("Paid. {refund}");
+    }
+    match (timeline.dossier.overlay(), refunded(timeline)) {
+        (RefundOverlay::Refunded, Some(back)) => format!("Paid and refunded ({back}); final."),
+        (RefundOverlay::PartiallyRefunded, Some(back)) => format!("Paid and final; {back} of it were refunded."),
+        _ => "Paid and final.".to_owned(),
+    }
+}
+
 fn open(timeline: &Timeline, now: Timestamp) -> String {
+    let refund = refunding(timeline, now).map(|r| format!(" {r}")).unwrap_or_default();
+    format!("{}{refund}", still_open(timeline, now))
+}
+
+fn still_open(timeline: &Timeline, now: Timestamp) -> String {
     let held = timeline.dossier.payments.iter().find(|p| p.state == PaymentState::IntegrityHold);
     let open = timeline.dossier.payments.iter().find(|p| !p.state.is_final());
     let Some(payment) = open.or(held) else {
+        if timeline.dossier.order.part_payment {
+            let captured = captured(timeline);
+            return format!("{captured} are paid and kept; the rest waits until a further payment is added.");
+        }
         return "Every payment has ended; the order follows with the next observation.".to_owned();
     };
     format!("{} {}", why(payment, timeline), action(payment, timeline, now))
@@ -40,6 +81,7 @@ fn why(payment: &Payment, timeline: &Timeline) -> String {
         PaymentState::New if payment.evidence.not_sent_at.is_some() => {
             "The channel cannot be reached, so the call has not left yet.".to_owned()
         }
+        PaymentState::New if payment.due_at.is_none() => "It waits until the part before it is paid.".to_owned(),
         PaymentState::New => "The order is accepted; the channel was not called yet.".to_owned(),
         PaymentState::Sending => "The channel is being asked to make it payable.".to_owned(),
         PaymentState::Unknown => {
@@ -75,6 +117,9 @@ fn action(payment: &Payment, timeline: &Timeline, now: Timestamp) -> String {
         JobKind::PollPayment => "The channel is asked where it stands",
         JobKind::ClosePayment => "The close protocol goes on",
         JobKind::WatchPayment => "The channel is asked once more",
+        JobKind::SettleLateMoney => "The late money goes back",
+        JobKind::SendRefund => "A refund is sent",
+        JobKind::PollRefund => "The channel is asked where a refund stands",
         JobKind::HandleNotification => "A message of the channel is read",
         JobKind::DeliverWebhook => "The merchant is told",
         JobKind::SweepStuck | JobKind::Prune => "Housekeeping runs",
@@ -95,12 +140,24 @@ fn when(job: &JobRow, now: Timestamp) -> String {
 }
 
 fn closed(timeline: &Timeline, now: Timestamp) -> String {
-    if timeline.dossier.order.late_money {
-        return "Money came after that; a person decides about it.".to_owned();
+    let dossier = &timeline.dossier;
+    let came = if dossier.order.late_money { "Closed; money came after that." } else { "Closed." };
+    if let Some(refund) = refunding(timeline, now) {
+        return format!("{came} {refund}");
+    }
+    if let (true, Some(back)) = (dossier.captured_minor() > 0, refunded(timeline)) {
+        return format!("{came} {back} of {} went back; final.", captured(timeline));
+    }
+    if dossier.captured_minor() > 0 {
+        return format!("{came} {} of it lie at the channel and nothing goes back by itself.", captured(timeline));
     }
     let watch = timeline.jobs.iter().find(|j| j.key.kind == JobKind::WatchPayment);
-    let watched = watch.map(|j| format!("The channel is asked once more {}, in case money comes late. ", when(j, now)));
-    format!("{}{}", watched.unwrap_or_default(), telling(timeline, now)).trim_end().to_owned()
+    let watched = watch.map(|j| format!(" The channel is asked once more {}, in case money comes late.", when(j, now)));
+    format!("Closed and final.{}", watched.unwrap_or_default())
+}
+
+fn captured(timeline: &Timeline) -> Money {
+    Money::new(timeline.dossier.captured_minor(), timeline.dossier.order.amount.currency)
 }
 
 /// Whether the merchant was told everything.

@@ -79,6 +79,18 @@ impl KeyedRequest {
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         Ok(Some(response))
     }
+
+    /// The answer of whoever was faster with this key.
+    ///
+    /// # Errors
+    /// [`Kind::IdempotencyKeyReused`], or [`Kind::IdempotencyKeyInFlight`] when there is none yet.
+    pub async fn again(&self, app: &App) -> Result<Response, Problem> {
+        self.stored(app).await?.ok_or_else(|| {
+            let problem =
+                Problem::new(Kind::IdempotencyKeyInFlight, "The first request with this key is not finished.");
+            Problem { retry_after_s: Some(1), ..problem }
+        })
+    }
 }
 
 /// A JSON answer.

@@ -68,7 +68,12 @@ impl<'a> Reader<'a> {
 
     /// A reader of nothing, which only collects what is wrong with members that were read before.
     pub fn blank() -> Self {
-        Self { pointer: String::new(), members: Vec::new(), errors: Vec::new() }
+        Self::blank_at("")
+    }
+
+    /// The same for the members of what `pointer` leads to.
+    pub fn blank_at(pointer: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), members: Vec::new(), errors: Vec::new() }
     }
 
     fn pointer_to(&self, name: &str) -> String {
@@ -77,13 +82,22 @@ impl<'a> Reader<'a> {
 
     /// Notes that the member `name` is wrong.
     pub fn refuse(&mut self, name: &str, message: impl Into<String>) {
-        let pointer = self.pointer_to(name);
-        self.refuse_at(pointer, message);
+        self.errors.push(FieldError::at(self.pointer_to(name), message));
     }
 
-    /// Notes that what `pointer` leads to is wrong.
-    pub fn refuse_at(&mut self, pointer: impl Into<String>, message: impl Into<String>) {
-        self.errors.push(FieldError::at(pointer, message));
+    /// Notes that what `pointer` leads to, from here, is wrong.
+    pub fn refuse_at(&mut self, pointer: &str, message: impl Into<String>) {
+        self.errors.push(FieldError::at(format!("{}{pointer}", self.pointer), message));
+    }
+
+    /// Whether the member `name` is a string.
+    pub fn is_text(&self, name: &str) -> bool {
+        self.members.iter().any(|(n, raw)| n == name && raw.get().trim_start().starts_with('"'))
+    }
+
+    /// Whether nothing was found wrong so far.
+    pub fn is_clean(&self) -> bool {
+        self.errors.is_empty()
     }
 
     /// Takes the member out; `null` counts as absent.
@@ -137,6 +151,44 @@ impl<'a> Reader<'a> {
         read
     }
 
+    /// `true` or `false`, that may be absent.
+    pub fn optional_bool(&mut self, name: &str) -> Option<bool> {
+        match self.take(name)? {
+            "true" => Some(true),
+            "false" => Some(false),
+            other => {
+                self.refuse(name, format!("`{name}` must be true or false, not `{}`", shown(other)));
+                None
+            }
+        }
+    }
+
+    /// A list of objects that may be absent. Hand each reader back to [`Reader::absorb`].
+    pub fn optional_objects(&mut self, name: &str) -> Option<Vec<Reader<'a>>> {
+        let raw = self.take(name)?;
+        let Ok(items) = serde_json::from_str::<Vec<&'a RawValue>>(raw) else {
+            self.refuse(name, format!("`{name}` must be a list of objects"));
+            return None;
+        };
+        if items.len() > MEMBERS_MAX {
+            self.refuse(name, format!("`{name}` has more than {MEMBERS_MAX} items"));
+            return None;
+        }
+        let mut readers = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let pointer = format!("{}/{index}", self.pointer_to(name));
+            match serde_json::from_str::<Members<'a>>(item.get()) {
+                Ok(members) => readers.push(Self { pointer, members: members.0, errors: Vec::new() }),
+                Err(error) => {
+                    let object = item.get().trim_start().starts_with('{');
+                    let what = if object { error.to_string() } else { "it must be an object".to_owned() };
+                    self.errors.push(FieldError::at(pointer, format!("`{name}`: {what}")));
+                }
+            }
+        }
+        Some(readers)
+    }
+
     /// An object that may be absent. Hand its reader back to [`Reader::absorb`].
     pub fn optional_object(&mut self, name: &str) -> Option<Reader<'a>> {
         let raw = self.take(name)?;
@@ -151,7 +203,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes over what was wrong in a part, its unread members included.
-    pub fn absorb(&mut self, part: Reader<'a>) {
+    pub fn absorb(&mut self, part: Reader<'_>) {
         self.errors.extend(part.errors());
     }
 
@@ -222,6 +274,33 @@ mod tests {
         let body = format!("{{\"x\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
         let problem = Reader::parse(body.as_bytes()).unwrap().finish().unwrap_err();
         assert_eq!(pointers(&problem), ["/x"]);
+    }
+
+    #[test]
+    fn lists_of_objects_are_read_item_by_item_with_their_places() {
+        let mut reader = Reader::parse(b"{\"l\":[{\"a\":1},7,{\"a\":\"x\"},{\"b\":1,\"b\":2}],\"m\":{}}").unwrap();
+        let parts = reader.optional_objects("l").unwrap();
+        assert_eq!(parts.len(), 2);
+        for mut part in parts {
+            part.integer("a");
+            reader.absorb(part);
+        }
+        assert!(reader.optional_objects("m").is_none());
+        assert!(reader.optional_objects("none").is_none());
+        assert_eq!(pointers(&reader.finish().unwrap_err()), ["/l/1", "/l/3", "/l/2/a", "/m"]);
+        let many = format!("{{\"l\":[{}{{}}]}}", "{},".repeat(MEMBERS_MAX));
+        assert_eq!(Reader::parse(many.as_bytes()).unwrap().optional_objects("l").map(|l| l.len()), None);
+    }
+
+    #[test]
+    fn only_true_and_false_are_truth_values() {
+        let mut reader = Reader::parse(b"{\"t\":true,\"f\":false,\"n\":1,\"s\":\"true\"}").unwrap();
+        assert_eq!((reader.optional_bool("t"), reader.optional_bool("f")), (Some(true), Some(false)));
+        assert_eq!(
+            (reader.optional_bool("n"), reader.optional_bool("s"), reader.optional_bool("x")),
+            (None, None, None)
+        );
+        assert_eq!(pointers(&reader.finish().unwrap_err()), ["/n", "/s"]);
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! documentation of it all. Start reading at [`router`]. Every error, from wherever it comes, is a
 //! [`problem::Problem`]; every bound is in [`limits`].
 
+mod act;
 pub mod adapters;
 pub mod auth;
 mod body;
 mod cursor;
 mod docs;
+mod errors;
 pub mod explain;
 mod guard;
 mod health;
@@ -18,9 +20,12 @@ pub mod limits;
 pub mod metrics;
 mod notify;
 pub mod orders;
+mod people;
+mod posted;
 mod prefer;
 pub mod problem;
 mod query;
+pub mod refunds;
 pub mod serve;
 
 #[cfg(test)]
@@ -96,6 +101,15 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/orders/{id}", get(orders::show::show))
         .route("/v1/orders/{id}/timeline", get(orders::timeline::timeline))
         .route("/v1/orders/{id}/close", post(orders::close::close))
+        .route("/v1/orders/{id}/payments", post(orders::add_payment::add))
+        .route("/v1/orders/{id}/late-money", post(orders::late_money::answer))
+        .route("/v1/orders/{id}/refunds", post(refunds::create::create))
+        .route("/v1/refunds", get(refunds::list::list))
+        .route("/v1/refunds/{id}", get(refunds::show::show))
+        .route("/v1/refunds/{id}/approve", post(refunds::judge::approve))
+        .route("/v1/refunds/{id}/reject", post(refunds::judge::reject))
+        .route("/v1/refunds/{id}/transferred", post(refunds::legs::transferred))
+        .route("/v1/refunds/{id}/abandon", post(refunds::legs::abandon))
         .layer(from_fn_with_state(app.clone(), guard::api));
     let notifications = Router::new()
         .route("/notify/{channel}/{account}", post(notify::receive))

@@ -67,6 +67,23 @@ pub const DESCRIPTION_MAX_CHARS: usize = 127;
 pub const REASON_MAX_CHARS: usize = 127;
 /// Largest amount in minor units: a thousand million yuan. More is a mistake in the unit.
 pub const AMOUNT_MAX_MINOR: i64 = 100_000_000_000;
+/// Most parts of a combined order: a payer with more than ten ways to pay is a mistake.
+pub const PARTS_MAX: usize = 10;
+/// Most payments of one order, those included that ended unpaid: an order is read and decided as a whole.
+pub const PAYMENTS_MAX: usize = 20;
+/// Longest reason of a refund, in bytes: the shortest limit among the channels (WeChat Pay), so that the
+/// payer reads what the merchant wrote.
+pub const REFUND_REASON_MAX_BYTES: usize = 80;
+/// Longest name of a person who asks, agrees or confirms, in characters.
+pub const PERSON_MAX_CHARS: usize = 64;
+/// Longest reference of a bank transfer, in characters: the longest that banks print is 35.
+pub const REFERENCE_MAX_CHARS: usize = 64;
+/// Most payments that a refund may name: as many as an order can have.
+pub const NAMED_MAX: usize = PAYMENTS_MAX;
+/// Longest name of a payee or his bank, in characters: the longest that channels take.
+pub const PAYEE_NAME_MAX_CHARS: usize = 128;
+/// Longest number of a payee's account, in characters: an IBAN has 34.
+pub const PAYEE_ACCOUNT_MAX_CHARS: usize = 34;
 /// Longest `openid`, in characters (WeChat documents 128).
 pub const OPENID_MAX_CHARS: usize = 128;
 /// Longest idempotency key, in characters; as common among payment interfaces.

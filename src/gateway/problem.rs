@@ -2,6 +2,7 @@
 //! repeat a secret or the inside of the program.
 
 use axum::response::{IntoResponse, Response};
+use bursar_core::id::{OrderId, PaymentId};
 use bursar_store::StoreError;
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -48,6 +49,13 @@ macro_rules! kinds {
     };
 }
 
+impl Kind {
+    /// The `type` of its problems.
+    pub fn uri(self) -> String {
+        format!("/problems/{}", self.slug())
+    }
+}
+
 kinds! {
     MalformedJson, "malformed-json", BAD_REQUEST, "The body is not the JSON that is expected",
         "Send one JSON object in UTF-8, each member once. Nothing was changed.";
@@ -73,12 +81,46 @@ kinds! {
         "A paid order cannot be closed. Give the money back instead.";
     OrderHeld, "order-held", CONFLICT, "The order waits for a person",
         "A payment of this order is held because the channel contradicts our books. It can be closed when an operator has answered the question.";
+    OrderPartlyPaid, "order-partly-paid", CONFLICT, "A part of the order is paid and kept",
+        "Nothing of this order is open, so there is nothing to close. Add a payment for the rest, or refund what was paid.";
+    OrderTakesNoPayment, "order-takes-no-payment", CONFLICT, "The order takes no further payment",
+        "Only an order that is not paid, not closed and not expired takes another payment. Take another order, or give a later `expires_at`.";
+    RefundNotAwaitingApproval, "refund-not-awaiting-approval", CONFLICT, "The refund does not wait for approval",
+        "Only a refund in the state `awaiting_approval` can be approved or rejected, once. `state` tells where it stands.";
+    LegNotAwaitingTransfer, "leg-not-awaiting-transfer", CONFLICT, "The leg does not wait for a transfer",
+        "Only a leg in the state `awaiting_transfer` can be confirmed. `state` tells where it stands. Do not transfer money for a leg in another state: it would be paid twice.";
+    LegUnderWay, "leg-under-way", CONFLICT, "The leg cannot be dropped",
+        "Only a leg that was never sent, or waits for a transfer, can be abandoned. Once a call may have left, only the channel can say what became of it. `state` tells where it stands.";
+    NoLateMoneyQuestion, "no-late-money-question", CONFLICT, "No question about late money is open",
+        "Only money that came for a closed order and was set aside for an answer can be decided about, once. Read the order: it may have been given back already.";
+    LateMoneyNotWhole, "late-money-not-whole", CONFLICT, "The late money does not make the order whole",
+        "Money can only be kept when it pays the whole order; `missing_minor` tells how much it lacks. Answer `refund` instead.";
+    Overtaken, "overtaken", CONFLICT, "Others were faster",
+        "Nothing was changed. Read the resource again and decide again.";
+    SecondPersonNeeded, "second-person-needed", FORBIDDEN, "A second person must decide",
+        "Whoever asked for a refund cannot approve or reject it. Let another person do so; case and spaces make no difference.";
     BodyTooLarge, "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
         "No lawful request comes near the limit. Check what is being sent.";
     UnsupportedMediaType, "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body is of an unsupported type",
         "Send `Content-Type: application/json` and no `Content-Encoding`.";
     InvalidRequest, "invalid-request", UNPROCESSABLE_ENTITY, "A member of the request is not valid",
         "Correct the members named in `errors` (JSON pointers). Nothing was changed.";
+    NothingToRefund, "nothing-to-refund", UNPROCESSABLE_ENTITY, "No money of the order is held",
+        "Nothing was captured for this order, or all of it is given back or set aside. `order_state` tells where the order stands; its refunds are listed with it.";
+    RefundWhilePaying, "refund-while-paying", UNPROCESSABLE_ENTITY, "The order is still being paid",
+        "A combined order gives everything back when it is closed before it is whole. Close it instead.";
+    RefundTooMuch, "refund-too-much", UNPROCESSABLE_ENTITY, "More than is left",
+        "Of the captured money (`captured_minor`) a part is given back or set aside for refunds under way (`given_back_minor`). Ask for at most `left_minor`.";
+    RefundNotPositive, "refund-not-positive", UNPROCESSABLE_ENTITY, "A refund is of at least one minor unit",
+        "Ask for 1 minor unit or more, from each named payment too.";
+    RefundPaymentUnknown, "refund-payment-unknown", UNPROCESSABLE_ENTITY, "A named payment cannot be refunded",
+        "Name payments of this order that were captured and have something left. `payment_id` is not one of them.";
+    RefundPaymentTwice, "refund-payment-twice", UNPROCESSABLE_ENTITY, "A payment is named twice",
+        "Name each payment once, with the sum. `payment_id` stands twice.";
+    RefundSharesDiffer, "refund-shares-differ", UNPROCESSABLE_ENTITY, "The named shares are not the amount",
+        "Let the named shares add up to `amount_minor`, or leave `amount_minor` out. `sum_minor` is what they add up to.";
+    PayeeRefused, "payee-refused", UNPROCESSABLE_ENTITY, "The payee cannot be sealed for the channel",
+        "The detail says why. Correct the payee, or leave it out: then a person transfers what the payer's account does not take.";
     IdempotencyKeyReused, "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The key belongs to another request",
         "This Idempotency-Key was used with another method, path or body. Use a fresh key for a new operation; for a retry send exactly the same bytes.";
     Internal, "internal", INTERNAL_SERVER_ERROR, "Something went wrong here",
@@ -129,8 +171,33 @@ pub struct Problem {
     pub errors: Vec<FieldError>,
     /// After how many seconds to try again.
     pub retry_after_s: Option<u32>,
-    /// The order in question, for [`Kind::OrderNumberTaken`].
-    pub order_id: Option<String>,
+    /// What a program may want to know of this occurrence.
+    pub facts: Option<Box<Facts>>,
+}
+
+/// Extension members of a problem.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Facts {
+    /// The order in question.
+    pub order_id: Option<OrderId>,
+    /// The payment in question.
+    pub payment_id: Option<PaymentId>,
+    /// Where the order stands.
+    pub order_state: Option<&'static str>,
+    /// Where the refund or leg in question stands.
+    pub state: Option<&'static str>,
+    /// Minor units asked for.
+    pub asked_minor: Option<i64>,
+    /// Minor units captured.
+    pub captured_minor: Option<i64>,
+    /// Minor units given back or set aside for that.
+    pub given_back_minor: Option<i64>,
+    /// Minor units left.
+    pub left_minor: Option<i64>,
+    /// What the named shares add up to.
+    pub sum_minor: Option<i64>,
+    /// Minor units that are missing.
+    pub missing_minor: Option<i64>,
 }
 
 /// The body of every error answer ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)).
@@ -151,13 +218,61 @@ pub struct ProblemBody<'a> {
     errors: &'a [FieldError],
     /// The order in question.
     #[serde(skip_serializing_if = "Option::is_none")]
-    order_id: Option<&'a str>,
+    #[schema(value_type = Option<String>, nullable = false)]
+    order_id: Option<OrderId>,
+    /// The payment in question.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    payment_id: Option<PaymentId>,
+    /// Where the order stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    order_state: Option<&'static str>,
+    /// Where the refund or leg in question stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    state: Option<&'static str>,
+    /// Minor units asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    asked_minor: Option<i64>,
+    /// Minor units captured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    captured_minor: Option<i64>,
+    /// Minor units given back or set aside for refunds under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    given_back_minor: Option<i64>,
+    /// Minor units left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    left_minor: Option<i64>,
+    /// What the named shares add up to, in minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    sum_minor: Option<i64>,
+    /// Minor units that are missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    missing_minor: Option<i64>,
 }
 
 impl Problem {
     /// A problem of this kind.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after_s: None, order_id: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), retry_after_s: None, facts: None }
+    }
+
+    /// The same problem with what a program may want to know.
+    #[must_use]
+    pub fn with(self, facts: Facts) -> Self {
+        Self { facts: Some(Box::new(facts)), ..self }
+    }
+
+    /// One member of the body that is not valid.
+    pub fn member(pointer: &str, message: impl Into<String>) -> Self {
+        Self::invalid(vec![FieldError::at(pointer, message)])
     }
 
     /// Members of the body that are not valid.
@@ -201,13 +316,23 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let facts = self.facts.as_deref().cloned().unwrap_or_default();
         let body = ProblemBody {
-            r#type: format!("/problems/{}", self.kind.slug()),
+            r#type: self.kind.uri(),
             title: self.kind.title(),
             status: self.kind.status().as_u16(),
             detail: &self.detail,
             errors: &self.errors,
-            order_id: self.order_id.as_deref(),
+            order_id: facts.order_id,
+            payment_id: facts.payment_id,
+            order_state: facts.order_state,
+            state: facts.state,
+            asked_minor: facts.asked_minor,
+            captured_minor: facts.captured_minor,
+            given_back_minor: facts.given_back_minor,
+            left_minor: facts.left_minor,
+            sum_minor: facts.sum_minor,
+            missing_minor: facts.missing_minor,
         };
         let text = serde_json::to_string(&body).unwrap_or_default();
         let mut response = (self.kind.status(), [(header::CONTENT_TYPE, PROBLEM_JSON)], text).into_response();

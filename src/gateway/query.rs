@@ -3,7 +3,7 @@
 use axum::extract::Query;
 use http::Uri;
 
-use crate::limits::shown;
+use crate::limits::{GatewaySettings, shown};
 use crate::problem::{FieldError, Problem};
 
 /// The parameters of a request, taken one by one.
@@ -35,6 +35,16 @@ impl Parameters {
                 None
             }
         }
+    }
+
+    /// The parameter `limit`: the size of a page.
+    pub fn limit(&mut self, settings: &GatewaySettings) -> u32 {
+        let max = settings.max_page_size;
+        let limit = self.take("limit", |text| {
+            let number: Option<u32> = text.parse().ok().filter(|n| (1..=max).contains(n));
+            number.ok_or_else(|| format!("`limit` must be 1 to {max}, not `{}`", shown(text)))
+        });
+        limit.unwrap_or(settings.default_page_size)
     }
 
     /// Notes that a parameter is wrong.

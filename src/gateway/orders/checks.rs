@@ -10,7 +10,7 @@ use bursar_core::id::ChannelAccountId;
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::payment::PayerDetails;
 
-use super::intake::{CreateOrder, CreatePayer, Scene};
+use super::intake::{CreatePayer, Scene};
 use crate::json::Reader;
 use crate::limits::{self, shown};
 
@@ -30,23 +30,35 @@ pub fn number(number: &str, errors: &mut Reader<'_>) {
     }
 }
 
-/// The last moment to pay.
-pub fn expiry(request: &CreateOrder, scene: Scene<'_>, errors: &mut Reader<'_>) -> Timestamp {
+/// An amount that somebody shall pay.
+pub fn amount(name: &str, minor: i64, errors: &mut Reader<'_>) {
+    let max = limits::AMOUNT_MAX_MINOR;
+    if !(1..=max).contains(&minor) {
+        errors.refuse(name, format!("`{name}` must be 1 to {max} minor units, not {minor}"));
+    }
+}
+
+/// The last moment to pay, when one is given.
+pub fn expiry(
+    in_seconds: Option<i64>,
+    at: Option<&str>,
+    scene: Scene<'_>,
+    errors: &mut Reader<'_>,
+) -> Option<Timestamp> {
     let (settings, now) = (scene.settings, scene.now);
     let (min, max) = (settings.min_expiry_seconds, settings.max_expiry_seconds);
-    let fallback = now.plus_ms(settings.default_expiry_seconds.saturating_mul(1_000));
-    let (name, at) = match (request.expires_in_seconds, request.expires_at.as_deref()) {
-        (None, None) => return fallback,
+    let (name, at) = match (in_seconds, at) {
+        (None, None) => return None,
         (Some(_), Some(_)) => {
             errors.refuse("expires_at", "give `expires_at` or `expires_in_seconds`, not both");
-            return fallback;
+            return None;
         }
         (Some(seconds), None) => ("expires_in_seconds", now.plus_ms(seconds.saturating_mul(1_000))),
         (None, Some(text)) => match Timestamp::parse_rfc3339(&shown(text)) {
             Ok(at) => ("expires_at", at),
             Err(message) => {
                 errors.refuse("expires_at", message);
-                return fallback;
+                return None;
             }
         },
     };
@@ -54,7 +66,7 @@ pub fn expiry(request: &CreateOrder, scene: Scene<'_>, errors: &mut Reader<'_>) 
     if ahead_ms < min.saturating_mul(1_000) || ahead_ms > max.saturating_mul(1_000) {
         errors.refuse(name, format!("`{name}` must lie {min} to {max} seconds after the present instant ({now})"));
     }
-    at
+    Some(at)
 }
 
 /// What the method must know of the payer.

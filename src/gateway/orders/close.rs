@@ -7,10 +7,11 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use bursar_core::id::PaymentId;
 use bursar_core::observation::{Claim, Observation, Source};
 use bursar_core::order::{Dossier, OrderState};
+use bursar_core::payment::PaymentState;
 use bursar_core::text;
-use bursar_store::desk::Taken;
 use bursar_store::{Answer, Change, Settlement};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -18,11 +19,13 @@ use utoipa::ToSchema;
 
 use super::view::{OrderView, to_json};
 use crate::auth::Caller;
+use crate::errors::ChangeErrors;
 use crate::idempotency::{KeyedRequest, json};
 use crate::json::Reader;
 use crate::limits::REASON_MAX_CHARS;
+use crate::posted::{self, Posted};
 use crate::problem::{Kind, Problem, ProblemBody};
-use crate::{App, body};
+use crate::{App, act, body};
 
 /// A request to close an order. The body may be left out.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
@@ -36,7 +39,8 @@ pub struct CloseOrder {
 /// Asks for an order to be closed.
 ///
 /// Its open payments go through the close protocol, which asks the channel before and after: an order
-/// that turns out to be paid becomes paid. Closing an order that is closed or being closed changes
+/// that turns out to be paid becomes paid. What was captured for a combined order that does not become whole
+/// is given back by itself. Closing an order that is closed or being closed changes
 /// nothing. The answer is kept for the Idempotency-Key.
 #[utoipa::path(
     post, path = "/v1/orders/{id}/close", tag = "orders", security(("api_key" = [])),
@@ -46,12 +50,10 @@ pub struct CloseOrder {
     ),
     request_body(content = CloseOrder, description = "May be left out."),
     responses(
-        (status = 200, description = "It is closed.", body = OrderView),
+        (status = 200, description = "It is closed; or partly paid, when it may be, and nothing of it is open any more.", body = OrderView),
         (status = 202, description = "It is being closed.", body = OrderView),
-        (status = 400, description = "Not JSON, or the key is missing or not valid.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid API key.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such order of yours.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "It is paid, or held for a person.", body = ProblemBody, content_type = "application/problem+json"),
+        ChangeErrors,
+        (status = 409, description = "It is paid, partly paid with nothing open, or held for a person; or the first request with this key still runs.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A member is not valid, or the key belongs to another request.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -62,32 +64,85 @@ pub async fn close(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    body::check_encoding(&headers)?;
     let id = super::id(path)?;
-    crate::idempotency::read(&headers)?;
-    let body = body::read(&headers, body, &app.settings).await?;
-    let keyed = KeyedRequest::new(caller.merchant, &headers, "POST", &format!("/v1/orders/{id}/close"), &body)?;
+    let path = format!("/v1/orders/{id}/close");
+    let Posted { body, keyed } = posted::keyed(&app, caller, &headers, &path, body).await?;
     if let Some(response) = keyed.stored(&app).await? {
         return Ok(response);
     }
     let request = read(&headers, &body)?;
-    let dossier = app.desk.gatherer.store().dossier(id).await?;
-    let dossier = dossier.filter(|d| d.order.merchant == caller.merchant).ok_or_else(|| Problem::not_found("order"))?;
-    let dossier = asked_to_close(&app, dossier, request).await?;
-    let status = match dossier.order.state {
-        OrderState::Closed => StatusCode::OK,
-        OrderState::Closing => StatusCode::ACCEPTED,
+    let reason = request.reason.map_or_else(|| "by the merchant".to_owned(), |r| format!("by the merchant: {r}"));
+    for _ in 0..act::MAX_ROUNDS {
+        let dossier = super::owned(&app, caller, id).await?;
+        let Some(payment) = next_to_close(&dossier)? else { return unchanged(&app, &keyed, &dossier).await };
+        let claim = Claim::CloseRequested { reason: reason.clone() };
+        let wish = Observation::new(Source::Merchant, app.clock.now(), claim);
+        if let Some(response) = act::act(&app, &keyed, payment, &wish, answer).await? {
+            return Ok(response);
+        }
+        // Not all of it ends with this payment: it first, the others in the next rounds.
+        if dossier.payments.iter().filter(|p| !p.state.is_final()).count() > 1 {
+            app.desk.observe(payment, &wish, None, None, |_| Settlement::Hold).await?;
+        } else if dossier.payments.iter().any(|p| p.state == PaymentState::IntegrityHold) {
+            return Err(held());
+        }
+    }
+    Err(act::overtaken())
+}
+
+/// The payment to which the wish is told: the rules close the others with it. One that the channel may know
+/// comes first, since its close takes a while and keeps the order closing. `None`: it is closed or being
+/// closed already.
+fn next_to_close(dossier: &Dossier) -> Result<Option<PaymentId>, Problem> {
+    let order = &dossier.order;
+    match order.state {
+        OrderState::Closed | OrderState::Closing => return Ok(None),
         OrderState::Paid => {
             return Err(Problem::new(Kind::OrderAlreadyPaid, "The order is paid; a paid order is not closed."));
         }
-        OrderState::Created | OrderState::Paying | OrderState::PartiallyPaid => {
-            return Err(Problem::new(
-                Kind::OrderHeld,
-                "A payment of the order is held until a person has looked at it.",
-            ));
-        }
+        OrderState::Created | OrderState::Paying | OrderState::PartiallyPaid => {}
+    }
+    let open = dossier.payments.iter().filter(|p| !p.state.is_final());
+    if let Some(payment) = open.min_by_key(|p| p.evidence.sent_at.is_none()) {
+        return Ok(Some(payment.id));
+    }
+    if order.state == OrderState::PartiallyPaid && order.part_payment {
+        let captured = dossier.captured_minor();
+        let detail = format!("{captured} minor units of the order are paid and kept, and nothing of it is open.");
+        return Err(Problem::new(Kind::OrderPartlyPaid, detail));
+    }
+    Err(held())
+}
+
+fn held() -> Problem {
+    Problem::new(Kind::OrderHeld, "A payment of the order is held until a person has looked at it.")
+}
+
+fn answer(after: &Dossier) -> Option<(StatusCode, String)> {
+    let status = match after.order.state {
+        OrderState::Closed => StatusCode::OK,
+        OrderState::Closing => StatusCode::ACCEPTED,
+        // The deposit is kept; what was open has ended.
+        OrderState::PartiallyPaid if after.order.part_payment && !after.has_open_payment() => StatusCode::OK,
+        _ => return None,
     };
-    answered(&app, &keyed, status, to_json(&OrderView::from(&dossier))).await
+    Some((status, to_json(&OrderView::from(after))))
+}
+
+/// Nothing is to be done: only the key is taken.
+async fn unchanged(app: &App, keyed: &KeyedRequest, dossier: &Dossier) -> Result<Response, Problem> {
+    let Some((status, body)) = answer(dossier) else {
+        return Err(Problem::internal("an open order was left as it is"));
+    };
+    let row = keyed.row(status, body.clone(), app.clock.now());
+    let change = Change { idempotency: Some(row), ..Change::default() };
+    match app.desk.gatherer.commit(change).await? {
+        Answer::Committed => Ok(json(status, body)),
+        Answer::Duplicate => keyed.again(app).await,
+        Answer::Stale | Answer::Fenced => {
+            Err(Problem::internal("an idempotency key was answered as only updates can be"))
+        }
+    }
 }
 
 fn read(headers: &HeaderMap, body: &[u8]) -> Result<CloseOrder, Problem> {
@@ -102,41 +157,4 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<CloseOrder, Problem> {
     }
     reader.finish()?;
     Ok(request)
-}
-
-/// Puts the wish on every payment that is still open; the order as it stands then.
-async fn asked_to_close(app: &App, mut dossier: Dossier, request: CloseOrder) -> Result<Dossier, Problem> {
-    let reason = request.reason.map_or_else(|| "by the merchant".to_owned(), |r| format!("by the merchant: {r}"));
-    let open: Vec<_> = dossier.payments.iter().filter(|p| !p.state.is_final()).map(|p| p.id).collect();
-    if dossier.order.state.is_final() {
-        return Ok(dossier);
-    }
-    for payment in open {
-        let claim = Claim::CloseRequested { reason: reason.clone() };
-        let wish = Observation::new(Source::Merchant, app.clock.now(), claim);
-        match app.desk.observe(payment, &wish, None, Some(&dossier), |_| Settlement::Hold).await? {
-            Taken::Written(next) => dossier = *next,
-            Taken::Fenced | Taken::NoSuchPayment => {
-                return Err(Problem::internal("a payment vanished while it was closed"));
-            }
-        }
-    }
-    Ok(dossier)
-}
-
-/// Takes the key for the answer. The wish itself is on the books already and is the same however often
-/// it is made, so a crash between the two costs nothing: the retry does both again.
-async fn answered(app: &App, keyed: &KeyedRequest, status: StatusCode, answer: String) -> Result<Response, Problem> {
-    let row = keyed.row(status, answer.clone(), app.clock.now());
-    let change = Change { idempotency: Some(row), ..Change::default() };
-    match app.desk.gatherer.commit(change).await? {
-        Answer::Committed => Ok(json(status, answer)),
-        Answer::Duplicate => match keyed.stored(app).await? {
-            Some(response) => Ok(response),
-            None => Err(Problem::new(Kind::IdempotencyKeyInFlight, "The first request with this key is not finished.")),
-        },
-        Answer::Stale | Answer::Fenced => {
-            Err(Problem::internal("an idempotency key was answered as only updates can be"))
-        }
-    }
 }

@@ -7,17 +7,25 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use bursar_core::id::{OrderId, PaymentId};
+use bursar_core::order::Order;
+use bursar_core::payment::Payment;
 use bursar_store::Answer;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::intake::{self, CreateOrder, Scene};
 use super::view::{OrderView, to_json};
 use crate::auth::Caller;
+use crate::errors::CreateErrors;
 use crate::idempotency::{KeyedRequest, json};
-use crate::problem::{Kind, Problem, ProblemBody};
-use crate::{App, body, prefer};
+use crate::posted::{self, Posted};
+use crate::problem::{Facts, Kind, Problem, ProblemBody};
+use crate::{App, prefer};
 
-/// Takes an order and starts its payment.
+/// Takes an order and starts its payment, or the first of its payments.
+///
+/// The parts of a combined order (`payments`) are taken one after the other: the next is started when the
+/// one before it is paid, so that at most one must be undone while another is unsure. When the order does
+/// not become whole everything is given back, unless it allows `part_payment`.
 ///
 /// The answer comes when order, payment and the job that calls the channel are safely stored; the
 /// payer's code is not there yet. Ask again for the order, or send `Prefer: wait=SECONDS` (at most 10):
@@ -33,13 +41,9 @@ use crate::{App, body, prefer};
     request_body = CreateOrder,
     responses(
         (status = 201, description = "Taken. `Idempotency-Replayed: true` when this is the stored answer of an earlier request.", body = OrderView),
-        (status = 400, description = "Not JSON, or the key is missing or not valid.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid API key.", body = ProblemBody, content_type = "application/problem+json"),
+        CreateErrors,
         (status = 409, description = "The number is taken, or the first request with this key still runs.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "Too large.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON by its type, or compressed.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A member is not valid, or the key belongs to another request.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Too many requests, or no database: try again with the same key.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 pub async fn create(
@@ -48,39 +52,32 @@ pub async fn create(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    body::check_json(&headers)?;
-    body::check_encoding(&headers)?;
-    crate::idempotency::read(&headers)?;
-    let body = body::read(&headers, body, &app.settings).await?;
-    let keyed = KeyedRequest::new(caller.merchant, &headers, "POST", "/v1/orders", &body)?;
+    let Posted { body, keyed } = posted::json(&app, caller, &headers, "/v1/orders", body).await?;
     let drafted = match intake::read(&body) {
         Ok(request) => draft(&app, caller, request).await,
         Err(problem) => Err(problem),
     };
-    let (order, payment) = match drafted {
+    let (order, payments) = match drafted {
         Ok(drafted) => drafted,
         // What was lawful then may not be lawful now (an expiry in the past): the first answer stands.
         Err(problem) => return keyed.stored(&app).await?.ok_or(problem),
     };
-    let (number, payment_id) = (order.number.clone(), payment.id);
+    let (id, number) = (order.id, order.number.clone());
+    let payable = payments.first().map(|p| p.id);
     let mut first = String::new();
-    let opened = app.desk.open(order, payment, |dossier, change| {
+    let opened = app.desk.open(order, payments, |dossier, change| {
         first = to_json(&OrderView::from(dossier));
         change.idempotency = Some(keyed.row(StatusCode::CREATED, first.clone(), app.clock.now()));
     });
-    let (answer, dossier) = opened.await?;
+    let (answer, _) = opened.await?;
     match answer {
-        Answer::Committed => Ok(created(&app, &headers, dossier.order.id, payment_id, first).await),
+        Answer::Committed => Ok(created(&app, &headers, id, payable, first).await),
         Answer::Duplicate => duplicate(&app, caller, &keyed, &number).await,
         Answer::Stale | Answer::Fenced => Err(Problem::internal("a new order was answered as only updates can be")),
     }
 }
 
-async fn draft(
-    app: &App,
-    caller: Caller,
-    request: CreateOrder,
-) -> Result<(bursar_core::order::Order, bursar_core::payment::Payment), Problem> {
+async fn draft(app: &App, caller: Caller, request: CreateOrder) -> Result<(Order, Vec<Payment>), Problem> {
     let merchant = caller.merchant;
     let entries = app.desk.directory.entries_with(|e| e.accounts.values().any(|a| a.merchant == merchant)).await?;
     let scene = Scene {
@@ -93,10 +90,17 @@ async fn draft(
     intake::draft(request, scene)
 }
 
-async fn created(app: &App, headers: &HeaderMap, order: OrderId, payment: PaymentId, first: String) -> Response {
-    let waited = match prefer::wait(headers, app.settings.wait_max_ms) {
-        Some(at_most) => prefer::wait_for_code(app, payment, at_most).await,
-        None => None,
+/// The answer to an order that has a new payment: at once, or as long as the client prefers to wait.
+pub async fn created(
+    app: &App,
+    headers: &HeaderMap,
+    order: OrderId,
+    payable: Option<PaymentId>,
+    first: String,
+) -> Response {
+    let waited = match (prefer::wait(headers, app.settings.wait_max_ms), payable) {
+        (Some(at_most), Some(payment)) => prefer::wait_for_code(app, payment, at_most).await,
+        _ => None,
     };
     let applied = waited.is_some();
     let mut response = json(StatusCode::CREATED, waited.map_or(first, |dossier| to_json(&OrderView::from(&dossier))));
@@ -115,10 +119,7 @@ async fn duplicate(app: &App, caller: Caller, keyed: &KeyedRequest, number: &str
         return Ok(response);
     }
     let taken = app.desk.gatherer.store().order_by_number(caller.merchant, number).await?;
-    let Some(id) = taken else {
-        let problem = Problem::new(Kind::IdempotencyKeyInFlight, "The first request with this key is not finished.");
-        return Err(Problem { retry_after_s: Some(1), ..problem });
-    };
+    let Some(id) = taken else { return keyed.again(app).await };
     let problem = Problem::new(Kind::OrderNumberTaken, format!("The order {id} has this number."));
-    Err(Problem { order_id: Some(id.to_string()), ..problem })
+    Err(problem.with(Facts { order_id: Some(id), ..Facts::default() }))
 }

@@ -1,15 +1,14 @@
 //! What may become an order: it knows every check on a request for one, and must never write anything.
 
-use bursar_core::channel::Method;
-use bursar_core::id::{MerchantId, OrderId, PaymentId};
+use bursar_core::id::{MerchantId, OrderId};
 use bursar_core::order::{Order, OrderState};
-use bursar_core::payment::{Evidence, Payment, PaymentState};
+use bursar_core::payment::Payment;
 use bursar_core::{Chance, Currency, Money, Timestamp, text};
 use bursar_store::directory::Entries;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::checks;
+use super::{checks, tender};
 use crate::json::Reader;
 use crate::limits::{self, GatewaySettings};
 use crate::problem::Problem;
@@ -30,9 +29,10 @@ pub struct CreateOrder {
     /// What for, as the payer reads it. At most 127 characters, no control characters, no card numbers.
     #[schema(example = "Home cleaning, 2 hours", max_length = 127)]
     pub description: String,
-    /// How the payer pays: `wechat_native`, `wechat_jsapi`, `wechat_h5` or `wechat_app`.
-    #[schema(example = "wechat_native")]
-    pub method: String,
+    /// How the payer pays: `wechat_native`, `wechat_jsapi`, `wechat_h5` or `wechat_app`. Needed unless
+    /// `payments` are given.
+    #[schema(nullable = false, example = "wechat_native")]
+    pub method: Option<String>,
     /// Through which channel account. May be left out when the merchant has exactly one for the method.
     #[schema(nullable = false)]
     pub account_id: Option<String>,
@@ -42,6 +42,32 @@ pub struct CreateOrder {
     /// The last moment to pay, RFC 3339. Not together with `expires_in_seconds`.
     #[schema(nullable = false, format = DateTime)]
     pub expires_at: Option<String>,
+    /// What the method must know of the payer.
+    #[schema(nullable = false)]
+    pub payer: Option<CreatePayer>,
+    /// The parts of a combined order, instead of `method`, `account_id` and `payer`: 1 to 10, which add up
+    /// to `amount_minor`. They are taken one after the other; those that cannot be undone come last.
+    #[schema(nullable = false, min_items = 1, max_items = 10)]
+    pub payments: Option<Vec<CreatePart>>,
+    /// Whether a part of the amount is kept when the rest does not come (a deposit now, the rest later).
+    /// Otherwise, and when left out, an order that does not become whole gives everything back.
+    #[schema(nullable = false, default = false)]
+    pub part_payment: Option<bool>,
+}
+
+/// One part of a combined order.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = CreatePart)]
+pub struct CreatePart {
+    /// How the payer pays it.
+    #[schema(example = "wechat_native")]
+    pub method: String,
+    /// Through which channel account. May be left out when the merchant has exactly one for the method.
+    #[schema(nullable = false)]
+    pub account_id: Option<String>,
+    /// What is to be paid this way, in minor units.
+    #[schema(example = 5_000, minimum = 1, maximum = 100_000_000_000_i64)]
+    pub amount_minor: i64,
     /// What the method must know of the payer.
     #[schema(nullable = false)]
     pub payer: Option<CreatePayer>,
@@ -65,24 +91,42 @@ pub struct CreatePayer {
 /// See [`Reader::parse`] and [`Reader::finish`].
 pub fn read(body: &[u8]) -> Result<CreateOrder, Problem> {
     let mut reader = Reader::parse(body)?;
-    let mut request = CreateOrder {
+    let request = CreateOrder {
         number: reader.text("number").unwrap_or_default(),
         amount_minor: reader.integer("amount_minor").unwrap_or_default(),
         currency: reader.text("currency").unwrap_or_default(),
         description: reader.text("description").unwrap_or_default(),
-        method: reader.text("method").unwrap_or_default(),
+        method: reader.optional_text("method"),
         account_id: reader.optional_text("account_id"),
         expires_in_seconds: reader.optional_integer("expires_in_seconds"),
         expires_at: reader.optional_text("expires_at"),
-        payer: None,
+        payer: payer(&mut reader),
+        payments: reader
+            .optional_objects("payments")
+            .map(|parts| parts.into_iter().map(|p| part(p, &mut reader)).collect()),
+        part_payment: reader.optional_bool("part_payment"),
     };
-    if let Some(mut part) = reader.optional_object("payer") {
-        let payer = CreatePayer { openid: part.optional_text("openid"), client_ip: part.optional_text("client_ip") };
-        reader.absorb(part);
-        request.payer = Some(payer);
-    }
     reader.finish()?;
     Ok(request)
+}
+
+fn part(mut part: Reader<'_>, whole: &mut Reader<'_>) -> CreatePart {
+    let read = CreatePart {
+        method: part.text("method").unwrap_or_default(),
+        account_id: part.optional_text("account_id"),
+        amount_minor: part.integer("amount_minor").unwrap_or_default(),
+        payer: payer(&mut part),
+    };
+    whole.absorb(part);
+    read
+}
+
+/// The member `payer`.
+pub fn payer(reader: &mut Reader<'_>) -> Option<CreatePayer> {
+    let mut part = reader.optional_object("payer")?;
+    let payer = CreatePayer { openid: part.optional_text("openid"), client_ip: part.optional_text("client_ip") };
+    reader.absorb(part);
+    Some(payer)
 }
 
 /// Everything that the checks of a request's meaning look at besides the request.
@@ -100,39 +144,27 @@ pub struct Scene<'a> {
     pub chance: &'a dyn Chance,
 }
 
-/// The order and its payment that the request asks for.
+/// The order and its payments that the request asks for, in the order in which they are taken.
 ///
 /// # Errors
 /// [`crate::problem::Kind::InvalidRequest`] naming every member that is wrong.
-pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Payment), Problem> {
+pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Vec<Payment>), Problem> {
     let mut errors = Reader::blank();
     checks::number(&request.number, &mut errors);
-    if !(1..=limits::AMOUNT_MAX_MINOR).contains(&request.amount_minor) {
-        let max = limits::AMOUNT_MAX_MINOR;
-        errors.refuse(
-            "amount_minor",
-            format!("`amount_minor` must be 1 to {max} minor units, not {}", request.amount_minor),
-        );
-    }
+    checks::amount("amount_minor", request.amount_minor, &mut errors);
     let currency: Currency = checks::take(&mut errors, "currency", request.currency.parse()).unwrap_or(Currency::CNY);
     checks::take(
         &mut errors,
         "description",
         text::check("description", &request.description, limits::DESCRIPTION_MAX_CHARS),
     );
-    let expires_at = checks::expiry(&request, scene, &mut errors);
-    let method: Option<Method> = checks::take(&mut errors, "method", request.method.parse());
-    let payer = checks::payer(request.payer.as_ref(), method, &mut errors);
-    let account = method.and_then(|m| {
-        if !limits::currencies(m.channel()).contains(&currency) {
-            errors.refuse("currency", format!("{} does not take {currency}", m.channel().name()));
-        }
-        checks::account(request.account_id.as_deref(), m.channel(), scene, &mut errors)
-    });
+    let (seconds, at) = (request.expires_in_seconds, request.expires_at.as_deref());
+    let expires_at = checks::expiry(seconds, at, scene, &mut errors);
+    let ways = tender::ways(&request, currency, scene, &mut errors);
     errors.finish()?;
-    let (Some(method), Some(account)) = (method, account) else {
-        return Err(Problem::internal("a checked request has no method or account"));
-    };
+    if ways.is_empty() {
+        return Err(Problem::internal("a checked request has no way to pay"));
+    }
     let order = Order {
         id: OrderId::fresh(scene.now, scene.chance),
         merchant: scene.merchant,
@@ -142,24 +174,13 @@ pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Payment),
         state: OrderState::Created,
         close_reason: None,
         late_money: false,
-        expires_at,
+        part_payment: request.part_payment.unwrap_or_default(),
+        expires_at: expires_at
+            .unwrap_or_else(|| scene.now.plus_ms(scene.settings.default_expiry_seconds.saturating_mul(1_000))),
         event_count: 0,
         version: 0,
         created_at: scene.now,
     };
-    let payment = Payment {
-        id: PaymentId::fresh(scene.now, scene.chance),
-        order: order.id,
-        merchant: scene.merchant,
-        account,
-        method,
-        amount: order.amount,
-        payer,
-        state: PaymentState::New,
-        evidence: Evidence::default(),
-        version: 0,
-        due_at: Some(scene.now),
-        created_at: scene.now,
-    };
-    Ok((order, payment))
+    let payments = tender::payments(&order, ways, scene);
+    Ok((order, payments))
 }

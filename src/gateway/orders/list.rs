@@ -5,14 +5,16 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use bursar_core::Timestamp;
+use bursar_core::id::OrderId;
 use bursar_store::OrderFilter;
 use http::{StatusCode, Uri};
 
 use super::view::{OrderPage, OrderView, to_json};
 use crate::auth::Caller;
+use crate::errors::ListErrors;
 use crate::idempotency::json;
 use crate::limits::{GatewaySettings, NUMBER_MAX_CHARS, shown};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::query::Parameters;
 use crate::{App, cursor};
 
@@ -29,8 +31,7 @@ use crate::{App, cursor};
     ),
     responses(
         (status = 200, description = "A page.", body = OrderPage),
-        (status = 400, description = "A parameter is not valid.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid API key.", body = ProblemBody, content_type = "application/problem+json"),
+        ListErrors,
     ),
 )]
 pub async fn list(State(app): State<Arc<App>>, caller: Caller, uri: Uri) -> Result<Response, Problem> {
@@ -41,9 +42,16 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller, uri: Uri) -> Resu
     let last = dossiers.last().filter(|_| more).map(|d| d.order.id);
     let page = OrderPage {
         orders: dossiers.iter().map(OrderView::from).collect(),
-        next_cursor: last.map(|id| cursor::write(&OrderFilter { before: None, ..filter }, caller.merchant, id)),
+        next_cursor: last.map(|id| cursor::write(&scope(&filter, caller), id.uuid(), id)),
     };
     Ok(json(StatusCode::OK, to_json(&page)))
+}
+
+/// What a cursor of this list is good for.
+fn scope(filter: &OrderFilter, caller: Caller) -> String {
+    // Debug output quotes the only free text, which keeps the fields apart.
+    let OrderFilter { state, number, created_from, created_to, .. } = filter;
+    format!("orders.1|{}|{state:?}|{created_from:?}|{created_to:?}|{number:?}", caller.merchant)
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -53,12 +61,7 @@ fn time(text: &str) -> Result<Timestamp, String> {
 /// The filter (asking for one row more than the page has) and the size of the page.
 fn filter(uri: &Uri, caller: Caller, settings: &GatewaySettings) -> Result<(OrderFilter, usize), Problem> {
     let mut parameters = Parameters::parse(uri)?;
-    let max = settings.max_page_size;
-    let limit = parameters.take("limit", |text| {
-        let number: Option<u32> = text.parse().ok().filter(|n| (1..=max).contains(n));
-        number.ok_or_else(|| format!("`limit` must be 1 to {max}, not `{}`", shown(text)))
-    });
-    let limit = limit.unwrap_or(settings.default_page_size);
+    let limit = parameters.limit(settings);
     let mut filter = OrderFilter {
         merchant: Some(caller.merchant),
         state: parameters.take("state", |text| text.parse().map_err(|_| state_message(text))),
@@ -75,7 +78,7 @@ fn filter(uri: &Uri, caller: Caller, settings: &GatewaySettings) -> Result<(Orde
         before: None,
         limit: limit.saturating_add(1),
     };
-    let before = parameters.take("cursor", |text| cursor::read(&filter, caller.merchant, text));
+    let before = parameters.take("cursor", |text| cursor::read(&scope(&filter, caller), text, OrderId));
     filter.before = before;
     parameters.finish()?;
     Ok((filter, usize::try_from(limit).unwrap_or(usize::MAX)))

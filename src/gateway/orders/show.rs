@@ -10,8 +10,9 @@ use http::StatusCode;
 use super::view::{OrderView, to_json};
 use crate::App;
 use crate::auth::Caller;
+use crate::errors::ReadErrors;
 use crate::idempotency::json;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 
 /// An order as it stands.
 #[utoipa::path(
@@ -19,8 +20,7 @@ use crate::problem::{Problem, ProblemBody};
     params(("id" = String, Path, description = "The order (`ord_…`).")),
     responses(
         (status = 200, description = "The order.", body = OrderView),
-        (status = 401, description = "No valid API key.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such order of yours.", body = ProblemBody, content_type = "application/problem+json"),
+        ReadErrors,
     ),
 )]
 pub async fn show(
@@ -28,6 +28,6 @@ pub async fn show(
     caller: Caller,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let dossier = super::owned(&app, caller, path).await?;
+    let dossier = super::owned(&app, caller, super::id(path)?).await?;
     Ok(json(StatusCode::OK, to_json(&OrderView::from(&dossier))))
 }

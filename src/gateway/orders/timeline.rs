@@ -7,20 +7,22 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use bursar_core::Timestamp;
-use bursar_core::id::{OrderId, PaymentId};
-use bursar_core::observation::Claim;
-use bursar_core::order::OrderState;
+use bursar_core::id::{LegId, OrderId, PaymentId, RefundId};
+use bursar_core::order::{Dossier, OrderState};
 use bursar_store::{DeliveryRow, JobRow, ObservationRow, ParkedRow, PostingRow, Timeline};
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::view::to_json;
+use super::words;
 use crate::App;
 use crate::auth::Caller;
+use crate::errors::ReadErrors;
 use crate::explain;
 use crate::idempotency::json;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 
 /// Everything that happened to an order, and what comes next.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -55,6 +57,14 @@ pub struct TimelineEntry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub payment_id: Option<PaymentId>,
+    /// The refund that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub refund_id: Option<RefundId>,
+    /// The leg of a refund that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub leg_id: Option<LegId>,
 }
 
 /// Everything that happened to an order, in one list, and one sentence about what comes next.
@@ -63,8 +73,7 @@ pub struct TimelineEntry {
     params(("id" = String, Path, description = "The order (`ord_…`).")),
     responses(
         (status = 200, description = "The timeline.", body = TimelineView),
-        (status = 401, description = "No valid API key.", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such order of yours.", body = ProblemBody, content_type = "application/problem+json"),
+        ReadErrors,
     ),
 )]
 pub async fn timeline(
@@ -89,25 +98,37 @@ pub async fn timeline(
 /// asked, to be done.
 pub fn entries(timeline: &Timeline) -> Vec<TimelineEntry> {
     let order = &timeline.dossier.order;
-    let taken = entry(
-        order.created_at,
-        "order",
-        "created",
-        format!("{} for {}, to be paid by {}", order.amount, order.number, order.expires_at),
-        None,
-    );
-    let mut entries = vec![taken];
-    entries.extend(timeline.observations.iter().map(observation));
-    entries.extend(timeline.postings.iter().map(posting));
+    let text = format!("{} for {}, to be paid by {}", order.amount, order.number, order.expires_at);
+    let mut entries = vec![entry(order.created_at, "order", "created", text)];
+    let about = |subject, entry| about(subject, &timeline.dossier, entry);
+    entries.extend(timeline.observations.iter().map(|row| about(row.subject, observation(row))));
+    entries.extend(timeline.postings.iter().map(|row| about(row.posting.subject, posting(row))));
     entries.extend(timeline.deliveries.iter().flat_map(delivery));
-    entries.extend(timeline.questions.iter().map(question));
-    entries.extend(timeline.jobs.iter().map(|job| self::job(job, timeline)));
+    entries.extend(timeline.questions.iter().map(|row| about(row.subject, question(row))));
+    entries.extend(timeline.jobs.iter().map(|row| about(row.key.subject, job(row))));
     entries.sort_by_key(|e| e.at);
     entries
 }
 
-fn entry(at: Timestamp, kind: &str, what: &str, text: String, payment: Option<PaymentId>) -> TimelineEntry {
-    TimelineEntry { at, kind: kind.to_owned(), what: what.to_owned(), text, payment_id: payment }
+fn entry(at: Timestamp, kind: &str, what: &str, text: String) -> TimelineEntry {
+    let (kind, what) = (kind.to_owned(), what.to_owned());
+    TimelineEntry { at, kind, what, text, payment_id: None, refund_id: None, leg_id: None }
+}
+
+/// The entry with what its subject is: a payment, a refund, or a leg of one.
+fn about(subject: Uuid, dossier: &Dossier, entry: TimelineEntry) -> TimelineEntry {
+    if let Some(payment) = dossier.payments.iter().find(|p| p.id.uuid() == subject) {
+        return TimelineEntry { payment_id: Some(payment.id), ..entry };
+    }
+    if let Some(refund) = dossier.refunds.iter().find(|r| r.id.uuid() == subject) {
+        return TimelineEntry { refund_id: Some(refund.id), ..entry };
+    }
+    match dossier.legs().find(|l| l.id.uuid() == subject) {
+        Some(leg) => {
+            TimelineEntry { payment_id: Some(leg.payment), refund_id: Some(leg.refund), leg_id: Some(leg.id), ..entry }
+        }
+        None => entry,
+    }
 }
 
 fn observation(row: &ObservationRow) -> TimelineEntry {
@@ -115,31 +136,13 @@ fn observation(row: &ObservationRow) -> TimelineEntry {
         Ok(serde_json::Value::String(name)) => name,
         _ => String::new(),
     };
-    let text = match &row.claim {
-        Claim::Sending => "about to call the channel".to_owned(),
-        Claim::Accepted { .. } => "the channel has it; the payer can pay".to_owned(),
-        Claim::Refused { reason } => format!("the channel refused it: {reason}"),
-        Claim::NoAnswer { why } => format!("the call ended without a usable answer: {why}"),
-        Claim::NotSent { why } => format!("the call never left us: {why}"),
-        Claim::Absent => "the channel does not know the number".to_owned(),
-        Claim::Unpaid => "not paid yet".to_owned(),
-        Claim::AttemptFailed { reason } => format!("an attempt of the payer failed: {reason}"),
-        Claim::Paid(r) => {
-            format!("{} minor units of {} taken, transaction {}", r.amount_minor, r.currency, r.transaction_id)
-        }
-        Claim::ClosedAtChannel => "closed at the channel".to_owned(),
-        Claim::CloseRequested { reason } => format!("shall be closed: {reason}"),
-        Claim::CloseAccepted => "the channel accepted the close".to_owned(),
-        Claim::UnpaidAfterClose => "asked after the close was accepted: not paid".to_owned(),
-    };
-    entry(row.seen_at, "observation", row.claim.name(), format!("{source}: {text}"), Some(row.payment))
+    entry(row.seen_at, "observation", row.claim.name(), format!("{source}: {}", words::claim(&row.claim)))
 }
 
 fn posting(row: &PostingRow) -> TimelineEntry {
     let posting = &row.posting;
     let (debit, credit) = (posting.debit.kind.name(), posting.credit.kind.name());
-    let text = format!("{}: debit {debit}, credit {credit}", posting.amount);
-    entry(row.at, "posting", debit, text, Some(posting.payment))
+    entry(row.at, "posting", debit, format!("{}: debit {debit}, credit {credit}", posting.amount))
 }
 
 fn delivery(row: &DeliveryRow) -> Vec<TimelineEntry> {
@@ -152,22 +155,21 @@ fn delivery(row: &DeliveryRow) -> Vec<TimelineEntry> {
         Some(error) if row.delivered_at.is_none() => format!("; {} attempts failed, last: {error}", row.attempts),
         _ => String::new(),
     };
-    let mut out = vec![entry(row.created_at, "event", name, format!("event {} {target}{trouble}", row.sequence), None)];
+    let mut out = vec![entry(row.created_at, "event", name, format!("event {} {target}{trouble}", row.sequence))];
     if let Some(at) = row.delivered_at {
-        out.push(entry(at, "delivered", name, format!("event {} delivered {target}", row.sequence), None));
+        out.push(entry(at, "delivered", name, format!("event {} delivered {target}", row.sequence)));
     }
     if let Some(at) = row.given_up_at {
-        out.push(entry(at, "given_up", name, format!("event {} given up {target}", row.sequence), None));
+        out.push(entry(at, "given_up", name, format!("event {} given up {target}", row.sequence)));
     }
     out
 }
 
 fn question(row: &ParkedRow) -> TimelineEntry {
-    entry(row.opened_at, "question", row.kind.name(), row.text.clone(), Some(row.payment))
+    entry(row.opened_at, "question", row.kind.name(), row.text.clone())
 }
 
-fn job(row: &JobRow, timeline: &Timeline) -> TimelineEntry {
-    let payment = timeline.dossier.payments.iter().map(|p| p.id).find(|id| id.uuid() == row.key.subject);
+fn job(row: &JobRow) -> TimelineEntry {
     let state = match (&row.question, row.owner) {
         (Some(question), _) => format!("parked: {question}"),
         (None, Some(_)) => "running".to_owned(),
@@ -175,5 +177,5 @@ fn job(row: &JobRow, timeline: &Timeline) -> TimelineEntry {
     };
     let note = row.note.as_ref().map(|n| format!(" ({n})")).unwrap_or_default();
     let bad = if row.attempts > 1 { format!(", {} runs ended badly", row.attempts) } else { String::new() };
-    entry(row.due_at, "job", row.key.kind.name(), format!("{state}{note}{bad}"), payment)
+    entry(row.due_at, "job", row.key.kind.name(), format!("{state}{note}{bad}"))
 }

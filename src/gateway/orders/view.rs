@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 
 use bursar_core::Timestamp;
 use bursar_core::channel::Method;
-use bursar_core::id::{ChannelAccountId, OrderId, PaymentId};
+use bursar_core::id::{ChannelAccountId, OrderId, PaymentId, RefundId};
 use bursar_core::observation::PayCode;
-use bursar_core::order::{Dossier, OrderState};
+use bursar_core::order::{Dossier, OrderState, RefundOverlay};
 use bursar_core::payment::{Payment, PaymentState};
+use bursar_core::refund::{Refund, RefundCause, RefundState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// An order with its payments.
+/// An order with its payments and refunds.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Order)]
 pub struct OrderView {
@@ -38,10 +39,57 @@ pub struct OrderView {
     pub created_at: Timestamp,
     /// Why it closed or is being closed.
     pub close_reason: Option<String>,
-    /// Whether money came after it was closed; a person decides about it.
+    /// Whether money came after it was closed.
     pub late_money: bool,
-    /// Its payments, oldest first.
+    /// Whether a part of the amount is kept when the rest does not come.
+    pub part_payment: bool,
+    /// `none`, `partially_refunded` or `refunded`: how much of the captured money payers got back.
+    #[schema(value_type = String, example = "none")]
+    pub refund_status: RefundOverlay,
+    /// Minor units that payers got back.
+    pub refunded_minor: i64,
+    /// Its payments, in the order in which they are taken.
     pub payments: Vec<PaymentView>,
+    /// Its refunds, oldest first, without those that were only prepared.
+    pub refunds: Vec<RefundBrief>,
+}
+
+/// A refund of an order, in short.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = RefundBrief)]
+pub struct RefundBrief {
+    /// Its id; `/v1/refunds/{id}` tells all of it.
+    #[schema(value_type = String, example = "rfd_01kaqv0x5sfj3te9v9v5vyr7b9")]
+    pub id: RefundId,
+    /// `awaiting_approval`, `running`, `parked`, `succeeded`, `partially_succeeded`, `failed` or `rejected`.
+    #[schema(value_type = String, example = "running")]
+    pub state: RefundState,
+    /// `requested`, `late_money`, `duplicate` or `incomplete`.
+    #[schema(value_type = String, example = "requested")]
+    pub cause: RefundCause,
+    /// Why, for people.
+    pub reason: String,
+    /// How much, in minor units.
+    pub amount_minor: i64,
+    /// How much of it the payer has, in minor units.
+    pub succeeded_minor: i64,
+    /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+impl From<&Refund> for RefundBrief {
+    fn from(refund: &Refund) -> Self {
+        Self {
+            id: refund.id,
+            state: refund.state,
+            cause: refund.cause,
+            reason: refund.reason.clone(),
+            amount_minor: refund.amount.minor,
+            succeeded_minor: refund.succeeded_minor(),
+            created_at: refund.created_at,
+        }
+    }
 }
 
 /// One payment of an order.
@@ -60,6 +108,8 @@ pub struct PaymentView {
     pub state: PaymentState,
     /// What is to be taken, in minor units.
     pub amount_minor: i64,
+    /// What of it was given back or is set aside for refunds under way, in minor units.
+    pub returned_minor: i64,
     /// Through which channel account.
     #[schema(value_type = String)]
     pub account_id: ChannelAccountId,
@@ -116,6 +166,7 @@ impl From<&Payment> for PaymentView {
             method: payment.method,
             state: payment.state,
             amount_minor: payment.amount.minor,
+            returned_minor: payment.returned_minor,
             account_id: payment.account,
             code: payment.evidence.code().filter(|_| payable).map(PayCodeView::from),
             transaction_id: receipt.map(|r| r.transaction_id.clone()),
@@ -127,6 +178,7 @@ impl From<&Payment> for PaymentView {
 impl From<&Dossier> for OrderView {
     fn from(dossier: &Dossier) -> Self {
         let order = &dossier.order;
+        let told = |r: &&Refund| !matches!(r.state, RefundState::Prepared | RefundState::Voided);
         Self {
             id: order.id,
             number: order.number.clone(),
@@ -138,7 +190,11 @@ impl From<&Dossier> for OrderView {
             created_at: order.created_at,
             close_reason: order.close_reason.clone(),
             late_money: order.late_money,
+            part_payment: order.part_payment,
+            refund_status: dossier.overlay(),
+            refunded_minor: dossier.refunded_minor(),
             payments: dossier.payments.iter().map(PaymentView::from).collect(),
+            refunds: dossier.refunds.iter().filter(told).map(RefundBrief::from).collect(),
         }
     }
 }

@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use axum::body::Body;
+use bursar_core::merchant::{AfterClose, MerchantPolicy};
+use bursar_core::refund::RefundClaim;
 use http::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{House, order_body};
+use super::{Answer, House, order_body, payment_id, text};
 use crate::openapi_json;
+use crate::problem::Problem;
 
 fn document() -> Value {
     serde_json::from_str(&openapi_json()).unwrap()
@@ -48,33 +51,159 @@ fn assert_fits(document: &Value, schema: &Value, value: &Value, at: &str) {
     }
 }
 
+/// One lawful call of each operation that changes something: its path, its body and the status that it has.
+async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
+    let paid = house.paid_order("n-paid").await;
+    let open = house.order("n-open").await;
+    let closed = house.order("n-closed").await;
+    let path = |order: &Value, verb: &str| format!("/v1/orders/{}/{verb}", text(&order["id"]));
+    house.post(&path(&closed, "close"), "prepare-1", "").await.expect(200);
+    house.pay(payment_id(&closed), 12_800).await;
+    let asked = |minor: i64| json!({ "reason": "cancelled", "amount_minor": minor, "requested_by": "Li Na" });
+    let (one, two) = (house.paid_order("n-1").await, house.paid_order("n-2").await);
+    let first = house.refund(&one, "prepare-2", &asked(9_000)).await.expect(202).json();
+    let second = house.refund(&two, "prepare-3", &asked(9_000)).await.expect(202).json();
+    let fresh = house.refund(&paid, "prepare-4", &asked(100)).await.expect(202).json();
+    let far = house.paid_order("n-far").await;
+    let far = house.refund(&far, "prepare-5", &asked(200)).await.expect(202).json();
+    house.refund_told(&far, vec![RefundClaim::Refused { reason: "too old".into() }]).await;
+    let far = house.refund_again(&far).await;
+    let refund = |refund: &Value, verb: &str| format!("/v1/refunds/{}/{verb}", text(&refund["id"]));
+    let leg = |refund: &Value, at: usize| refund["legs"][at]["id"].clone();
+    vec![
+        ("/v1/orders", "/v1/orders".to_owned(), order_body(), 201),
+        ("/v1/orders/{id}/payments", path(&open, "payments"), json!({ "method": "wechat_native" }), 201),
+        ("/v1/orders/{id}/close", path(&open, "close"), json!({ "reason": "x" }), 200),
+        ("/v1/orders/{id}/refunds", path(&paid, "refunds"), asked(50), 202),
+        ("/v1/orders/{id}/refunds", path(&paid, "refunds?preview=true"), asked(50), 200),
+        ("/v1/orders/{id}/refunds", path(&paid, "refunds?preview=true"), asked(1 << 40), 200),
+        ("/v1/orders/{id}/refunds", path(&paid, "refunds"), asked(1 << 40), 422),
+        ("/v1/orders/{id}/late-money", path(&closed, "late-money"), json!({ "answer": "keep", "by": "Li Na" }), 200),
+        ("/v1/refunds/{id}/approve", refund(&first, "approve"), json!({ "by": "Li Na" }), 403),
+        ("/v1/refunds/{id}/approve", refund(&first, "approve"), json!({ "by": "Wang Fang" }), 200),
+        ("/v1/refunds/{id}/reject", refund(&second, "reject"), json!({ "by": "Wang Fang", "reason": "x" }), 200),
+        ("/v1/refunds/{id}/reject", refund(&second, "reject"), json!({ "by": "Zhao", "reason": "x" }), 409),
+        (
+            "/v1/refunds/{id}/abandon",
+            refund(&fresh, "abandon"),
+            json!({ "leg": leg(&fresh, 0), "by": "Zhao", "reason": "x" }),
+            200,
+        ),
+        (
+            "/v1/refunds/{id}/transferred",
+            refund(&far, "transferred"),
+            json!({ "leg": leg(&far, 1), "by": "Zhao", "reference": "1" }),
+            200,
+        ),
+    ]
+}
+
+async fn house_with_everything() -> House {
+    let after_close = AfterClose::Park { deadline_ms: 86_400_000 };
+    House::with_policy(MerchantPolicy { after_close, approval_above_minor: Some(5_000), ..MerchantPolicy::default() })
+        .await
+}
+
+fn assert_described(document: &Value, operation: &Value, answer: &Answer, at: &str) {
+    let described = &operation["responses"][&answer.status.to_string()];
+    assert!(described.is_object(), "{at} answered {}, which is not described: {}", answer.status, answer.text());
+    for (pointer, media_type) in [
+        ("/content/application~1json/schema", "application/json"),
+        ("/content/application~1problem+json/schema", "application/problem+json"),
+    ] {
+        if let Some(schema) = described.pointer(pointer) {
+            assert_eq!(answer.headers["content-type"], media_type, "{at}");
+            assert_fits(document, schema, &answer.json(), at);
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_operation_of_the_document_answers_as_the_document_says() {
-    let house = House::new().await;
-    let order = house.order("n-1").await;
+    let house = house_with_everything().await;
+    let order = house.order("n-0").await;
     house.accept(&order).await;
     let document = document();
     assert_eq!(document["openapi"].as_str().unwrap().split('.').take(2).collect::<Vec<_>>(), ["3", "1"]);
     let mut called = BTreeSet::new();
+    for (index, (path, concrete, body, status)) in calls(&house).await.into_iter().enumerate() {
+        let answer = house.post(&concrete, &format!("call-{index}"), body.to_string()).await.expect(status);
+        assert_described(&document, &document["paths"][path]["post"], &answer, &format!("POST {concrete}"));
+        called.insert(format!("POST {path}"));
+    }
+    let refund = house.get("/v1/refunds?limit=1").await.expect(200).json()["refunds"][0]["id"].clone();
     for (method, path, operation) in operations(&document) {
+        if called.contains(&format!("{method} {path}")) {
+            continue;
+        }
+        let id = if path.starts_with("/v1/refunds") { text(&refund) } else { text(&order["id"]) };
         let concrete = path
-            .replace("{id}", order["id"].as_str().unwrap())
+            .replace("{id}", id)
             .replace("{channel}", "wechat")
             .replace("{account}", &house.account.to_string())
             .replace("{kind}", "not-found");
-        let body = if path == "/v1/orders" && method == "POST" { order_body().to_string() } else { String::new() };
-        let headers = [("content-type", "application/json"), ("idempotency-key", path.as_str())];
-        let answer = house.send(house.request(&method, &concrete, &headers, body)).await;
-        let status = answer.status.to_string();
-        assert_ne!(status, "404", "{method} {path} does not exist");
-        let described = &operation["responses"][&status];
-        assert!(described.is_object(), "{method} {path} answered {status}, which is not described: {}", answer.text());
-        if let Some(schema) = described.pointer("/content/application~1json/schema") {
-            assert_fits(&document, schema, &answer.json(), &format!("{method} {path}"));
-        }
+        let answer = house.send(house.request(&method, &concrete, &[], Body::empty())).await;
+        assert_ne!(answer.status, 404, "{method} {path} does not exist");
+        assert!(answer.status < 300 || path.starts_with("/notify"), "{method} {path}: {}", answer.text());
+        assert_described(&document, &operation, &answer, &format!("{method} {path}"));
         called.insert(format!("{method} {path}"));
     }
-    assert_eq!(called.len(), 12, "{called:?}");
+    assert_eq!(called.len(), 21, "{called:?}");
+}
+
+#[test]
+fn every_operation_lists_every_error_that_it_may_answer() {
+    let document = document();
+    for (method, path, operation) in operations(&document).into_iter().filter(|(_, path, _)| path.starts_with("/v1/")) {
+        let mut wanted = vec!["401", "500", "503"];
+        if path.contains("{id}") {
+            wanted.push("404");
+        } else if method == "GET" {
+            wanted.push("400");
+        }
+        if method == "POST" {
+            wanted.extend(["400", "408", "409", "413", "415", "422"]);
+        }
+        let responses = operation["responses"].as_object().unwrap();
+        for status in wanted {
+            let schema = responses.get(status).and_then(|r| r.pointer("/content/application~1problem+json/schema"));
+            assert!(schema.is_some(), "{method} {path} does not describe {status}");
+        }
+        let key = operation["parameters"].as_array().into_iter().flatten().find(|p| p["name"] == "Idempotency-Key");
+        assert_eq!(key.is_some(), method == "POST", "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn every_unsafe_operation_wants_a_key_reads_strictly_and_changes_nothing_otherwise() {
+    let house = house_with_everything().await;
+    let calls = calls(&house).await;
+    let before = house.fingerprint().await;
+    for (path, concrete, body, _) in calls.iter().filter(|(_, concrete, ..)| !concrete.contains('?')) {
+        let json = ("content-type", "application/json");
+        let send = async |headers: &[(&str, &str)], body: String| {
+            house.send(house.request("POST", concrete, headers, body)).await
+        };
+        let keyless = send(&[json], body.to_string()).await.expect(400);
+        assert_eq!(keyless.problem(), "missing-idempotency-key", "{path}");
+        let zipped = send(&[json, ("idempotency-key", "k"), ("content-encoding", "gzip")], body.to_string()).await;
+        assert_eq!(zipped.expect(415).problem(), "unsupported-media-type", "{path}");
+        let plain = send(&[("content-type", "text/plain"), ("idempotency-key", "k")], body.to_string()).await;
+        assert_eq!(plain.expect(415).problem(), "unsupported-media-type", "{path}");
+        for (bad, status, slug) in [
+            ("[]".to_owned(), 400, "malformed-json"),
+            ("{\"by\":1,\"by\":2}".to_owned(), 400, "malformed-json"),
+            ("{\"nobody-knows\":1}".to_owned(), 422, "invalid-request"),
+            (format!("{{\"x\":\"{}\"}}", "x".repeat(70_000)), 413, "body-too-large"),
+        ] {
+            let answer = send(&[json, ("idempotency-key", "k")], bad).await.expect(status);
+            assert_eq!(answer.problem(), slug, "{path}");
+        }
+        // A key that did something else before does nothing here.
+        let reused = send(&[json, ("idempotency-key", "key-n-open")], body.to_string()).await.expect(422);
+        assert_eq!(reused.problem(), "idempotency-key-reused", "{path}");
+    }
+    assert_eq!(house.fingerprint().await, before);
 }
 
 #[tokio::test]
@@ -83,7 +212,8 @@ async fn order_operations_want_a_key_and_say_so() {
     let document = document();
     for (method, path, operation) in operations(&document).into_iter().filter(|(_, path, _)| path.starts_with("/v1/")) {
         assert!(operation["security"][0].get("api_key").is_some(), "{method} {path}");
-        let concrete = path.replace("{id}", "ord_00000000000000000000000000");
+        let prefix = if path.starts_with("/v1/refunds") { "rfd" } else { "ord" };
+        let concrete = path.replace("{id}", &format!("{prefix}_00000000000000000000000000"));
         let request = Request::builder().method(method.as_str()).uri(&concrete).body(Body::empty()).unwrap();
         let answer = house.send(request).await.expect(401);
         assert_eq!(answer.problem(), "unauthorized");
@@ -93,14 +223,39 @@ async fn order_operations_want_a_key_and_say_so() {
 }
 
 #[test]
-fn the_members_of_a_request_are_those_that_are_read() {
+fn the_members_of_every_request_are_those_that_are_read() {
     let document = document();
-    let schema = &document["components"]["schemas"]["CreateOrder"];
-    let names: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
-    let body: Value =
-        names.iter().map(|name| ((*name).to_owned(), Value::Null)).collect::<serde_json::Map<_, _>>().into();
-    let problem = crate::orders::intake::read(body.to_string().as_bytes()).unwrap_err();
-    let missing: BTreeSet<String> = problem.errors.iter().filter_map(|e| e.pointer.clone()).collect();
-    let required = schema["required"].as_array().unwrap().iter().map(|n| format!("/{}", n.as_str().unwrap()));
-    assert_eq!(missing, required.collect(), "unknown members would be errors of their own");
+    let pointers = |problem: Problem| problem.errors.into_iter().filter_map(|e| e.pointer).collect();
+    let read = |name: &str, body: &[u8]| -> BTreeSet<String> {
+        let problem = match name {
+            "CreateOrder" => crate::orders::intake::read(body).err(),
+            "AddPayment" => crate::orders::add_payment::read(body).err(),
+            "AnswerLateMoney" => crate::orders::late_money::read(body).err(),
+            "CreateRefund" => crate::refunds::intake::read(body, false).err(),
+            "ApproveRefund" => crate::refunds::judge::read_approval(body).err(),
+            "RejectRefund" => crate::refunds::judge::read_rejection(body).err(),
+            "ConfirmTransfer" => crate::refunds::legs::read_transfer(body).err(),
+            "AbandonLeg" => crate::refunds::legs::read_abandonment(body).err(),
+            other => panic!("{other} is not a request"),
+        };
+        problem.map(pointers).unwrap_or_default()
+    };
+    for name in [
+        "CreateOrder",
+        "AddPayment",
+        "AnswerLateMoney",
+        "CreateRefund",
+        "ApproveRefund",
+        "RejectRefund",
+        "ConfirmTransfer",
+        "AbandonLeg",
+    ] {
+        let schema = &document["components"]["schemas"][name];
+        let names: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+        let body: Value =
+            names.iter().map(|name| ((*name).to_owned(), Value::Null)).collect::<serde_json::Map<_, _>>().into();
+        let missing = read(name, body.to_string().as_bytes());
+        let required = schema["required"].as_array().unwrap().iter().map(|n| format!("/{}", n.as_str().unwrap()));
+        assert_eq!(missing, required.collect(), "{name}: unknown members would be errors of their own");
+    }
 }

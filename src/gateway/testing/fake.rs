@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use async_trait::async_trait;
 use aws_lc_rs::digest;
 use bursar_channels::{
-    Channel, Closed, CounterRow, CreateRequest, HeaderLookup, Notice, NotificationRefusal, Outcome, Reply, Standing,
-    Why, WhyKind,
+    Channel, Closed, CounterRow, CreateRequest, HeaderLookup, Notice, NotificationRefusal, Outcome, Payee,
+    RefundRequest, RefundStanding, Reply, Standing, Why, WhyKind,
 };
 use bursar_core::Timestamp;
 use bursar_core::merchant::ChannelAccount;
@@ -22,9 +22,13 @@ pub const SERIAL: &str = "serial-1";
 /// Known only after the keys were fetched again.
 pub const NEW_SERIAL: &str = "serial-2";
 
+/// A bank for which the seal fails.
+pub const UNKNOWN_BANK: &str = "Bank of Nowhere";
+
 #[derive(Debug, Default)]
 pub struct FakeAdapters {
     pub refreshed: Arc<AtomicU64>,
+    pub sealed: Arc<AtomicU64>,
     pub broken: AtomicBool,
 }
 
@@ -33,7 +37,8 @@ impl Adapters for FakeAdapters {
         if self.broken.load(Ordering::SeqCst) {
             return Err("the key file cannot be read".into());
         }
-        Ok(Arc::new(Fake { mchid: account.id.bare(), refreshed: self.refreshed.clone() }))
+        let (refreshed, sealed) = (self.refreshed.clone(), self.sealed.clone());
+        Ok(Arc::new(Fake { mchid: account.id.bare(), refreshed, sealed }))
     }
 
     fn counters(&self) -> Vec<CounterRow> {
@@ -45,6 +50,7 @@ impl Adapters for FakeAdapters {
 struct Fake {
     mchid: String,
     refreshed: Arc<AtomicU64>,
+    sealed: Arc<AtomicU64>,
 }
 
 /// The proof of a message.
@@ -87,10 +93,14 @@ impl Fake {
         if text("mchid") != self.mchid {
             return Err(NotificationRefusal::Foreign);
         }
-        if text("event") != "payment" {
-            return Ok(Notice::Other { channel_id: text("id"), event: text("event") });
-        }
-        Ok(Notice::Payment { channel_id: text("id"), number: text("number"), standing: Standing::Unpaid, at })
+        let (channel_id, number) = (text("id"), text("number"));
+        Ok(match text("event").as_str() {
+            "payment" => Notice::Payment { channel_id, number, standing: Standing::Unpaid, at },
+            "refund" => {
+                Notice::Refund { channel_id, number, standing: RefundStanding::Closed("by the bank".into()), at }
+            }
+            other => Notice::Other { channel_id, event: other.to_owned() },
+        })
     }
 }
 
@@ -110,6 +120,29 @@ impl Channel for Fake {
 
     async fn close(&self, _number: &str) -> Outcome<Closed> {
         nothing()
+    }
+
+    async fn refund(&self, _request: &RefundRequest<'_>) -> Outcome<RefundStanding> {
+        nothing()
+    }
+
+    async fn query_refund(&self, _number: &str) -> Outcome<RefundStanding> {
+        nothing()
+    }
+
+    async fn refund_second_way(&self, _: &RefundRequest<'_>, _: &str, _: &str) -> Outcome<RefundStanding> {
+        nothing()
+    }
+
+    /// A seal that nobody can open; careless words when it cannot be made.
+    async fn seal_payee(&self, payee: &Payee) -> Result<String, String> {
+        if payee.bank == UNKNOWN_BANK {
+            let Payee { bank, account, name } = payee;
+            return Err(format!("the bank {bank} of {name} ({account}) is not known to the channel"));
+        }
+        self.sealed.fetch_add(1, Ordering::SeqCst);
+        let said = format!("{}|{}|{}", payee.bank, payee.account, payee.name);
+        Ok(format!("sealed:{}:{}", self.mchid, proof("payee", "", said.as_bytes())))
     }
 
     fn read_notification(

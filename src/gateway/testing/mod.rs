@@ -3,14 +3,23 @@
 
 mod answer;
 mod close;
+mod combined;
 mod contract;
 mod create;
 mod fake;
 mod health;
 mod http;
 mod idempotency;
+mod judge;
+mod late_money;
+mod legs;
 mod list;
 mod notify;
+mod payee;
+mod payments;
+mod refund_inputs;
+mod refund_list;
+mod refunds;
 mod timeline;
 
 use std::sync::Arc;
@@ -20,12 +29,13 @@ use axum::Router;
 use axum::body::Body;
 use bursar_core::chance::SeededChance;
 use bursar_core::clock::ManualClock;
-use bursar_core::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
+use bursar_core::id::{ChannelAccountId, LegId, MerchantId, OrderId, PaymentId};
 use bursar_core::job::{JobKey, JobKind};
-use bursar_core::merchant::{ChannelAccount, LateMoneyPolicy, Merchant};
-use bursar_core::observation::{Claim, Observation, PayCode, Receipt, Source};
+use bursar_core::merchant::{ChannelAccount, Merchant, MerchantPolicy};
+use bursar_core::observation::{Claim, Observation, PayCode, Receipt, Source, Subject};
 use bursar_core::order::Dossier;
 use bursar_core::plan::Plans;
+use bursar_core::refund::{RefundClaim, RefundReceipt};
 use bursar_core::{Chance, Clock, Timestamp};
 use bursar_store::desk::{Desk, Taken};
 use bursar_store::directory::Directory;
@@ -62,6 +72,8 @@ fn plans() -> Plans {
         unknown: plan("2s then 1h"),
         close: plan("5s then 1m"),
         watch: plan("5m 1h 24h"),
+        refund: plan("1m 10m then 1h"),
+        refund_funds: plan("10m then 1h"),
         webhook: plan("0ms 5s then 12h until 3d"),
         failure: plan("1s then 1m"),
     }
@@ -73,14 +85,23 @@ impl House {
     }
 
     pub async fn with(settings: GatewaySettings) -> Self {
+        Self::built(settings, MerchantPolicy::default()).await
+    }
+
+    /// A house whose first merchant has this policy.
+    pub async fn with_policy(policy: MerchantPolicy) -> Self {
+        Self::built(GatewaySettings::default(), policy).await
+    }
+
+    async fn built(settings: GatewaySettings, policy: MerchantPolicy) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("gateway.db").display());
         let store = bursar_store::open(&url, &bursar_store::Options::default()).await.unwrap();
         store.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::at(START));
         let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(7));
-        let (merchant, key) = Self::merchant(&store, chance.as_ref()).await;
-        let (other_merchant, other_key) = Self::merchant(&store, chance.as_ref()).await;
+        let (merchant, key) = Self::merchant(&store, policy, chance.as_ref()).await;
+        let (other_merchant, other_key) = Self::merchant(&store, MerchantPolicy::default(), chance.as_ref()).await;
         let account = Self::account(&store, merchant, chance.as_ref()).await;
         Self::account(&store, other_merchant, chance.as_ref()).await;
         let desk = Desk {
@@ -116,11 +137,11 @@ impl House {
         }
     }
 
-    async fn merchant(store: &Arc<dyn Store>, chance: &dyn Chance) -> (MerchantId, String) {
+    async fn merchant(store: &Arc<dyn Store>, policy: MerchantPolicy, chance: &dyn Chance) -> (MerchantId, String) {
         let id = MerchantId::fresh(START, chance);
-        let late_money = LateMoneyPolicy::default();
-        store.put_merchant(&Merchant { id, name: "Nannies".into(), late_money, created_at: START }).await.unwrap();
+        store.put_merchant(&Merchant { id, name: "Nannies".into(), policy, created_at: START }).await.unwrap();
         let (key, text) = mint_api_key(id, START, chance);
+        let key = bursar_core::merchant::ApiKey { label: "shop".into(), ..key };
         store.put_api_key(&key).await.unwrap();
         (id, text)
     }
@@ -165,6 +186,13 @@ impl House {
         self.send(Request::get(path).header("authorization", bearer).body(Body::empty()).unwrap()).await
     }
 
+    pub async fn post_as_other(&self, path: &str, key: &str, body: &Value) -> Answer {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        let mut request = self.request("POST", path, &headers, body.to_string());
+        request.headers_mut().insert("authorization", format!("Bearer {}", self.other_key).parse().unwrap());
+        self.send(request).await
+    }
+
     pub async fn post(&self, path: &str, key: &str, body: impl Into<Body>) -> Answer {
         let headers = [("content-type", "application/json"), ("idempotency-key", key)];
         self.send(self.request("POST", path, &headers, body)).await
@@ -188,22 +216,77 @@ impl House {
         std::fs::remove_dir_all(self.folder.path()).unwrap();
     }
 
+    /// Every file of the database.
+    pub fn files(&self) -> Vec<std::path::PathBuf> {
+        std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
     /// Puts a claim of the channel on the books.
-    pub async fn observe(&self, payment: PaymentId, claim: Claim) {
+    pub async fn observe(&self, subject: impl Into<Subject>, claim: Claim) {
         self.clock.advance_ms(1);
         let observation = Observation::new(Source::Query, self.clock.now(), claim);
-        let taken = self.desk.observe(payment, &observation, None, None, |_| Settlement::Hold).await.unwrap();
+        let taken = self.desk.observe(subject, &observation, None, None, |_| Settlement::Hold).await.unwrap();
         assert!(matches!(taken, Taken::Written(_)), "{taken:?}");
     }
 
     /// Lets the channel accept the order's payment, as the job that calls it would.
     pub async fn accept(&self, order: &Value) -> PaymentId {
         let payment = payment_id(order);
+        self.accept_payment(payment).await;
+        payment
+    }
+
+    pub async fn accept_payment(&self, payment: PaymentId) {
         assert!(self.store.cancel_job(JobKey::payment(JobKind::CreatePayment, payment)).await.unwrap());
         self.observe(payment, Claim::Sending).await;
         let code = PayCode::QrCode { url: "weixin://wxpay/test".into() };
         self.observe(payment, Claim::Accepted { code }).await;
-        payment
+    }
+
+    /// Takes an order with this number and has it paid; the order as it is then.
+    pub async fn paid_order(&self, number: &str) -> Value {
+        let order = self.order(number).await;
+        let payment = self.accept(&order).await;
+        self.pay(payment, 12_800).await;
+        self.again(&order).await
+    }
+
+    /// The order as it is now.
+    pub async fn again(&self, order: &Value) -> Value {
+        self.get(&format!("/v1/orders/{}", text(&order["id"]))).await.expect(200).json()
+    }
+
+    /// The refund as it is now.
+    pub async fn refund_again(&self, refund: &Value) -> Value {
+        self.get(&format!("/v1/refunds/{}", text(&refund["id"]))).await.expect(200).json()
+    }
+
+    /// Asks for a refund of `order`.
+    pub async fn refund(&self, order: &Value, key: &str, body: &Value) -> Answer {
+        self.post(&format!("/v1/orders/{}/refunds", text(&order["id"])), key, body.to_string()).await
+    }
+
+    /// Says something about a refund: `verb` is the last part of the path.
+    pub async fn say(&self, refund: &Value, verb: &str, key: &str, body: &Value) -> Answer {
+        self.post(&format!("/v1/refunds/{}/{verb}", text(&refund["id"])), key, body.to_string()).await
+    }
+
+    /// Lets the channel say something about the first leg of `refund`, after it was called.
+    pub async fn refund_told(&self, refund: &Value, claims: Vec<RefundClaim>) {
+        let leg: LegId = text(&refund["legs"][0]["id"]).parse().unwrap();
+        for claim in std::iter::once(RefundClaim::Sending).chain(claims) {
+            self.observe(leg, Claim::Refund(claim)).await;
+        }
+    }
+
+    /// What the channel says when the payer has the money of a leg.
+    pub fn refund_receipt(&self, amount_minor: i64) -> RefundClaim {
+        RefundClaim::Succeeded(RefundReceipt {
+            refund_id: "5030000001".into(),
+            amount_minor,
+            currency: "CNY".into(),
+            refunded_at: self.clock.now(),
+        })
     }
 
     pub async fn pay(&self, payment: PaymentId, amount_minor: i64) {
@@ -225,13 +308,25 @@ impl House {
     pub async fn fingerprint(&self) -> String {
         let filter = bursar_store::OrderFilter { limit: 10_000, ..Default::default() };
         let orders = self.store.orders(&filter).await.unwrap();
-        let balances = self.store.balances().await.unwrap();
-        format!("{orders:?} {:?} {balances:?} {:?}", self.jobs().await, self.store.counts().await.unwrap())
+        let filter = bursar_store::RefundFilter { limit: 10_000, ..Default::default() };
+        let refunds = self.store.refunds(&filter).await.unwrap();
+        let (balances, parked) = (self.store.balances().await.unwrap(), self.store.parked(None, 10_000).await.unwrap());
+        let counts = self.store.counts().await.unwrap();
+        format!("{orders:?} {refunds:?} {:?} {balances:?} {parked:?} {counts:?}", self.jobs().await)
     }
 }
 
 pub fn payment_id(order: &Value) -> PaymentId {
-    order["payments"][0]["id"].as_str().unwrap().parse().unwrap()
+    payment_at(order, 0)
+}
+
+pub fn payment_at(order: &Value, index: usize) -> PaymentId {
+    text(&order["payments"][index]["id"]).parse().unwrap()
+}
+
+/// The string in `value`.
+pub fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("not a string: {value}"))
 }
 
 /// A lawful request.

@@ -59,6 +59,22 @@ async fn a_genuine_message_is_stored_with_its_proof_and_its_job_and_acknowledged
 }
 
 #[tokio::test]
+async fn messages_about_refunds_and_about_nothing_we_know_are_stored_and_handled_the_same_way() {
+    let house = House::new().await;
+    for (id, event) in [("r1", "refund"), ("x1", "something.else")] {
+        let mut body = message(&house, id);
+        body["event"] = json!(event);
+        send(&house, &body).await.expect(200);
+        send(&house, &body).await.expect(200);
+        let id = notification_id(house.account, id);
+        assert_eq!(house.store.notification(id).await.unwrap().unwrap().body, body.to_string().into_bytes());
+        let handled = house.jobs().await.into_iter().filter(|j| j.key.subject == id.uuid());
+        assert_eq!(handled.map(|j| j.key.kind).collect::<Vec<_>>(), [JobKind::HandleNotification], "{event}");
+    }
+    assert_eq!((counted(&house, Verdict::Accepted), counted(&house, Verdict::Duplicate)), (2, 2));
+}
+
+#[tokio::test]
 async fn twenty_copies_at_once_and_a_replay_within_the_window_are_one_message_each_acknowledged() {
     let house = House::new().await;
     let body = message(&house, "n1");
