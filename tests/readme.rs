@@ -81,7 +81,7 @@ fn every_verb_and_flag_of_the_readme_exists() {
 #[test]
 fn flags_that_stand_alone_exist_somewhere() {
     let ours: String =
-        [&[][..], &["demo"], &["merchant", "add-account"]].iter().map(|w| help(w).expect("help")).collect();
+        [&[][..], &["demo"], &["merchant", "add-account"], &["merchant", "policy"]].iter().map(|w| help(w).expect("help")).collect();
     for span in code(&readme()).iter().filter(|span| span.starts_with("--")) {
         let flag = span.split_whitespace().next().expect("a flag");
         assert!(ours.contains(flag), "`{flag}` is no flag of bursar");
@@ -176,7 +176,8 @@ fn every_metric_and_every_named_test_of_the_readme_exists() {
 #[test]
 fn the_diagrams_are_the_machines() {
     let (text, plans) = (readme(), defaults().plans().expect("plans"));
-    for (name, drawn) in [("payment", diagram::payment(&plans)), ("order", diagram::order(&plans))] {
+    let drawn = [("payment", diagram::payment(&plans)), ("order", diagram::order(&plans)), ("leg", diagram::leg())];
+    for (name, drawn) in drawn {
         let expected = format!("<!-- diagram: {name} -->\n```mermaid\n{}\n```\n<!-- end of diagram -->", drawn.trim());
         assert!(text.contains(&expected), "the README should say (see `bursar diagram`):\n{expected}");
     }

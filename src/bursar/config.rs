@@ -203,6 +203,8 @@ impl Config {
             unknown: self.plan("plans.unknown")?,
             close: self.plan("plans.close")?,
             watch: self.plan("plans.watch")?,
+            refund: self.plan("plans.refund")?,
+            refund_funds: self.plan("plans.refund_funds")?,
             webhook: self.plan("plans.webhook")?,
             failure: self.plan("plans.failure")?,
         })

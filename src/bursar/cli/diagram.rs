@@ -6,5 +6,6 @@ use super::{Done, Globals, output};
 
 pub(crate) fn run(globals: &Globals) -> Done {
     let plans = globals.config.plans()?;
-    output::line(&format!("%% payment\n{}\n%% order\n{}", diagram::payment(&plans), diagram::order(&plans)))
+    let (payment, order, leg) = (diagram::payment(&plans), diagram::order(&plans), diagram::leg());
+    output::line(&format!("%% payment\n{payment}\n%% order\n{order}\n%% leg of a refund\n{leg}"))
 }

@@ -4,21 +4,14 @@ use bursar_channels::Secrets as _;
 use bursar_channels::check_endpoint_url;
 use bursar_core::channel::ChannelKind;
 use bursar_core::id::{ApiKeyId, ChannelAccountId, EndpointId, MerchantId};
-use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, LateMoneyPolicy, Merchant as Agency};
-use clap::{Subcommand, ValueEnum};
+use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant as Agency, MerchantPolicy};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::policy::{self, PolicyFlags};
 use super::{Done, Failure, Globals, output};
 use crate::compose::{self, Program};
 use crate::secrets::SystemSecrets;
-
-#[derive(ValueEnum, Clone, Copy, Debug)]
-pub(crate) enum LateMoney {
-    /// Money found while closing pays the order.
-    Accept,
-    /// Money found while closing is late money.
-    Never,
-}
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Merchant {
@@ -26,9 +19,15 @@ pub(crate) enum Merchant {
     Add {
         /// Its name.
         name: String,
-        /// What happens to money that arrives while an order is being closed.
-        #[arg(long, value_enum, default_value_t = LateMoney::Accept)]
-        late_money: LateMoney,
+        #[command(flatten)]
+        policy: PolicyFlags,
+    },
+    /// Show what an agency wants to be done without asking, or change what is given.
+    Policy {
+        /// Whose (mer_…).
+        merchant: MerchantId,
+        #[command(flatten)]
+        policy: PolicyFlags,
     },
     /// All agencies with their accounts, endpoints and keys.
     List,
@@ -76,16 +75,14 @@ pub(crate) async fn run(globals: &Globals, verb: Merchant) -> Done {
     let program = compose::ready(&globals.config).await?;
     let (now, chance) = (program.clock.now(), program.chance.clone());
     match verb {
-        Merchant::Add { name, late_money } => {
+        Merchant::Add { name, policy } => {
             bursar_core::text::check("name", &name, 64).map_err(Failure::usage)?;
-            let late_money = match late_money {
-                LateMoney::Accept => LateMoneyPolicy::AcceptWhileClosing,
-                LateMoney::Never => LateMoneyPolicy::NeverAccept,
-            };
-            let agency = Agency { id: MerchantId::fresh(now, chance.as_ref()), name, late_money, created_at: now };
+            let policy = policy.over(MerchantPolicy::default());
+            let agency = Agency { id: MerchantId::fresh(now, chance.as_ref()), name, policy, created_at: now };
             program.store.put_merchant(&agency).await?;
             say(globals, "merchant", &agency.id.to_string())
         }
+        Merchant::Policy { merchant, policy } => change_policy(globals, &program, merchant, &policy).await,
         Merchant::List => list(globals, &program).await,
         Merchant::AddAccount { merchant, channel, settings } => {
             known(&program, merchant).await?;
@@ -128,11 +125,24 @@ fn say(globals: &Globals, what: &str, value: &str) -> Done {
     if globals.json { output::json(&json!({ what: value })) } else { output::line(value) }
 }
 
-async fn known(program: &Program, merchant: MerchantId) -> Done {
-    match program.store.merchants().await?.iter().any(|m| m.id == merchant) {
-        true => Ok(()),
-        false => Err(Failure::not_found(format!("there is no merchant {merchant}; `bursar merchant list` shows all"))),
+async fn known(program: &Program, merchant: MerchantId) -> Result<Agency, Failure> {
+    let found = program.store.merchants().await?.into_iter().find(|m| m.id == merchant);
+    found
+        .ok_or_else(|| Failure::not_found(format!("there is no merchant {merchant}; `bursar merchant list` shows all")))
+}
+
+/// Running processes see a change within seconds. What was decided before stays.
+async fn change_policy(globals: &Globals, program: &Program, merchant: MerchantId, flags: &PolicyFlags) -> Done {
+    let agency = known(program, merchant).await?;
+    let policy = flags.over(agency.policy.clone());
+    if !flags.is_empty() {
+        program.store.put_merchant(&Agency { policy: policy.clone(), ..agency }).await?;
     }
+    if globals.json {
+        return output::json(&policy::to_json(&policy));
+    }
+    let rows: Vec<_> = policy::words(&policy).into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    output::table(&["POLICY", ""], &rows)
 }
 
 fn read_settings(path: &str) -> Result<Value, Failure> {
@@ -151,7 +161,7 @@ async fn list(globals: &Globals, program: &Program) -> Done {
     if globals.json {
         let rows = merchants.iter().map(|m| {
             json!({
-                "id": m.id, "name": m.name, "late_money": m.late_money,
+                "id": m.id, "name": m.name, "policy": policy::to_json(&m.policy),
                 "accounts": accounts.iter().filter(|a| a.merchant == m.id).map(|a| json!({ "id": a.id, "channel": a.channel, "settings": a.settings })).collect::<Vec<_>>(),
                 "endpoints": endpoints.iter().filter(|e| e.merchant == m.id).map(|e| json!({ "id": e.id, "url": e.url, "enabled": e.enabled })).collect::<Vec<_>>(),
                 "api_keys": keys.iter().filter(|k| k.merchant == m.id).map(|k| json!({ "id": k.id, "label": k.label, "revoked_at": k.revoked_at })).collect::<Vec<_>>(),

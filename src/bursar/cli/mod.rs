@@ -13,9 +13,15 @@ mod merchant;
 mod migrate;
 mod order;
 mod output;
+mod policy;
+mod questions;
+mod refund;
+mod refund_ask;
+mod refund_view;
 mod sandbox;
 mod serve;
 mod simulate;
+mod story;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -114,9 +120,12 @@ enum Verb {
     /// Add merchants, their channel accounts, webhook endpoints and API keys.
     #[command(subcommand)]
     Merchant(merchant::Merchant),
-    /// Show, list and close orders.
+    /// Show, list and close orders; see what waits for a person, and answer it.
     #[command(subcommand)]
     Order(order::Order),
+    /// Plan, make, list and show refunds; approve them, and confirm bank transfers.
+    #[command(subcommand)]
+    Refund(refund::Refund),
     /// List, retry and cancel jobs; pause and resume queues.
     #[command(subcommand)]
     Job(job::Job),
@@ -207,6 +216,7 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Migrate(_) => migrate::run(&globals).await,
         Verb::Merchant(verb) => merchant::run(&globals, verb).await,
         Verb::Order(verb) => order::run(&globals, verb).await,
+        Verb::Refund(verb) => refund::run(&globals, verb).await,
         Verb::Job(verb) => job::run(&globals, verb).await,
         Verb::Doctor(_) => doctor::run(&globals).await,
         Verb::Config(verb) => config::run(&globals, &verb),

@@ -1,18 +1,21 @@
-//! `order`: what became of an order, in words and tables.
+//! `order`: orders, and what people say about them.
 
-use bursar_core::id::OrderId;
-use bursar_core::observation::{Claim, Observation, Source};
+use bursar_core::decide::QuestionKind;
+use bursar_core::id::{OrderId, PaymentId};
+use bursar_core::observation::{Claim, Observation, Source, Subject};
 use bursar_core::order::{Dossier, OrderState};
-use bursar_store::{OrderFilter, Settlement, Timeline};
-use clap::Subcommand;
-use serde_json::{Value, json};
+use bursar_core::payment::{Payment, PaymentState};
+use bursar_store::desk::Taken;
+use bursar_store::{OrderFilter, Settlement};
+use clap::{Subcommand, ValueEnum};
+use serde_json::json;
 
-use super::{Done, Failure, Globals, output};
+use super::{Done, Failure, Globals, output, questions, story};
 use crate::compose::{self, Program};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Order {
-    /// One order with everything that happened to it.
+    /// One order with its refunds and everything that happened to it.
     Show {
         /// Its id (ord_…).
         order: OrderId,
@@ -29,7 +32,7 @@ pub(crate) enum Order {
         #[arg(long, default_value_t = 20)]
         limit: u32,
     },
-    /// Close an unpaid order through the close protocol.
+    /// Close an unpaid order through the close protocol. Parts of it that are paid go back.
     Close {
         /// Its id (ord_…).
         order: OrderId,
@@ -37,127 +40,147 @@ pub(crate) enum Order {
         #[arg(long)]
         reason: String,
     },
+    /// Answer what shall happen to money that came for a closed order.
+    LateMoney {
+        /// The order (ord_…).
+        order: OrderId,
+        /// keep: the order becomes paid after all. refund: the money goes back now.
+        #[arg(value_enum)]
+        answer: LateMoneyAnswer,
+        /// Who says so.
+        #[arg(long)]
+        by: String,
+        /// Which payment (pay_…), when there are several.
+        #[arg(long)]
+        payment: Option<PaymentId>,
+    },
+    /// What waits for a person, oldest first, and how each is answered.
+    Questions {
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
 }
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LateMoneyAnswer {
+    Keep,
+    Refund,
+}
+
+/// Longest name of a person.
+const NAME_MAX_CHARS: usize = 64;
 
 pub(crate) async fn run(globals: &Globals, verb: Order) -> Done {
     let program = compose::ready(&globals.config).await?;
     match verb {
         Order::Show { order } => match program.store.timeline(order).await? {
-            Some(timeline) => show(globals, &program, &timeline),
-            None => Err(Failure::not_found(format!("there is no order {order}"))),
+            Some(timeline) => story::order(globals, &program, &timeline),
+            None => Err(no_order(order)),
         },
         Order::List { state, number, limit } => {
             let filter = OrderFilter { state, number, limit: limit.min(1_000), ..OrderFilter::default() };
-            list(globals, &program.store.orders(&filter).await?)
+            story::orders(globals, &program.store.orders(&filter).await?)
         }
         Order::Close { order, reason } => close(globals, &program, order, &reason).await,
+        Order::LateMoney { order, answer, by, payment } => {
+            check_name(&by)?;
+            late_money(globals, &program, order, answer, by, payment).await
+        }
+        Order::Questions { limit } => questions::list(globals, &program, limit.min(1_000)).await,
+    }
+}
+
+/// An order that does not exist.
+pub(super) fn no_order(id: OrderId) -> Failure {
+    Failure::not_found(format!("there is no order {id}"))
+}
+
+/// A person's name in `--by`.
+pub(super) fn check_name(by: &str) -> Done {
+    bursar_core::text::check("--by", by, NAME_MAX_CHARS).map_err(Failure::usage)
+}
+
+/// Takes in what an operator says; how the order stands then.
+pub(super) async fn say_about(
+    program: &Program,
+    subject: impl Into<Subject>,
+    claim: Claim,
+) -> Result<Dossier, Failure> {
+    let observation = Observation::new(Source::Operator, program.clock.now(), claim);
+    match program.desk.observe(subject, &observation, None, None, |_| Settlement::Done).await? {
+        Taken::Written(dossier) => Ok(*dossier),
+        Taken::Fenced | Taken::Duplicate | Taken::NoSuchSubject => Err(Failure::not_found("it is not there any more")),
     }
 }
 
 async fn close(globals: &Globals, program: &Program, id: OrderId, reason: &str) -> Done {
     bursar_core::text::check("reason", reason, 127).map_err(Failure::usage)?;
     let found = program.store.dossier(id).await?;
-    let Some(dossier) = found else { return Err(Failure::not_found(format!("there is no order {id}"))) };
+    let Some(dossier) = found else { return Err(no_order(id)) };
     if dossier.order.state.is_final() {
         return Err(Failure::conflict(format!("order {id} is {} already", dossier.order.state.name())));
     }
     for payment in dossier.payments.iter().filter(|p| !p.state.is_final()) {
-        let claim = Claim::CloseRequested { reason: reason.to_owned() };
-        let observation = Observation::new(Source::Operator, program.clock.now(), claim);
-        program.desk.observe(payment.id, &observation, None, None, |_| Settlement::Done).await?;
+        say_about(program, payment.id, Claim::CloseRequested { reason: reason.to_owned() }).await?;
     }
     let text = format!("order {id} is being closed; it ends closed, or paid if the payer was faster");
     if globals.json { output::json(&json!({ "order": id, "closing": true })) } else { output::line(&text) }
 }
 
-fn brief(dossier: &Dossier) -> Value {
-    let order = &dossier.order;
-    json!({
-        "id": order.id, "merchant": order.merchant, "number": order.number, "state": order.state,
-        "amount_minor": order.amount.minor, "currency": order.amount.currency, "late_money": order.late_money,
-        "created_at": order.created_at, "expires_at": order.expires_at, "close_reason": order.close_reason,
-        "payments": dossier.payments.iter().map(|p| json!({
-            "id": p.id, "method": p.method, "state": p.state, "due_at": p.due_at,
-            "transaction_id": p.evidence.paid.as_ref().map(|r| r.transaction_id.clone()),
-        })).collect::<Vec<_>>(),
-    })
-}
-
-fn list(globals: &Globals, dossiers: &[Dossier]) -> Done {
+async fn late_money(
+    globals: &Globals,
+    program: &Program,
+    id: OrderId,
+    answer: LateMoneyAnswer,
+    by: String,
+    named: Option<PaymentId>,
+) -> Done {
+    let Some(timeline) = program.store.timeline(id).await? else { return Err(no_order(id)) };
+    let asked =
+        |p: &&Payment| timeline.questions.iter().any(|q| q.kind == QuestionKind::LateMoney && q.subject == p.id.uuid());
+    let dossier = &timeline.dossier;
+    let waiting: Vec<&Payment> = dossier.payments.iter().filter(asked).collect();
+    let payment = match (named, waiting.as_slice()) {
+        (_, []) => {
+            let state = dossier.order.state.name();
+            return Err(Failure::conflict(format!("order {id} is {state} and no question about late money is open")));
+        }
+        (Some(named), all) => all
+            .iter()
+            .find(|p| p.id == named)
+            .copied()
+            .ok_or_else(|| Failure::conflict(format!("no question about late money of {named} is open")))?,
+        (None, [only]) => only,
+        (None, all) => {
+            let all: Vec<_> = all.iter().map(|p| p.id.to_string()).collect();
+            return Err(Failure::usage(format!(
+                "several payments came late; name one by --payment: {}",
+                all.join(", ")
+            )));
+        }
+    };
+    let keep = answer == LateMoneyAnswer::Keep;
+    if keep && !makes_whole(dossier) {
+        return Err(Failure::conflict(format!(
+            "{} is not the whole amount of order {id} ({}): it can only go back",
+            payment.amount, dossier.order.amount
+        )));
+    }
+    let after = say_about(program, payment.id, Claim::LateMoneyAnswered { keep, by }).await?;
     if globals.json {
-        return output::json(&dossiers.iter().map(brief).collect());
+        return output::json(&story::brief(&after));
     }
-    let rows: Vec<_> = dossiers
-        .iter()
-        .map(|d| {
-            let o = &d.order;
-            let late = if o.late_money { " (late money)" } else { "" };
-            let state = format!("{}{late}", o.state.name());
-            vec![
-                o.id.to_string(),
-                o.number.clone(),
-                o.amount.to_string(),
-                state,
-                o.created_at.to_string(),
-                o.description.clone(),
-            ]
-        })
-        .collect();
-    output::table(&["ORDER", "NUMBER", "AMOUNT", "STATE", "CREATED", "DESCRIPTION"], &rows)
+    let text = if after.order.state == OrderState::Paid {
+        format!("order {id} is paid after all")
+    } else {
+        format!("the money of {} goes back; `bursar order show {id}` tells how far it is", payment.id)
+    };
+    output::line(&text)
 }
 
-/// Everything that happened, one line each, by time.
-fn entries(timeline: &Timeline) -> Vec<(bursar_core::Timestamp, &'static str, String)> {
-    let mut all = Vec::new();
-    for o in &timeline.observations {
-        let source =
-            serde_json::to_value(o.source).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
-        let text = match &o.claim {
-            Claim::Refused { reason } | Claim::AttemptFailed { reason } | Claim::CloseRequested { reason } => {
-                format!("{source}: {} ({reason})", o.claim.name())
-            }
-            Claim::NoAnswer { why } | Claim::NotSent { why } => format!("{source}: {} ({why})", o.claim.name()),
-            Claim::Paid(receipt) => format!("{source}: paid, transaction {}", receipt.transaction_id),
-            other => format!("{source}: {}", other.name()),
-        };
-        all.push((o.seen_at, "observed", text));
-    }
-    for p in &timeline.postings {
-        let (debit, credit) = (p.posting.debit.kind.name(), p.posting.credit.kind.name());
-        all.push((p.at, "posted", format!("{} from {credit} to {debit}", p.posting.amount)));
-    }
-    for d in &timeline.deliveries {
-        let outcome = match (d.endpoint, d.delivered_at, d.given_up_at) {
-            (None, _, _) => "no endpoint".to_owned(),
-            (_, Some(at), _) => format!("delivered {at}, attempts {}", d.attempts),
-            (_, _, Some(at)) => format!("given up {at}: {}", d.last_error.as_deref().unwrap_or("")),
-            _ => format!("not delivered yet, attempts {}", d.attempts),
-        };
-        all.push((d.created_at, "event", format!("{} #{}: {outcome}", d.kind.name(), d.sequence)));
-    }
-    for q in &timeline.questions {
-        all.push((q.opened_at, "asked", q.text.clone()));
-    }
-    for j in &timeline.jobs {
-        all.push((j.due_at, "due", format!("{} {}", j.key.kind.name(), j.note.as_deref().unwrap_or(""))));
-    }
-    all.sort_by_key(|(at, _, _)| *at);
-    all
-}
-
-fn show(globals: &Globals, program: &Program, timeline: &Timeline) -> Done {
-    let next = bursar_gateway::explain::next(timeline, program.clock.now());
-    if globals.json {
-        let rows =
-            entries(timeline).into_iter().map(|(at, kind, text)| json!({ "at": at, "kind": kind, "text": text }));
-        let rows: Value = rows.collect();
-        return output::json(&json!({ "order": brief(&timeline.dossier), "timeline": rows, "next": next }));
-    }
-    list(globals, std::slice::from_ref(&timeline.dossier))?;
-    output::line("")?;
-    let rows: Vec<_> =
-        entries(timeline).into_iter().map(|(at, kind, text)| vec![at.to_string(), kind.to_owned(), text]).collect();
-    output::table(&["TIME", "WHAT", ""], &rows)?;
-    output::line("")?;
-    output::line(&next)
+/// Whether what was captured and not given back is the whole order.
+fn makes_whole(dossier: &Dossier) -> bool {
+    let captured = dossier.payments.iter().filter(|p| p.state == PaymentState::Captured && p.returned_minor == 0);
+    captured.map(|p| p.amount.minor).fold(0, i64::saturating_add) >= dossier.order.amount.minor
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use bursar_core::channel::{ChannelFacts, ChannelKind};
 use bursar_core::id::{ChannelAccountId, EndpointId, MerchantId};
-use bursar_core::merchant::{ChannelAccount, Endpoint, LateMoneyPolicy, Merchant};
+use bursar_core::merchant::{ChannelAccount, Endpoint, Merchant, MerchantPolicy};
 use bursar_core::{Chance, Timestamp};
 use bursar_sandbox::Provisioned;
 use bursar_store::Store;
@@ -83,19 +83,11 @@ pub async fn enter(store: &dyn Store, role: &Role<'_>, now: Timestamp, chance: &
     let merchant = Merchant {
         id: MerchantId::fresh(now, chance),
         name: role.name.to_owned(),
-        late_money: LateMoneyPolicy::default(),
+        policy: MerchantPolicy::default(),
         created_at: now,
     };
     store.put_merchant(&merchant).await?;
-    let account = ChannelAccount {
-        id: ChannelAccountId::fresh(now, chance),
-        merchant: merchant.id,
-        channel: ChannelKind::Wechat,
-        settings: wechat_settings(role.keys, role.base_url),
-        facts: role.facts,
-        created_at: now,
-    };
-    store.put_account(&account).await?;
+    let account = open_account(store, merchant.id, role, now, chance).await?;
     let endpoint = Endpoint {
         id: EndpointId::fresh(now, chance),
         merchant: merchant.id,
@@ -107,5 +99,38 @@ pub async fn enter(store: &dyn Store, role: &Role<'_>, now: Timestamp, chance: &
     store.put_endpoint(&endpoint).await?;
     let (key, api_key) = bursar_gateway::mint_api_key(merchant.id, now, chance);
     store.put_api_key(&key).await?;
-    Ok(Actor { merchant: merchant.id, name: merchant.name, account: account.id, api_key })
+    Ok(Actor { merchant: merchant.id, name: merchant.name, account, api_key })
+}
+
+/// Gives `merchant` an account on the sandbox with the keys of `role`: its first, or one more.
+///
+/// # Errors
+/// When the database cannot be written.
+pub async fn open_account(
+    store: &dyn Store,
+    merchant: MerchantId,
+    role: &Role<'_>,
+    now: Timestamp,
+    chance: &dyn Chance,
+) -> anyhow::Result<ChannelAccountId> {
+    let account = ChannelAccount {
+        id: ChannelAccountId::fresh(now, chance),
+        merchant,
+        channel: ChannelKind::Wechat,
+        settings: wechat_settings(role.keys, role.base_url),
+        facts: role.facts,
+        created_at: now,
+    };
+    store.put_account(&account).await?;
+    Ok(account.id)
+}
+
+/// Gives a merchant of the cast another policy.
+///
+/// # Errors
+/// When the database cannot be read or written.
+pub async fn set_policy(store: &dyn Store, actor: &Actor, policy: MerchantPolicy) -> anyhow::Result<()> {
+    let found = store.merchants().await?.into_iter().find(|m| m.id == actor.merchant);
+    let merchant = found.with_context(|| format!("{} is not on the stage", actor.merchant))?;
+    Ok(store.put_merchant(&Merchant { policy, ..merchant }).await?)
 }

@@ -1,0 +1,66 @@
+//! The end of the demonstration: it knows when everything has come to rest, and must never forgive a
+//! difference.
+
+use std::time::{Duration, Instant};
+
+use bursar_sandbox::SandboxError;
+use bursar_sandbox::merchant::Asked;
+use tokio::task::JoinHandle;
+
+use super::Demo;
+use super::progress::Progress;
+use super::stage::Stage;
+use crate::cli::Failure;
+use crate::play::audit::{Audit, compare};
+use crate::play::operator::confirm_transfers;
+
+/// After the books agree, late money may still surface for so long (clock milliseconds): the longest
+/// landing, with room. A refund that comes back does so sooner.
+const QUIET_MS: i64 = 150_000;
+
+/// The customers who want money back.
+pub(super) type Customers = JoinHandle<Result<Asked, SandboxError>>;
+
+/// Waits until every order and every refund has ended, every customer was served, every event was delivered
+/// and the books agree, and stay so for as long as late money may still surface. Meanwhile the operator
+/// transfers what must be transferred.
+pub(super) async fn settle(
+    stage: &Stage,
+    demo: &Demo,
+    progress: &Progress,
+    customers: &Customers,
+) -> Result<Audit, Failure> {
+    let deadline = Instant::now() + Duration::from_secs(demo.give_up_after);
+    let quiet = stage.program.clock.real(QUIET_MS);
+    let mut agreed_since: Option<(Instant, u64)> = None;
+    loop {
+        for actor in &stage.actors {
+            confirm_transfers(&stage.program, actor.merchant).await?;
+        }
+        let store = stage.program.store.as_ref();
+        let (books, refunds) = (stage.sandbox.books(), stage.sandbox.refunds());
+        let audit = compare(store, &stage.actors, &books, &refunds).await?;
+        let counts = store.counts().await?;
+        progress.show(&audit, counts.undelivered);
+        let money: u64 = audit.paid + audit.late_money + audit.refunds.succeeded;
+        let ended = audit.all_ended() && audit.refunds.open == 0 && customers.is_finished();
+        let settled = ended && counts.undelivered == 0 && audit.books_agree();
+        agreed_since = match agreed_since {
+            Some((since, then)) if settled && then == money => Some((since, then)),
+            _ => settled.then(|| (Instant::now(), money)),
+        };
+        if agreed_since.is_some_and(|(since, _)| since.elapsed() >= quiet) || Instant::now() >= deadline {
+            return Ok(audit);
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+/// What the customers asked for.
+pub(super) async fn asked(customers: Customers) -> Result<Asked, Failure> {
+    if !customers.is_finished() {
+        customers.abort();
+        return Ok(Asked { surprises: vec!["not every customer was served".to_owned()], ..Asked::default() });
+    }
+    Ok(customers.await??)
+}

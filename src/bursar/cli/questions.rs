@@ -1,0 +1,50 @@
+//! What waits for a person: it knows every open question and the verb that answers it, and must never
+//! answer one.
+
+use bursar_core::decide::QuestionKind;
+use bursar_core::id::{LegId, PaymentId};
+use bursar_store::ParkedRow;
+use serde_json::json;
+
+use super::{Done, Globals, output};
+use crate::compose::Program;
+
+pub(super) async fn list(globals: &Globals, program: &Program, limit: u32) -> Done {
+    let questions = program.store.parked(None, limit).await?;
+    if globals.json {
+        let rows = questions.iter().map(|q| {
+            json!({
+                "since": q.opened_at, "kind": q.kind.name(), "order": q.order, "about": about(q),
+                "question": q.text, "answer": answer(q),
+            })
+        });
+        return output::json(&rows.collect());
+    }
+    let row = |q: &ParkedRow| {
+        vec![q.opened_at.to_string(), q.kind.name().to_owned(), q.order.to_string(), q.text.clone(), answer(q)]
+    };
+    output::table(&["SINCE", "KIND", "ORDER", "QUESTION", "ANSWER"], &questions.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The payment or the leg that it is about.
+fn about(question: &ParkedRow) -> String {
+    match question.kind {
+        QuestionKind::LateMoney => PaymentId(question.subject).to_string(),
+        QuestionKind::TransferDue | QuestionKind::NoFunds | QuestionKind::Overpaid => {
+            LegId(question.subject).to_string()
+        }
+        // Payments and legs can be held alike; the question's words say which.
+        QuestionKind::IntegrityHold => question.order.to_string(),
+    }
+}
+
+/// How it is answered.
+fn answer(question: &ParkedRow) -> String {
+    let about = about(question);
+    match question.kind {
+        QuestionKind::LateMoney => format!("bursar order late-money {} keep|refund --by NAME", question.order),
+        QuestionKind::TransferDue => format!("bursar refund transferred {about} --by NAME --reference REFERENCE"),
+        QuestionKind::NoFunds => "top up the balance at the channel; it is sent again by itself".to_owned(),
+        QuestionKind::Overpaid | QuestionKind::IntegrityHold => "settle it with the payer or the channel".to_owned(),
+    }
+}

@@ -1,0 +1,188 @@
+//! The audit at the end of a play: our books against the sandbox's own, payment by payment and refund by
+//! refund. It knows both sides' shapes, and must never forgive a difference.
+
+mod refunds;
+
+use std::collections::HashMap;
+
+use bursar_core::id::MerchantId;
+use bursar_core::order::{Dossier, OrderState};
+use bursar_core::payment::{Payment, PaymentState};
+use bursar_sandbox::{BookEntry, RefundEntry};
+use bursar_store::{OrderFilter, Store};
+use serde::Serialize;
+
+use super::cast::Actor;
+pub use refunds::RefundAudit;
+
+/// Page of orders per read.
+const PAGE: u32 = 1_000;
+/// How many differences are named.
+const NAMED: usize = 20;
+
+/// How the books compare.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Audit {
+    /// Orders of the cast.
+    pub orders: u64,
+    /// Of them paid.
+    pub paid: u64,
+    /// Of them closed.
+    pub closed: u64,
+    /// Of them closed with money that came late.
+    pub late_money: u64,
+    /// Open questions.
+    pub parked: u64,
+    /// Payments that are not final (and not held for a person).
+    pub unknown: u64,
+    /// Orders that are neither paid, closed nor held for a person.
+    pub open: u64,
+    /// Effects beyond the first, by the sandbox's books: charges per payment, and money given back per
+    /// refund number.
+    pub channel_effects_doubled: u64,
+    /// Orders for which a payer is out of money without anybody knowing: by the sandbox's books it holds more
+    /// of his than the order is worth, and here no refund is under way and nothing is asked.
+    pub out_of_money: u64,
+    /// What became of refunds.
+    pub refunds: RefundAudit,
+    /// Differences between the books, in words (the first few).
+    pub differences: Vec<String>,
+    /// Sum of ledger balances per currency that are not zero: always empty.
+    pub unbalanced: Vec<String>,
+}
+
+impl Audit {
+    /// Whether the books agree, payment by payment and refund by refund, and the ledger balances.
+    pub fn books_agree(&self) -> bool {
+        self.differences.is_empty() && self.unbalanced.is_empty()
+    }
+
+    /// Whether every order and every refund has ended or waits for a person.
+    pub fn all_ended(&self) -> bool {
+        self.open == 0 && self.unknown == 0 && self.refunds.open == self.refunds.waiting
+    }
+}
+
+async fn dossiers(store: &dyn Store, merchant: MerchantId) -> anyhow::Result<Vec<Dossier>> {
+    let mut all: Vec<Dossier> = Vec::new();
+    loop {
+        let before = all.last().map(|d| d.order.id);
+        let filter = OrderFilter { merchant: Some(merchant), before, limit: PAGE, ..OrderFilter::default() };
+        let page = store.orders(&filter).await?;
+        let full = page.len() >= usize::try_from(PAGE).unwrap_or(0);
+        all.extend(page);
+        if !full {
+            return Ok(all);
+        }
+    }
+}
+
+/// The sandbox's books by our numbers.
+struct Theirs<'a> {
+    payments: HashMap<&'a str, &'a BookEntry>,
+    refunds: HashMap<&'a str, &'a RefundEntry>,
+}
+
+/// Compares our books with the sandbox's books of payments and of refunds.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn compare(
+    store: &dyn Store,
+    actors: &[Actor],
+    books: &[BookEntry],
+    refunds: &[RefundEntry],
+) -> anyhow::Result<Audit> {
+    let mut audit = Audit::default();
+    let theirs = Theirs {
+        payments: books.iter().map(|b| (b.out_trade_no.as_str(), b)).collect(),
+        refunds: refunds.iter().map(|r| (r.out_refund_no.as_str(), r)).collect(),
+    };
+    let (mut known, mut known_refunds) = (0, 0);
+    for actor in actors {
+        let parked = store.parked(Some(actor.merchant), 1_000_000).await?;
+        audit.parked += u64::try_from(parked.len()).unwrap_or(0);
+        for dossier in dossiers(store, actor.merchant).await? {
+            let parked = parked.iter().any(|p| p.order == dossier.order.id);
+            known += weigh(&mut audit, &dossier, &theirs, parked);
+            known_refunds += refunds::weigh(&mut audit, &dossier, &theirs.refunds);
+        }
+    }
+    if known != books.len() {
+        let strange = books.len().saturating_sub(known);
+        audit.differences.push(format!("the sandbox has {strange} payments that we do not know"));
+    }
+    if known_refunds != refunds.len() {
+        let strange = refunds.len().saturating_sub(known_refunds);
+        audit.differences.push(format!("the sandbox has {strange} refunds that we do not know"));
+    }
+    let mut sums: HashMap<String, i64> = HashMap::new();
+    for (_, _, currency, balance) in store.balances().await? {
+        *sums.entry(currency).or_default() += balance;
+    }
+    audit.unbalanced = sums.into_iter().filter(|(_, sum)| *sum != 0).map(|(c, sum)| format!("{sum} {c}")).collect();
+    audit.differences.truncate(NAMED);
+    Ok(audit)
+}
+
+/// Adds one order to the audit; how many of its payments the sandbox knows.
+fn weigh(audit: &mut Audit, dossier: &Dossier, theirs: &Theirs<'_>, parked: bool) -> usize {
+    let order = &dossier.order;
+    audit.orders += 1;
+    match order.state {
+        OrderState::Paid => audit.paid += 1,
+        OrderState::Closed => audit.closed += 1,
+        _ if parked => {}
+        _ => audit.open += 1,
+    }
+    audit.late_money += u64::from(order.late_money);
+    let (mut known, mut held) = (0, 0_i64);
+    for payment in &dossier.payments {
+        audit.unknown += u64::from(!payment.state.is_final());
+        let number = payment.number();
+        let entry = theirs.payments.get(number.as_str()).copied();
+        known += usize::from(entry.is_some());
+        held += entry.map_or(0, |e| e.captured_minor.saturating_sub(e.refunded_minor));
+        audit.channel_effects_doubled += entry.map_or(0, |e| u64::from(e.charges.saturating_sub(1)));
+        if !same(dossier, payment, entry) {
+            audit.differences.push(format!(
+                "{} is {} here; the sandbox says {}",
+                payment.id,
+                payment.state.name(),
+                entry.map_or("nothing".to_owned(), |e| {
+                    format!("{} with {} charges and {} minor units given back", e.state, e.charges, e.refunded_minor)
+                }),
+            ));
+        }
+    }
+    let settled = order.state.is_final() && dossier.refunds.iter().all(|r| r.state.is_final());
+    if settled && !parked {
+        let (held, worth) = (held.saturating_sub(refunds::transferred_minor(dossier)), refunds::worth_minor(dossier));
+        audit.out_of_money += u64::from(held > worth);
+        if held < worth {
+            audit.differences.push(format!(
+                "{} is worth {worth} minor units to its merchant; the sandbox holds {held}: too much was given back",
+                order.id
+            ));
+        }
+    }
+    known
+}
+
+/// Whether both sides took the same for a payment, and gave the same of it back.
+fn same(dossier: &Dossier, payment: &Payment, entry: Option<&BookEntry>) -> bool {
+    let ours = payment.evidence.paid.as_ref().filter(|_| payment.state == PaymentState::Captured);
+    let back = refunds::through_channel_minor(dossier, payment);
+    match (ours, entry) {
+        (None, None) => true,
+        (None, Some(e)) => e.charges == 0,
+        (Some(_), None) => false,
+        (Some(r), Some(e)) => {
+            e.charges == 1
+                && e.transaction_id.as_deref() == Some(r.transaction_id.as_str())
+                && e.amount_minor == r.amount_minor
+                && e.refunded_minor == back
+                && e.refunded_minor <= e.captured_minor
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Refunds in the audit: number by number against the sandbox's books. It knows what each side calls the
+//! same thing, and must never forgive a difference.
+
+use std::collections::HashMap;
+
+use bursar_core::order::{Dossier, OrderState};
+use bursar_core::payment::Payment;
+use bursar_core::refund::{Leg, LegState, Refund, RefundCause, RefundState, Route};
+use bursar_sandbox::RefundEntry;
+use serde::Serialize;
+
+use super::Audit;
+
+/// What became of refunds.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RefundAudit {
+    /// Asked for by merchants, and taken on the books.
+    pub requested: u64,
+    /// Of all refunds: the payer has all of it.
+    pub succeeded: u64,
+    /// Of those asked for: less than the whole of their order.
+    pub partial: u64,
+    /// Legs that reached the payer by the channel's second way.
+    pub second_way: u64,
+    /// Legs that carried on what another leg had failed to do.
+    pub rerouted: u64,
+    /// Legs that a person transferred.
+    pub transferred_by_hand: u64,
+    /// Refunds of money that came for closed orders.
+    pub late_money: u64,
+    /// Refunds of money that came twice.
+    pub duplicates: u64,
+    /// Refunds of parts of orders that did not become whole.
+    pub incomplete: u64,
+    /// Legs whose money came back after it had arrived.
+    pub reversed: u64,
+    /// Refunds that ended without the payer having all of it.
+    pub failed: u64,
+    /// Refunds that have not ended.
+    pub open: u64,
+    /// Of them, those that wait for a person.
+    pub waiting: u64,
+}
+
+/// Adds the refunds of one order to the audit; how many of its legs the sandbox knows.
+pub(super) fn weigh(audit: &mut Audit, dossier: &Dossier, theirs: &HashMap<&str, &RefundEntry>) -> usize {
+    let mut known = 0;
+    for refund in &dossier.refunds {
+        count(&mut audit.refunds, dossier, refund);
+        for leg in refund.legs.iter().filter(|l| l.route == Route::Channel) {
+            let number = leg.number();
+            let entry = theirs.get(number.as_str()).copied();
+            known += usize::from(entry.is_some());
+            audit.channel_effects_doubled += entry.map_or(0, doubled);
+            if !same(leg, entry) {
+                audit.differences.push(format!(
+                    "{} is {} here; the sandbox says {}",
+                    leg.id,
+                    leg.state.name(),
+                    entry.map_or("nothing".to_owned(), |e| format!(
+                        "{} with {} of {} minor units given back",
+                        e.state, e.succeeded_minor, e.amount_minor
+                    )),
+                ));
+            }
+        }
+    }
+    known
+}
+
+fn count(sums: &mut RefundAudit, dossier: &Dossier, refund: &Refund) {
+    let voided = refund.state == RefundState::Voided;
+    match refund.cause {
+        RefundCause::Requested => {
+            sums.requested += 1;
+            sums.partial += u64::from(refund.amount.minor < dossier.captured_minor());
+        }
+        RefundCause::LateMoney => sums.late_money += 1,
+        RefundCause::Duplicate => sums.duplicates += 1,
+        RefundCause::Incomplete => sums.incomplete += u64::from(!voided),
+    }
+    match refund.state {
+        RefundState::Succeeded => sums.succeeded += 1,
+        RefundState::PartiallySucceeded | RefundState::Failed | RefundState::Rejected => sums.failed += 1,
+        RefundState::Parked | RefundState::AwaitingApproval => sums.waiting += 1,
+        RefundState::Prepared | RefundState::Running | RefundState::Voided => {}
+    }
+    sums.open += u64::from(!refund.state.is_final());
+    for leg in &refund.legs {
+        let succeeded = leg.state == LegState::Succeeded;
+        sums.second_way += u64::from(succeeded && leg.evidence.second_accepted_at.is_some());
+        sums.rerouted += u64::from(leg.replaces.is_some() && leg.state != LegState::Abandoned);
+        sums.transferred_by_hand += u64::from(succeeded && leg.route == Route::Transfer);
+        sums.reversed += u64::from(leg.state == LegState::Reversed);
+    }
+}
+
+/// Effects of a number beyond the first. What came back does not count.
+fn doubled(entry: &RefundEntry) -> u64 {
+    u64::from(entry.effects.saturating_sub(entry.reversals).saturating_sub(1))
+}
+
+/// Whether both sides say the same of a leg. One that is under way may be behind, but not ahead.
+fn same(leg: &Leg, entry: Option<&RefundEntry>) -> bool {
+    let state = entry.map(|e| e.state.as_str());
+    let given = entry.map_or(0, |e| e.succeeded_minor);
+    let alike = match leg.state {
+        LegState::Succeeded => state == Some("SUCCESS") && given == leg.amount.minor,
+        LegState::Stranded | LegState::Reversed => state == Some("ABNORMAL"),
+        LegState::Failed => state == Some("CLOSED"),
+        LegState::NotPossible | LegState::Abandoned => state.is_none(),
+        LegState::Reserved
+        | LegState::Sending
+        | LegState::Unknown
+        | LegState::Processing
+        | LegState::WaitingFunds
+        | LegState::SecondWay
+        | LegState::AwaitingTransfer
+        | LegState::Held => given == 0,
+    };
+    alike && entry.is_none_or(|e| e.amount_minor == leg.amount.minor)
+}
+
+fn succeeded_minor<'a>(legs: impl Iterator<Item = &'a Leg>) -> i64 {
+    legs.filter(|l| l.state == LegState::Succeeded).map(|l| l.amount.minor).fold(0, i64::saturating_add)
+}
+
+/// Minor units of a payment that went back through its channel.
+pub(super) fn through_channel_minor(dossier: &Dossier, payment: &Payment) -> i64 {
+    succeeded_minor(dossier.legs().filter(|l| l.payment == payment.id && l.route == Route::Channel))
+}
+
+/// Minor units that went back by bank transfer: the channel still holds them.
+pub(super) fn transferred_minor(dossier: &Dossier) -> i64 {
+    succeeded_minor(dossier.legs().filter(|l| l.route == Route::Transfer))
+}
+
+/// What a settled order brings its merchant: the amount of a paid one less what went back on request. What
+/// came twice never was the merchant's.
+pub(super) fn worth_minor(dossier: &Dossier) -> i64 {
+    if dossier.order.state != OrderState::Paid {
+        return 0;
+    }
+    let wanted = dossier.refunds.iter().filter(|r| r.cause != RefundCause::Duplicate);
+    dossier.order.amount.minor.saturating_sub(succeeded_minor(wanted.flat_map(|r| &r.legs)))
+}

@@ -1,0 +1,379 @@
+//! Races that cost other systems money, at full speed against the sandbox: it knows how to bring them
+//! about and measures what became of them, and must never count an order that has not ended.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bursar_core::chance::SeededChance;
+use bursar_core::channel::{ChannelFacts, ChannelKind, Method};
+use bursar_core::id::{ChannelAccountId, OrderId, PaymentId};
+use bursar_core::ledger::AccountKind;
+use bursar_core::merchant::ChannelAccount;
+use bursar_core::order::{Dossier, Order, OrderState};
+use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
+use bursar_core::refund::{Refund, RefundCause, RefundState};
+use bursar_core::{Chance, Currency, Money};
+use bursar_sandbox::merchant::{Backend, Sink, place};
+use bursar_sandbox::{
+    Behaviour, BookEntry, PayMode, PayerMix, RefundBehaviour, RefundMix, Sandbox, SandboxConfig, provision,
+    system_random,
+};
+use serde::Serialize;
+
+use super::audit::{all_orders, compare};
+use super::cast::{Actor, Role, enter, webhook_secret, wechat_settings};
+use super::feed;
+use crate::compose::{self, Program};
+use crate::config::Config;
+use crate::serve::{Parts, Running, bind, start};
+
+/// Payments come, at the latest, so long after their orders were closed, in milliseconds.
+const AROUND_MS: i64 = 200;
+/// Life of the orders that are raced, in seconds.
+const LIFE_SECONDS: (u64, u64) = (3, 6);
+/// Nothing takes longer than this; a race that does has failed.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long something took, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Spread {
+    /// How many were measured.
+    pub count: usize,
+    /// Half of them took at most so long.
+    pub p50_ms: i64,
+    /// 99 of 100 took at most so long.
+    pub p99_ms: i64,
+    /// None took longer.
+    pub max_ms: i64,
+}
+
+impl Spread {
+    fn of(mut values: Vec<i64>) -> Self {
+        values.sort_unstable();
+        let at = |percent: usize| {
+            let rank = (values.len() * percent).div_ceil(100).max(1) - 1;
+            values.get(rank).copied().unwrap_or(0)
+        };
+        Self { count: values.len(), p50_ms: at(50), p99_ms: at(99), max_ms: values.last().copied().unwrap_or(0) }
+    }
+}
+
+/// What became of one race.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// What was raced.
+    pub race: &'static str,
+    /// Orders.
+    pub orders: usize,
+    /// Of them paid, and the money kept.
+    pub paid: usize,
+    /// Of them closed, and all money that came given back.
+    pub given_back: usize,
+    /// Of them closed, and no money came.
+    pub unpaid: usize,
+    /// Orders that did not end as they should: neither of the above.
+    pub wrong: usize,
+    /// Questions for a person.
+    pub parked: usize,
+    /// Orders whose payer has neither his money nor his service, by the sandbox's books.
+    pub out_of_money: usize,
+    /// From the moment that the channel had the money to our refund call.
+    pub success_to_refund_sent: Spread,
+    /// From the moment that the channel had the money to its return.
+    pub success_to_money_back: Spread,
+    /// What the ledger still holds of money that is not earned, in minor units: suspense, late money and
+    /// refunds payable together.
+    pub ledger_left_minor: i64,
+    /// The books agree with the sandbox's, payment by payment and refund by refund.
+    pub books_agree: bool,
+    /// Seconds in all.
+    pub seconds: u64,
+}
+
+impl Report {
+    /// Whether nobody lost anything.
+    pub const fn right(&self) -> bool {
+        self.wrong == 0 && self.out_of_money == 0 && self.parked == 0 && self.ledger_left_minor == 0 && self.books_agree
+    }
+}
+
+/// One merchant with two accounts, and everything that runs.
+struct House {
+    sandbox: Sandbox,
+    program: Program,
+    actor: Actor,
+    accounts: [(ChannelAccountId, String); 2],
+    running: Running,
+    address: String,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    async fn open(config: &Config, database_url: Option<&str>, payers: PayerMix) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("bursar-races-").tempdir()?;
+        let listener = bind("127.0.0.1:0").await?;
+        let address = format!("http://{}", listener.local_addr()?);
+        let url = database_url.map_or_else(|| format!("sqlite:{}/bursar.db", folder.path().display()), str::to_owned);
+        let config = config.with(&[
+            ("database.url", url, "races"),
+            ("gateway.public_url", address.clone(), "races"),
+            ("gateway.min_order_life", "1s".to_owned(), "races"),
+            ("webhooks.allow_http", "true".to_owned(), "races"),
+            ("webhooks.allow_private_addresses", "true".to_owned(), "races"),
+        ])?;
+        let program = compose::program(&config).await?;
+        program.store.migrate().await?;
+        let keys = [provision(folder.path(), "one", &system_random)?, provision(folder.path(), "two", &system_random)?];
+        let [first, second] = &keys;
+        let base = SandboxConfig::new(program.clock.clone(), first);
+        let refunds = RefundMix { soon_ms: (100, 500), ..RefundMix::all(RefundBehaviour::Success) };
+        let accounts = keys.iter().map(|k| k.account.clone()).collect();
+        let sandbox = bursar_sandbox::start(SandboxConfig { accounts, payers, refunds, ..base }).await?;
+        let actor = enter_cast(&program, folder.path(), &sandbox, first).await?;
+        let other = ChannelAccount {
+            id: ChannelAccountId::fresh(program.clock.now(), program.chance.as_ref()),
+            merchant: actor.merchant,
+            channel: ChannelKind::Wechat,
+            settings: wechat_settings(second, &sandbox.base_url()),
+            facts: Some(facts()),
+            created_at: program.clock.now(),
+        };
+        program.store.put_account(&other).await?;
+        let accounts = [(actor.account, first.mchid.clone()), (other.id, second.mchid.clone())];
+        let running = start(program.clone(), Parts::All, Some(listener)).await?;
+        Ok(Self { sandbox, program, actor, accounts, running, address, _folder: folder })
+    }
+
+    /// Waits until every order and refund has ended and the books agree.
+    async fn settle(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // What lands after a close lands by now.
+            tokio::time::sleep(Duration::from_millis(1_000)).await;
+            let counts = self.program.store.counts().await?;
+            let open = counts.orders.iter().any(|(state, n)| !state.is_final() && *n > 0);
+            let under_way = counts.refunds.iter().any(|(state, n)| !state.is_final() && *n > 0);
+            let told = counts.undelivered == 0;
+            if !open && !under_way && told && self.agrees().await? {
+                return Ok(());
+            }
+            anyhow::ensure!(Instant::now() < deadline, "not at rest after {} s: {counts:?}", PATIENCE.as_secs());
+        }
+    }
+
+    async fn agrees(&self) -> anyhow::Result<bool> {
+        let actors = std::slice::from_ref(&self.actor);
+        let store = self.program.store.as_ref();
+        Ok(compare(store, actors, &self.sandbox.books(), &self.sandbox.refunds()).await?.books_agree())
+    }
+
+    async fn report(&self, race: &'static str, started: Instant) -> anyhow::Result<Report> {
+        let store = self.program.store.as_ref();
+        let dossiers = all_orders(store, self.actor.merchant).await?;
+        let books = self.sandbox.books();
+        let books: HashMap<&str, &BookEntry> = books.iter().map(|b| (b.out_trade_no.as_str(), b)).collect();
+        let refunds = self.sandbox.refunds();
+        let back_at: HashMap<&str, i64> =
+            refunds.iter().filter_map(|r| Some((r.out_refund_no.as_str(), r.succeeded_at_ms?))).collect();
+        let mut ends = [0_usize; 4];
+        let mut out_of_money = 0;
+        let (mut sent, mut back) = (Vec::new(), Vec::new());
+        for dossier in &dossiers {
+            let kept = |p: &Payment| books.get(p.number().as_str()).map_or(0, |b| b.captured_minor - b.refunded_minor);
+            let kept: i64 = dossier.payments.iter().map(kept).sum();
+            let end = end_of(dossier, kept);
+            if let Some(count) = ends.get_mut(end) {
+                *count += 1;
+            }
+            out_of_money += usize::from(kept > 0 && dossier.order.state != OrderState::Paid);
+            for leg in dossier.refunds.iter().filter(|r| ran(r)).flat_map(|r| &r.legs) {
+                let number = dossier.payment(leg.payment).map(Payment::number).unwrap_or_default();
+                let Some(paid_at) = books.get(number.as_str()).and_then(|b| b.paid_at_ms) else { continue };
+                sent.extend(leg.evidence.sent_at.map(|at| at.as_millis() - paid_at));
+                back.extend(back_at.get(leg.number().as_str()).map(|at| at - paid_at));
+            }
+        }
+        let [paid, given_back, unpaid, wrong] = ends;
+        let unsure = [AccountKind::Suspense, AccountKind::LateMoney, AccountKind::RefundsPayable].map(AccountKind::code);
+        let balances = store.balances().await?;
+        let left = balances.iter().filter(|(kind, ..)| unsure.contains(kind)).map(|(.., minor)| minor.abs()).sum();
+        Ok(Report {
+            race,
+            orders: dossiers.len(),
+            paid,
+            given_back,
+            unpaid,
+            wrong,
+            parked: store.parked(Some(self.actor.merchant), u32::MAX).await?.len(),
+            out_of_money,
+            success_to_refund_sent: Spread::of(sent),
+            success_to_money_back: Spread::of(back),
+            ledger_left_minor: left,
+            books_agree: self.agrees().await?,
+            seconds: started.elapsed().as_secs(),
+        })
+    }
+
+    async fn close(self) {
+        self.running.stop().await;
+        self.sandbox.stop().await;
+    }
+
+    fn payment(&self, order: &Order, account: usize, minor: i64) -> Payment {
+        let (account, _) = self.accounts.get(account).cloned().unwrap_or((self.actor.account, String::new()));
+        Payment {
+            id: PaymentId::fresh(order.created_at, self.program.chance.as_ref()),
+            order: order.id,
+            merchant: order.merchant,
+            account,
+            method: Method::WechatNative,
+            amount: Money::new(minor, order.amount.currency),
+            payer: PayerDetails::default(),
+            state: PaymentState::New,
+            evidence: Evidence::default(),
+            returned_minor: 0,
+            version: 0,
+            due_at: None,
+            created_at: order.created_at,
+        }
+    }
+
+    fn order(&self, number: usize, life_ms: i64) -> Order {
+        let now = self.program.clock.now();
+        Order {
+            id: OrderId::fresh(now, self.program.chance.as_ref()),
+            merchant: self.actor.merchant,
+            number: format!("race-{}-{number}", now.as_millis()),
+            amount: Money::new(10_000, Currency::CNY),
+            description: "保洁".to_owned(),
+            state: OrderState::Created,
+            close_reason: None,
+            late_money: false,
+            part_payment: false,
+            expires_at: now.plus_ms(life_ms),
+            event_count: 0,
+            version: 0,
+            created_at: now,
+        }
+    }
+
+    /// Waits until the channel knows `payment`, then has its payer pay.
+    async fn pay(&self, account: usize, payment: PaymentId) -> anyhow::Result<()> {
+        let mchid = self.accounts.get(account).map(|(_, mchid)| mchid.clone()).unwrap_or_default();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let dossier = self.program.desk.gatherer.dossier_of(payment).await?;
+            let found = dossier.as_ref().and_then(|d| d.payment(payment));
+            match found.map(|p| (p.state, p.evidence.code().is_some())) {
+                Some((PaymentState::AwaitingPayer, true)) => break,
+                Some((state, _)) if state.is_final() => anyhow::bail!("{payment} is {}", state.name()),
+                _ => {}
+            }
+            anyhow::ensure!(Instant::now() < deadline, "{payment} did not become payable");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.sandbox.pay(&mchid, &payment.bare(), PayMode::Now).map_err(|why| anyhow::anyhow!("{payment}: {why}"))
+    }
+}
+
+/// Closing is raced, so it is not put off.
+fn facts() -> ChannelFacts {
+    ChannelFacts { min_close_age_ms: 0, ..ChannelKind::Wechat.facts() }
+}
+
+async fn enter_cast(
+    program: &Program,
+    folder: &Path,
+    sandbox: &Sandbox,
+    keys: &bursar_sandbox::Provisioned,
+) -> anyhow::Result<Actor> {
+    let secret = webhook_secret(folder, program.chance.as_ref())?;
+    let quiet: Arc<dyn Chance> = Arc::new(SeededChance::new(0));
+    let sink = Sink::start(&[std::fs::read_to_string(&secret)?], 0, quiet).await?;
+    let role = Role {
+        name: "races",
+        keys,
+        base_url: &sandbox.base_url(),
+        webhook_url: &sink.url(),
+        webhook_secret: secret,
+        facts: Some(facts()),
+    };
+    enter(program.store.as_ref(), &role, program.clock.now(), program.chance.as_ref()).await
+}
+
+/// Paid and kept, closed and given back, closed without money, or wrong: 0 to 3.
+fn end_of(dossier: &Dossier, kept_minor: i64) -> usize {
+    let captured = dossier.payments.iter().any(|p| p.state == PaymentState::Captured);
+    match dossier.order.state {
+        OrderState::Paid if kept_minor == dossier.order.amount.minor => 0,
+        OrderState::Closed if kept_minor == 0 && captured => 1,
+        OrderState::Closed if kept_minor == 0 => 2,
+        _ => 3,
+    }
+}
+
+fn ran(refund: &Refund) -> bool {
+    refund.cause != RefundCause::Requested && refund.state != RefundState::Voided
+}
+
+/// Orders are paid in the instant of their closing, before and after it.
+///
+/// # Errors
+/// When something does not start or does not come to rest.
+pub async fn around_closing(config: &Config, url: Option<&str>, orders: u32, per_second: u32) -> anyhow::Result<Report> {
+    let started = Instant::now();
+    let payers = PayerMix { closing: 1, landing_ms: (0, AROUND_MS), ..PayerMix::all(Behaviour::InFlight) };
+    let house = House::open(config, url, payers).await?;
+    let feed = feed::plain(&house.address, orders, per_second, LIFE_SECONDS);
+    let backends = [Backend { api_key: house.actor.api_key.clone() }];
+    place(&feed, &backends, &SeededChance::new(11), |_| {}).await?;
+    house.settle().await?;
+    let report = house.report("paid within 200 ms around closing", started).await?;
+    house.close().await;
+    Ok(report)
+}
+
+/// Two payments on two accounts are both captured for one order.
+///
+/// # Errors
+/// When something does not start or does not come to rest.
+pub async fn paid_twice(config: &Config, url: Option<&str>, orders: usize) -> anyhow::Result<Report> {
+    let started = Instant::now();
+    let house = House::open(config, url, PayerMix::all(Behaviour::Never)).await?;
+    for number in 0..orders {
+        let order = house.order(number, 60_000);
+        let (one, two) = (house.payment(&order, 0, 10_000), house.payment(&order, 1, 10_000));
+        house.program.desk.open(order, vec![one.clone()], |_, _| {}).await?;
+        house.program.desk.add_payment(&two, None, |_, _| {}).await?;
+        // The second payer is as quick as the first: he pays before anybody can close it.
+        let (first, second) = tokio::join!(house.pay(0, one.id), house.pay(1, two.id));
+        first?;
+        second?;
+    }
+    house.settle().await?;
+    let report = house.report("paid twice, on two accounts", started).await?;
+    house.close().await;
+    Ok(report)
+}
+
+/// The second part of a combined order is never paid.
+///
+/// # Errors
+/// When something does not start or does not come to rest.
+pub async fn half_paid(config: &Config, url: Option<&str>, orders: usize) -> anyhow::Result<Report> {
+    let started = Instant::now();
+    let house = House::open(config, url, PayerMix::all(Behaviour::Never)).await?;
+    for number in 0..orders {
+        let order = house.order(number, 3_000);
+        let (one, two) = (house.payment(&order, 0, 6_000), house.payment(&order, 1, 4_000));
+        let first = one.id;
+        house.program.desk.open(order, vec![one, two], |_, _| {}).await?;
+        house.pay(0, first).await?;
+    }
+    house.settle().await?;
+    let report = house.report("combined, the second part never paid", started).await?;
+    house.close().await;
+    Ok(report)
+}
