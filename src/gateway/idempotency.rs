@@ -80,6 +80,25 @@ impl KeyedRequest {
         Ok(Some(response))
     }
 
+    /// The answer that was given before; or else that of `work`, which takes the key itself. When `work` finds
+    /// that it cannot be done because the same request has just done it, the first answer counts.
+    ///
+    /// # Errors
+    /// What `work` says, or [`Kind::IdempotencyKeyReused`].
+    pub async fn once(
+        &self,
+        app: &App,
+        work: impl Future<Output = Result<Response, Problem>>,
+    ) -> Result<Response, Problem> {
+        if let Some(response) = self.stored(app).await? {
+            return Ok(response);
+        }
+        match work.await {
+            Ok(response) => Ok(response),
+            Err(problem) => self.stored(app).await?.ok_or(problem),
+        }
+    }
+
     /// The answer of whoever was faster with this key.
     ///
     /// # Errors

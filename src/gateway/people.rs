@@ -23,8 +23,14 @@ pub fn optional_person(name: &str, reader: &mut Reader<'_>) -> Option<String> {
     Some(not_us(name, checked, reader))
 }
 
+/// One space where there were several: two spellings of one name are one person.
+fn one_spaced(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// What follows by itself is written down under a name of its own, which nobody else may use.
 fn not_us(name: &str, given: String, reader: &mut Reader<'_>) -> String {
+    let given = one_spaced(&given);
     if [BY_RULE, BY_DEADLINE].iter().any(|ours| given.eq_ignore_ascii_case(ours)) {
         reader.refuse(name, format!("`{name}` must be a person's name, not `{given}`"));
     }

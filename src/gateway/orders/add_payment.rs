@@ -80,27 +80,27 @@ pub async fn add(
     let id = super::id(path)?;
     let Posted { body, keyed } =
         posted::json(&app, caller, &headers, &format!("/v1/orders/{id}/payments"), body).await?;
-    if let Some(response) = keyed.stored(&app).await? {
-        return Ok(response);
-    }
-    let request = read(&body)?;
-    let dossier = super::owned(&app, caller, id).await?;
-    let (payment, expires_at) = draft(&app, &dossier, &request).await?;
-    let said = std::sync::Mutex::new(String::new());
-    let granted = app.desk.add_payment(&payment, expires_at, |after, change| {
-        let answer = to_json(&OrderView::from(after));
-        change.idempotency = Some(keyed.row(StatusCode::CREATED, answer.clone(), app.clock.now()));
-        *said.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = answer;
-    });
-    match granted.await? {
-        Granted::Written(_) => {
-            let first = said.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            Ok(create::created(&app, &headers, id, Some(payment.id), first).await)
+    let work = async {
+        let request = read(&body)?;
+        let dossier = super::owned(&app, caller, id).await?;
+        let (payment, expires_at) = draft(&app, &dossier, &request).await?;
+        let said = std::sync::Mutex::new(String::new());
+        let granted = app.desk.add_payment(&payment, expires_at, |after, change| {
+            let answer = to_json(&OrderView::from(after));
+            change.idempotency = Some(keyed.row(StatusCode::CREATED, answer.clone(), app.clock.now()));
+            *said.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = answer;
+        });
+        match granted.await? {
+            Granted::Written(_) => {
+                let first = said.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+                Ok(create::created(&app, &headers, id, Some(payment.id), first).await)
+            }
+            Granted::Duplicate => keyed.again(&app).await,
+            Granted::NoSuchOrder => Err(Problem::not_found("order")),
+            Granted::Refused(words) => Err(refused(&dossier, words)),
         }
-        Granted::Duplicate => keyed.again(&app).await,
-        Granted::NoSuchOrder => Err(Problem::not_found("order")),
-        Granted::Refused(words) => Err(refused(&dossier, words)),
-    }
+    };
+    keyed.once(&app, work).await
 }
 
 /// The members of the body, by name and type only.

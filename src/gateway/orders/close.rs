@@ -67,27 +67,27 @@ pub async fn close(
     let id = super::id(path)?;
     let path = format!("/v1/orders/{id}/close");
     let Posted { body, keyed } = posted::keyed(&app, caller, &headers, &path, body).await?;
-    if let Some(response) = keyed.stored(&app).await? {
-        return Ok(response);
-    }
-    let request = read(&headers, &body)?;
-    let reason = request.reason.map_or_else(|| "by the merchant".to_owned(), |r| format!("by the merchant: {r}"));
-    for _ in 0..act::MAX_ROUNDS {
-        let dossier = super::owned(&app, caller, id).await?;
-        let Some(payment) = next_to_close(&dossier)? else { return unchanged(&app, &keyed, &dossier).await };
-        let claim = Claim::CloseRequested { reason: reason.clone() };
-        let wish = Observation::new(Source::Merchant, app.clock.now(), claim);
-        if let Some(response) = act::act(&app, &keyed, payment, &wish, answer).await? {
-            return Ok(response);
+    let work = async {
+        let request = read(&headers, &body)?;
+        let reason = request.reason.map_or_else(|| "by the merchant".to_owned(), |r| format!("by the merchant: {r}"));
+        for _ in 0..act::MAX_ROUNDS {
+            let dossier = super::owned(&app, caller, id).await?;
+            let Some(payment) = next_to_close(&dossier)? else { return unchanged(&app, &keyed, &dossier).await };
+            let claim = Claim::CloseRequested { reason: reason.clone() };
+            let wish = Observation::new(Source::Merchant, app.clock.now(), claim);
+            if let Some(response) = act::act(&app, &keyed, payment, &wish, answer).await? {
+                return Ok(response);
+            }
+            // Not all of it ends with this payment: it first, the others in the next rounds.
+            if dossier.payments.iter().filter(|p| !p.state.is_final()).count() > 1 {
+                app.desk.observe(payment, &wish, None, None, |_| Settlement::Hold).await?;
+            } else if dossier.payments.iter().any(|p| p.state == PaymentState::IntegrityHold) {
+                return Err(held());
+            }
         }
-        // Not all of it ends with this payment: it first, the others in the next rounds.
-        if dossier.payments.iter().filter(|p| !p.state.is_final()).count() > 1 {
-            app.desk.observe(payment, &wish, None, None, |_| Settlement::Hold).await?;
-        } else if dossier.payments.iter().any(|p| p.state == PaymentState::IntegrityHold) {
-            return Err(held());
-        }
-    }
-    Err(act::overtaken())
+        Err(act::overtaken())
+    };
+    keyed.once(&app, work).await
 }
 
 /// The payment to which the wish is told: the rules close the others with it. One that the channel may know

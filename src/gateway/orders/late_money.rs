@@ -70,31 +70,31 @@ pub async fn answer(
     let id = super::id(path)?;
     let path = format!("/v1/orders/{id}/late-money");
     let Posted { body, keyed } = posted::json(&app, caller, &headers, &path, body).await?;
-    if let Some(response) = keyed.stored(&app).await? {
-        return Ok(response);
-    }
-    let (keep, by, named) = read(&body)?;
-    for _ in 0..act::MAX_ROUNDS {
-        let timeline = app.desk.gatherer.store().timeline(id).await?;
-        let timeline = timeline.filter(|t| t.dossier.order.merchant == caller.merchant);
-        let timeline = timeline.ok_or_else(|| Problem::not_found("order"))?;
-        let payment = waiting(&timeline, named)?;
-        if keep {
-            check_whole(&timeline.dossier)?;
+    let work = async {
+        let (keep, by, named) = read(&body)?;
+        for _ in 0..act::MAX_ROUNDS {
+            let timeline = app.desk.gatherer.store().timeline(id).await?;
+            let timeline = timeline.filter(|t| t.dossier.order.merchant == caller.merchant);
+            let timeline = timeline.ok_or_else(|| Problem::not_found("order"))?;
+            let payment = waiting(&timeline, named)?;
+            if keep {
+                check_whole(&timeline.dossier)?;
+            }
+            let at = app.clock.now();
+            let claim = Claim::LateMoneyAnswered { keep, by: by.clone() };
+            let said = Observation::new(Source::Merchant, at, claim);
+            let answered = |after: &Dossier| {
+                let mine = after.payment(payment)?.evidence.late_answer == Some((at, (keep, by.clone())));
+                let done = mine && (!keep || after.order.state == OrderState::Paid);
+                done.then(|| (StatusCode::OK, to_json(&OrderView::from(after))))
+            };
+            if let Some(response) = act::act(&app, &keyed, payment, &said, answered).await? {
+                return Ok(response);
+            }
         }
-        let at = app.clock.now();
-        let claim = Claim::LateMoneyAnswered { keep, by: by.clone() };
-        let said = Observation::new(Source::Merchant, at, claim);
-        let answered = |after: &Dossier| {
-            let mine = after.payment(payment)?.evidence.late_answer == Some((at, (keep, by.clone())));
-            let done = mine && (!keep || after.order.state == OrderState::Paid);
-            done.then(|| (StatusCode::OK, to_json(&OrderView::from(after))))
-        };
-        if let Some(response) = act::act(&app, &keyed, payment, &said, answered).await? {
-            return Ok(response);
-        }
-    }
-    Err(act::overtaken())
+        Err(act::overtaken())
+    };
+    keyed.once(&app, work).await
 }
 
 /// The members of the body: whether the money is kept, who says so, and about which payment.

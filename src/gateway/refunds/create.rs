@@ -63,27 +63,22 @@ pub async fn create(
     }
     let path = format!("/v1/orders/{id}/refunds");
     let Posted { body, keyed } = posted::json(&app, caller, &headers, &path, body).await?;
-    if let Some(response) = keyed.stored(&app).await? {
-        return Ok(response);
-    }
-    let asked = intake::read(&body, false)?;
-    let dossier = orders::owned(&app, caller, id).await?;
-    let planned = plan::plan(&app, caller, &dossier, &asked).await?;
-    let shares = planned.shares.as_ref().map_err(impossible::problem)?;
-    if planned.needs_approval && asked.requested_by.is_none() {
-        let message = "`requested_by` is missing: a refund of this amount needs a second person, so say who asks";
-        return Err(Problem::member("/requested_by", message));
-    }
-    let payee = match &asked.payee {
-        Some(payee) => Some(plan::seal(&app, &dossier, shares, payee).await?),
-        None => None,
+    let work = async {
+        let asked = intake::read(&body, false)?;
+        let dossier = orders::owned(&app, caller, id).await?;
+        let planned = plan::plan(&app, caller, &dossier, &asked).await?;
+        let shares = planned.shares.as_ref().map_err(impossible::problem)?;
+        if planned.needs_approval && asked.requested_by.is_none() {
+            let message = "`requested_by` is missing: a refund of this amount needs a second person, so say who asks";
+            return Err(Problem::member("/requested_by", message));
+        }
+        let payee = match &asked.payee {
+            Some(payee) => Some(plan::seal(&app, &dossier, shares, payee).await?),
+            None => None,
+        };
+        write(&app, &keyed, id, RefundRequest { payee, ..planned.request }).await
     };
-    let answered = write(&app, &keyed, id, RefundRequest { payee, ..planned.request }).await;
-    // Somebody may have been faster with the same key: then the first answer stands.
-    match answered {
-        Err(problem) => keyed.stored(&app).await?.ok_or(problem),
-        answered => answered,
-    }
+    keyed.once(&app, work).await
 }
 
 fn is_preview(uri: &Uri) -> Result<bool, Problem> {

@@ -70,14 +70,14 @@ pub async fn approve(
     let id = super::id(path)?;
     let path = format!("/v1/refunds/{id}/approve");
     let Posted { body, keyed } = posted::json(&app, caller, &headers, &path, body).await?;
-    if let Some(response) = keyed.stored(&app).await? {
-        return Ok(response);
-    }
-    let by = read_approval(&body)?.by;
-    let done =
-        |after: &Refund, at| after.evidence.approved == Some((at, by.clone())) && after.evidence.rejected.is_none();
-    let claim = RefundClaim::Approved { by: by.clone() };
-    say(&app, caller, id, &keyed, claim, |refund| check(refund, &by), done).await
+    let work = async {
+        let by = read_approval(&body)?.by;
+        let done =
+            |after: &Refund, at| after.evidence.approved == Some((at, by.clone())) && after.evidence.rejected.is_none();
+        let claim = RefundClaim::Approved { by: by.clone() };
+        say(&app, caller, id, &keyed, claim, |refund| check(refund, &by), done).await
+    };
+    keyed.once(&app, work).await
 }
 
 /// Rejects a refund that waits for a second person: its money is free again.
@@ -106,16 +106,16 @@ pub async fn reject(
     let id = super::id(path)?;
     let path = format!("/v1/refunds/{id}/reject");
     let Posted { body, keyed } = posted::json(&app, caller, &headers, &path, body).await?;
-    if let Some(response) = keyed.stored(&app).await? {
-        return Ok(response);
-    }
-    let RejectRefund { by, reason } = read_rejection(&body)?;
-    let done = |after: &Refund, at| {
-        let mine = after.evidence.rejected == Some((at, (by.clone(), reason.clone())));
-        mine && after.state == RefundState::Rejected
+    let work = async {
+        let RejectRefund { by, reason } = read_rejection(&body)?;
+        let done = |after: &Refund, at| {
+            let mine = after.evidence.rejected == Some((at, (by.clone(), reason.clone())));
+            mine && after.state == RefundState::Rejected
+        };
+        let claim = RefundClaim::Rejected { by: by.clone(), reason: reason.clone() };
+        say(&app, caller, id, &keyed, claim, |refund| check(refund, &by), done).await
     };
-    let claim = RefundClaim::Rejected { by: by.clone(), reason: reason.clone() };
-    say(&app, caller, id, &keyed, claim, |refund| check(refund, &by), done).await
+    keyed.once(&app, work).await
 }
 
 /// The members of an approval.

@@ -79,21 +79,21 @@ pub async fn transferred(
     let id = super::id(path)?;
     let path = format!("/v1/refunds/{id}/transferred");
     let Posted { body, keyed } = posted::json(&app, caller, &headers, &path, body).await?;
-    if let Some(response) = keyed.stored(&app).await? {
-        return Ok(response);
-    }
-    let ConfirmTransfer { leg, by, reference } = read_transfer(&body)?;
-    let check = |refund: &Refund| {
-        let waits = |l: &Leg| l.state == LegState::AwaitingTransfer;
-        let what = "does not wait for a transfer";
-        the_leg(refund, leg, waits, Kind::LegNotAwaitingTransfer, what)
+    let work = async {
+        let ConfirmTransfer { leg, by, reference } = read_transfer(&body)?;
+        let check = |refund: &Refund| {
+            let waits = |l: &Leg| l.state == LegState::AwaitingTransfer;
+            let what = "does not wait for a transfer";
+            the_leg(refund, leg, waits, Kind::LegNotAwaitingTransfer, what)
+        };
+        let done = |after: &Refund, at| {
+            let said = Some((at, (by.clone(), reference.clone())));
+            after.legs.iter().any(|l| l.id == leg && l.state == LegState::Succeeded && l.evidence.transferred == said)
+        };
+        let claim = RefundClaim::Transferred { by: by.clone(), reference: reference.clone() };
+        say(&app, caller, id, &keyed, claim, check, done).await
     };
-    let done = |after: &Refund, at| {
-        let said = Some((at, (by.clone(), reference.clone())));
-        after.legs.iter().any(|l| l.id == leg && l.state == LegState::Succeeded && l.evidence.transferred == said)
-    };
-    let claim = RefundClaim::Transferred { by: by.clone(), reference: reference.clone() };
-    say(&app, caller, id, &keyed, claim, check, done).await
+    keyed.once(&app, work).await
 }
 
 /// Gives up a leg that was never sent, or waits for a transfer. Its money is free again.
@@ -121,18 +121,19 @@ pub async fn abandon(
     let id = super::id(path)?;
     let path = format!("/v1/refunds/{id}/abandon");
     let Posted { body, keyed } = posted::json(&app, caller, &headers, &path, body).await?;
-    if let Some(response) = keyed.stored(&app).await? {
-        return Ok(response);
-    }
-    let AbandonLeg { leg, by, reason } = read_abandonment(&body)?;
-    let check =
-        |refund: &Refund| the_leg(refund, leg, Leg::can_be_dropped, Kind::LegUnderWay, "cannot be dropped any more");
-    let done = |after: &Refund, at| {
-        let said = Some((at, (by.clone(), reason.clone())));
-        after.legs.iter().any(|l| l.id == leg && l.state == LegState::Abandoned && l.evidence.abandoned == said)
+    let work = async {
+        let AbandonLeg { leg, by, reason } = read_abandonment(&body)?;
+        let check = |refund: &Refund| {
+            the_leg(refund, leg, Leg::can_be_dropped, Kind::LegUnderWay, "cannot be dropped any more")
+        };
+        let done = |after: &Refund, at| {
+            let said = Some((at, (by.clone(), reason.clone())));
+            after.legs.iter().any(|l| l.id == leg && l.state == LegState::Abandoned && l.evidence.abandoned == said)
+        };
+        let claim = RefundClaim::Abandoned { by: by.clone(), reason: reason.clone() };
+        say(&app, caller, id, &keyed, claim, check, done).await
     };
-    let claim = RefundClaim::Abandoned { by: by.clone(), reason: reason.clone() };
-    say(&app, caller, id, &keyed, claim, check, done).await
+    keyed.once(&app, work).await
 }
 
 /// The members of a confirmation.
