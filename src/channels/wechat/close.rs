@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use serde_json::json;
 
+use super::call::Answered;
 use super::errors::Meaning;
 use super::transport::Call;
-use super::{Answered, Wechat, bad_number, number};
+use super::{Wechat, bad_number, number};
 use crate::outcome::{Closed, Outcome};
 
 impl Wechat {

@@ -10,8 +10,9 @@ use bytes::Bytes;
 use jiff::tz::{Offset, TimeZone};
 use serde::{Deserialize, Serialize};
 
+use super::call::Answered;
 use super::transport::Call;
-use super::{Answered, Wechat, bad_number, check_notify_url, number, refused, sign};
+use super::{Wechat, bad_number, check_notify_url, number, refused, sign};
 use crate::channel::CreateRequest;
 use crate::outcome::{Outcome, Refusal, RefusalClass, Why, WhyKind};
 

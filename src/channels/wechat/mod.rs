@@ -1,10 +1,11 @@
-//! WeChat Pay, API v3: it knows which file speaks which part of the dialect and how an answer is judged,
-//! and must never know what follows from it.
+//! WeChat Pay, API v3: it knows which file speaks which part of the dialect, and must never know what
+//! follows from an answer.
 //!
 //! Order of reading: `settings`, `sign` and `transport` (out), `verify`, `certificates` and `aead` (in),
-//! `errors` (every code and its meaning), then one file per call.
+//! `errors` (every code and its meaning), `call` (how an answer is judged), then one file per call.
 
 mod aead;
+mod call;
 mod certificates;
 mod close;
 mod create;
@@ -32,19 +33,17 @@ use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
 use serde_json::json;
 use tokio::runtime::Handle;
-use tracing::Span;
 
 use self::aead::ApiKey;
 use self::certificates::Keyring;
-use self::errors::ApiError;
 pub(crate) use self::settings::{Keys, Settings};
 use self::transaction::Payee;
-use self::transport::{Answer, Call, Transport};
+use self::transport::Transport;
 use crate::channel::{Channel, CreateRequest, Payee as BankPayee, RefundRequest};
 use crate::counters::{Verb, outcome_name};
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
-use crate::outcome::{Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing, Why, WhyKind};
+use crate::outcome::{Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing, Why};
 use crate::registry::Parts;
 
 /// The adapter of one account.
@@ -55,14 +54,6 @@ pub(crate) struct Wechat {
     transport: Arc<Transport>,
     keyring: Arc<Keyring>,
     api: Arc<ApiKey>,
-}
-
-/// An answer that was judged.
-enum Answered {
-    /// 2xx, verified.
-    Success(Answer),
-    /// 4xx with one of the channel's codes.
-    Error(ApiError),
 }
 
 fn refused(code: &str, message: &str, class: RefusalClass) -> Refusal {
@@ -100,66 +91,6 @@ impl Wechat {
         self.transport.parts().clock.now()
     }
 
-    /// Makes one call and judges its answer.
-    async fn call(&self, call: Call<'_>) -> Result<Answered, Why> {
-        if self.keyring.is_old(self.now()) {
-            // The keys that are known may still do; if not, the answer will say so.
-            drop(self.fetch_keys().await);
-        }
-        let answer = self.transport.exchange(call).await?;
-        let (status, request_id) = (answer.status, answer.request_id());
-        // On the span, so that every line about this call names it: the channel's support asks for it.
-        Span::current().record("status", status).record("request_id", request_id);
-        let read = || ApiError::read(status, request_id, &answer.body);
-        match status {
-            200..=299 => {
-                self.verify_answer(&answer).await?;
-                Ok(Answered::Success(answer))
-            }
-            429 => {
-                let retry_after_ms = transport::retry_after_ms(&answer);
-                match read().map(|error| ApiError { retry_after_ms, ..error }) {
-                    Some(error) if error.is_too_many() && self.may_be_believed(&answer).await.is_ok() => {
-                        Ok(Answered::Error(error))
-                    }
-                    Some(error) => Err(error.why(WhyKind::RateLimited)),
-                    None => Err(Why { retry_after_ms, ..bare(&answer, WhyKind::RateLimited) }),
-                }
-            }
-            500..=599 => Err(match read() {
-                Some(error) if error.meaning == Some(errors::Meaning::System) => error.why(WhyKind::SystemError),
-                Some(error) => error.why(WhyKind::ServerError),
-                None => bare(&answer, WhyKind::ServerError),
-            }),
-            400..=499 => {
-                self.may_be_believed(&answer).await?;
-                read().map(Answered::Error).ok_or_else(|| bare(&answer, WhyKind::Unreadable))
-            }
-            _ => Err(bare(&answer, WhyKind::Unreadable)),
-        }
-    }
-
-    /// A refusal moves no money, but a forged one could make us give a paid number up. TLS keeps
-    /// strangers out; and a signature that is there must be right. The channel's own libraries do not ask
-    /// for one, so a missing signature is taken.
-    async fn may_be_believed(&self, answer: &Answer) -> Result<(), Why> {
-        if answer.headers.header(verify::SIGNATURE).is_some() { self.verify_answer(answer).await } else { Ok(()) }
-    }
-
-    async fn verify_answer(&self, answer: &Answer) -> Result<(), Why> {
-        let verify = || self.keyring.verify(&answer.headers, &answer.body, Some(self.now()));
-        let mut verdict = verify();
-        if matches!(verdict, Err(NotificationRefusal::UnknownSerial(_))) {
-            // Waits for a fetch that is under way. Its trouble is not this call's trouble.
-            drop(self.fetch_keys().await);
-            verdict = verify();
-        }
-        verdict.map_err(|refusal| {
-            let detail = format!("HTTP {}, request {}: {refusal}", answer.status, answer.request_id());
-            Why::new(WhyKind::BadSignature, detail)
-        })
-    }
-
     async fn fetch_keys(&self) -> Result<(), Why> {
         fetch_keys(&self.keyring, &self.transport, &self.api).await
     }
@@ -188,11 +119,6 @@ async fn fetch_keys(keyring: &Keyring, transport: &Transport, api: &ApiKey) -> R
         }
     }
     result.map(drop)
-}
-
-/// Trouble with an answer whose body says nothing.
-fn bare(answer: &Answer, kind: WhyKind) -> Why {
-    Why::new(kind, format!("HTTP {}, request {}, without a code of the channel", answer.status, answer.request_id()))
 }
 
 #[async_trait]

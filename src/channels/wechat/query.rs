@@ -1,9 +1,10 @@
 //! Asking where a payment stands: it knows the query call, and must never judge its answer.
 
+use super::call::Answered;
 use super::errors::Meaning;
 use super::transaction::Transaction;
 use super::transport::Call;
-use super::{Answered, Wechat, bad_number, number};
+use super::{Wechat, bad_number, number};
 use crate::outcome::{Outcome, Standing, Why, WhyKind};
 
 impl Wechat {

@@ -7,11 +7,12 @@ use bursar_core::payment::Payment;
 use bytes::Bytes;
 use serde::Serialize;
 
+use super::call::Answered;
 use super::errors::{ApiError, FREQUENCY_LIMITED, Meaning};
 use super::payee::SealedPayee;
 use super::refunded::Refunded;
 use super::transport::{Answer, Call};
-use super::{Answered, Wechat, check_notify_url, number, refused};
+use super::{Wechat, check_notify_url, number, refused};
 use crate::channel::{Channel, RefundRequest};
 use crate::outcome::{Outcome, RefundStanding, Refusal, RefusalClass, Why, WhyKind};
 

@@ -5,6 +5,7 @@ mod calls;
 mod keys;
 mod notifications;
 mod refunds;
+mod refused_refunds;
 mod second_way;
 mod trouble;
 mod vectors;
