@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use bursar_core::channel::ChannelFacts;
 use bursar_core::decide::{self, Decision, Effect, Policy, RefundRequest};
-use bursar_core::id::{ChannelAccountId, OrderId};
-use bursar_core::job::NewJob;
+use bursar_core::id::{ChannelAccountId, LegId, OrderId, PaymentId};
+use bursar_core::job::{JobKey, NewJob};
 use bursar_core::merchant::MerchantPolicy;
 use bursar_core::observation::{Observation, Subject};
 use bursar_core::order::{Dossier, Order};
@@ -299,14 +299,29 @@ fn scheduled(effects: &[Effect]) -> impl Iterator<Item = NewJob> + '_ {
     })
 }
 
-/// How the running job goes on: when the decision schedules the very job that runs, it runs again then.
+/// How the running job goes on: when the decision schedules the very job that runs, it runs again then. So it
+/// does when somebody else's decision has: that found the job live and left it to this run, which must not end
+/// it.
 fn settlement(run: &Run, decision: &Decision, settle: &(impl Fn(&Dossier) -> Settlement + Send + Sync)) -> Settle {
     let own = scheduled(&decision.effects).find(|job| job.key == run.settle.key);
     let asked = settle(&decision.next);
     let how = match (own, asked) {
         (_, Settlement::Hold) => Settlement::Hold,
         (Some(job), _) => Settlement::Again { due_at: job.due_at, step: job.step, why: "as decided".to_owned() },
+        (None, Settlement::Done) => match owed(run.settle.key, &decision.next) {
+            Some(due_at) => Settlement::Again { due_at, step: 0, why: "still owed".to_owned() },
+            None => Settlement::Done,
+        },
         (None, asked) => asked,
     };
     Settle { how, ..run.settle.clone() }
+}
+
+/// When the job `key` is due for `dossier`; `None` when it does not owe it.
+fn owed(key: JobKey, dossier: &Dossier) -> Option<Timestamp> {
+    let payment = dossier.payment(PaymentId(key.subject));
+    let of_payment = payment.and_then(|p| Some((decide::owed_job(p, p.due_at?)?, p.due_at?)));
+    let leg = dossier.leg(LegId(key.subject)).map(|(_, leg)| leg);
+    let of_leg = leg.and_then(|l| Some((decide::owed_refund_job(l, dossier.order.merchant, l.due_at?)?, l.due_at?)));
+    of_payment.or(of_leg).filter(|(job, _)| job.key == key).map(|(_, due_at)| due_at)
 }

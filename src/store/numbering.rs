@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use bursar_core::Timestamp;
-use bursar_core::id::OrderId;
+use bursar_core::id::{OrderId, to_text};
 use bursar_core::ledger::Posting;
 use bursar_core::observation::{Observation, Subject};
 use bursar_core::payment::Payment;
@@ -24,12 +24,15 @@ fn numbered<'a, T>(change: &Change, rows: &'a [T], subject: impl Fn(&T) -> Uuid)
         .map(|row| {
             let id = subject(row);
             let version = new_version(change, id)
-                .ok_or_else(|| StoreError::Misuse(format!("a change appends to {id} without writing it")))?;
+                .ok_or_else(|| StoreError::Misuse(format!("a change appends to {} without writing it", to_text(id))))?;
             let position = next.entry(id).or_insert(0);
             let sequence = version.saturating_mul(MAX_POSITIONS).saturating_add(*position);
             *position += 1;
             if *position > MAX_POSITIONS {
-                return Err(StoreError::Misuse(format!("a change appends more than {MAX_POSITIONS} rows to {id}")));
+                return Err(StoreError::Misuse(format!(
+                    "a change appends more than {MAX_POSITIONS} rows to {}",
+                    to_text(id)
+                )));
             }
             Ok((sequence, row))
         })

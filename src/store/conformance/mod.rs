@@ -5,21 +5,29 @@
 //! it that half fails; it is never skipped.
 
 mod claims;
+mod combined;
 mod gathering;
 mod guards;
 mod handles;
 mod leases;
+mod migration;
+mod office;
 mod outage;
+mod races;
 mod reads;
+mod refund_desk;
+mod refund_guards;
+mod refund_rows;
 mod schema;
 mod upkeep;
 mod world;
 mod writes;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 use crate::{Options, Store, open};
 
@@ -95,6 +103,30 @@ impl Db {
                 sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
             }
         }
+    }
+
+    /// The texts in the first column of `sql`, behind the store's back.
+    pub async fn names(&self, sql: &str) -> BTreeSet<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self.url.strip_prefix("sqlite:") {
+            None => {
+                let mut connection = PgConnection::connect(&self.url).await.unwrap();
+                let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+            Some(path) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+                let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+                let rows = sqlx::query(sql).fetch_all(&mut connection).await.unwrap();
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+        }
+    }
+
+    /// An id as this database writes it in a statement.
+    pub fn literal(&self, id: uuid::Uuid) -> String {
+        let mark = if self.url.starts_with("sqlite:") { "x" } else { "" };
+        format!("{mark}'{}'", id.simple())
     }
 
     async fn finish(self) {

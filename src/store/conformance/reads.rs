@@ -2,7 +2,7 @@
 
 use bursar_core::channel::ChannelKind;
 use bursar_core::id::{ApiKeyId, ChannelAccountId, EndpointId, MerchantId, OrderId};
-use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, LateMoneyPolicy, Merchant};
+use bursar_core::merchant::{AfterClose, ApiKey, ChannelAccount, Endpoint, LateMoneyPolicy, Merchant, MerchantPolicy};
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::{Order, OrderState};
 use bursar_core::payment::PaymentState;
@@ -126,7 +126,7 @@ async fn the_books_list_every_payment_in_pages(db: &Db) {
     payments.sort_by_key(|p| p.id);
     let (paid, mut change) = observed(&payments[1], Source::Query, 0, Claim::Paid(receipt(&payments[1])));
     change.questions = vec![bursar_core::decide::Question {
-        payment: paid.id,
+        subject: paid.id.uuid(),
         kind: bursar_core::decide::QuestionKind::LateMoney,
         text: "?".to_owned(),
     }];
@@ -153,14 +153,16 @@ async fn the_books_list_every_payment_in_pages(db: &Db) {
 
 async fn merchants_and_what_belongs_to_them_are_replaced_not_doubled(db: &Db) {
     let s = &db.store;
-    let mut m =
-        Merchant {
-            id: merchant(), name: "家政".to_owned(), late_money: LateMoneyPolicy::NeverAccept, created_at: NOW
-        };
+    let never = MerchantPolicy { late_money: LateMoneyPolicy::NeverAccept, ..MerchantPolicy::default() };
+    let mut m = Merchant { id: merchant(), name: "家政".to_owned(), policy: never, created_at: NOW };
     s.put_merchant(&m).await.unwrap();
     assert_eq!(s.merchants().await.unwrap(), [m.clone()]);
     m.name = "家政二".to_owned();
-    m.late_money = LateMoneyPolicy::AcceptWhileClosing;
+    m.policy = MerchantPolicy {
+        after_close: AfterClose::Park { deadline_ms: 60_000 },
+        approval_above_minor: Some(1_000),
+        ..MerchantPolicy::default()
+    };
     s.put_merchant(&m).await.unwrap();
     assert_eq!(s.merchants().await.unwrap(), [m.clone()]);
 

@@ -1,7 +1,5 @@
 //! Migration: empty, repeated, at once from two processes, and newer than the program.
 
-use std::collections::BTreeMap;
-
 use super::world::*;
 use super::{Db, on_both};
 use crate::{Options, Store, StoreError, open};
@@ -52,25 +50,38 @@ async fn an_empty_postgres_database_is_not_current_and_migrates() {
     an_empty_database_is_not_current_and_migrates(Db::postgres_empty().await).await;
 }
 
-/// Tables and their columns, in order, as a script writes them.
-fn tables(script: &str) -> BTreeMap<String, Vec<String>> {
-    let mut tables = BTreeMap::new();
-    for part in script.split("create table ").skip(1) {
-        let (name, rest) = part.split_once(" (").unwrap();
-        let lines = rest.lines().skip(1).take_while(|l| !l.starts_with(')')).map(str::trim);
-        let columns = lines.filter(|l| !l.starts_with("--")).filter_map(|l| l.split([' ', '(']).next());
-        tables.insert(name.to_owned(), columns.map(str::to_owned).collect());
-    }
-    tables
-}
-
-#[test]
-fn the_twin_scripts_have_the_same_tables_and_columns() {
-    for step in crate::migrate::STEPS {
-        let postgres = tables(step.postgres);
-        assert!(postgres.len() > 10, "{postgres:?}");
-        assert_eq!(postgres, tables(step.sqlite), "version {}", step.version);
-    }
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_databases_have_the_same_tables_columns_and_indexes() {
+    let sqlite = Db::sqlite_empty().await.migrated().await;
+    let postgres = Db::postgres_empty().await.migrated().await;
+    let columns = (
+        sqlite
+            .names(
+                "select m.name || '.' || c.name from sqlite_master m join pragma_table_info(m.name) c
+                 where m.type = 'table'",
+            )
+            .await,
+        postgres
+            .names(
+                "select table_name || '.' || column_name from information_schema.columns where table_schema = 'public'",
+            )
+            .await,
+    );
+    assert!(columns.0.len() > 100 && columns.0.contains("refund_leg.evidence"), "{:?}", columns.0);
+    assert_eq!(columns.0, columns.1);
+    let indexes = (
+        sqlite.names("select name from sqlite_master where type = 'index' and sql is not null").await,
+        postgres
+            .names(
+                "select c.relname::text from pg_index i join pg_class c on c.oid = i.indexrelid
+                 where c.relnamespace = 'public'::regnamespace and not i.indisunique",
+            )
+            .await,
+    );
+    assert!(indexes.0.contains("refund_leg_active") && indexes.0.contains("delivery_open"), "{:?}", indexes.0);
+    assert_eq!(indexes.0, indexes.1);
+    sqlite.finish().await;
+    postgres.finish().await;
 }
 
 #[tokio::test]

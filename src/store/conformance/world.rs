@@ -46,6 +46,7 @@ pub fn order(merchant: MerchantId, number: &str) -> Order {
         state: OrderState::Paying,
         close_reason: None,
         late_money: false,
+        part_payment: false,
         expires_at: NOW.plus_ms(900_000),
         event_count: 0,
         version: 0,
@@ -64,6 +65,7 @@ pub fn payment(order: &Order) -> Payment {
         payer: PayerDetails::default(),
         state: PaymentState::New,
         evidence: Evidence::default(),
+        returned_minor: 0,
         version: 0,
         due_at: Some(NOW),
         created_at: NOW,
@@ -102,8 +104,11 @@ pub fn observed(payment: &Payment, source: Source, at_ms: i64, claim: Claim) -> 
     let evidence = payment.evidence.clone().join(payment.amount, &observation);
     let state = evidence.state(payment.method.channel().facts());
     let next = Payment { evidence, state, ..payment.clone() };
-    let change =
-        Change { payments: vec![next.clone()], observations: vec![(payment.id, observation)], ..Change::default() };
+    let change = Change {
+        payments: vec![next.clone()],
+        observations: vec![(payment.id.into(), observation)],
+        ..Change::default()
+    };
     (Payment { version: payment.version + 1, ..next }, change)
 }
 

@@ -75,7 +75,7 @@ async fn every_kind_of_claim_is_read_back(db: &Db) {
         let row = db.store.timeline(order.id).await.unwrap().unwrap().observations.pop().unwrap();
         let read =
             Observation { source: row.source, seen_at: row.seen_at, claim: row.claim, notification: row.notification };
-        assert_eq!((row.payment, read), change.observations[0]);
+        assert_eq!((row.subject, read), (change.observations[0].0.uuid(), change.observations[0].1.clone()));
     }
     let stored = db.store.dossier(order.id).await.unwrap().unwrap();
     assert_eq!(stored.payments, [payment]);
@@ -149,7 +149,7 @@ async fn a_change_may_replace_a_job(db: &Db) {
 async fn a_question_is_opened_once(db: &Db) {
     let m = merchant();
     let (order, payment) = opened(&*db.store, m, "1").await;
-    let ask = |kind, text: &str| Question { payment: payment.id, kind, text: text.to_owned() };
+    let ask = |kind, text: &str| Question { subject: payment.id.uuid(), kind, text: text.to_owned() };
     let (_, mut change) = observed(&payment, Source::Query, 42, Claim::Absent);
     change.questions = vec![ask(QuestionKind::LateMoney, "first?"), ask(QuestionKind::LateMoney, "twice?")];
     assert_eq!(one(&*db.store, change).await, Answer::Committed);
@@ -162,7 +162,7 @@ async fn a_question_is_opened_once(db: &Db) {
     assert_eq!(parked.len(), 2);
     let first = parked.iter().find(|q| q.kind == QuestionKind::LateMoney).unwrap();
     assert!(["first?", "twice?"].contains(&first.text.as_str()));
-    assert_eq!((first.order, first.payment, first.opened_at), (order.id, payment.id, NOW.plus_ms(42)));
+    assert_eq!((first.order, first.subject, first.opened_at), (order.id, payment.id.uuid(), NOW.plus_ms(42)));
     assert_eq!(db.store.parked(Some(m), 10).await.unwrap().len(), 2);
     assert_eq!(db.store.parked(Some(merchant()), 10).await.unwrap(), []);
     assert_eq!(db.store.timeline(order.id).await.unwrap().unwrap().questions.len(), 2);
@@ -197,7 +197,7 @@ async fn texts_with_nul_are_stored_readable(db: &Db) {
     let (order, payment) = opened(&*db.store, m, "1").await;
     let (_, mut change) = observed(&payment, Source::Create, 0, Claim::Refused { reason: "a\0b".to_owned() });
     change.questions =
-        vec![Question { payment: payment.id, kind: QuestionKind::IntegrityHold, text: "x\0y".to_owned() }];
+        vec![Question { subject: payment.id.uuid(), kind: QuestionKind::IntegrityHold, text: "x\0y".to_owned() }];
     change.notification = Some(crate::Notification { headers: "h: \0".to_owned(), ..notification(m) });
     assert_eq!(one(&*db.store, change).await, Answer::Committed);
     let t = db.store.timeline(order.id).await.unwrap().unwrap();
