@@ -13,7 +13,8 @@ use bursar_store::desk::Granted;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
 use super::intake::{self, CreateRefundSchema};
-use super::view::{PlanView, RefundView};
+use super::plan_view::PlanView;
+use super::view::RefundView;
 use super::{impossible, plan};
 use crate::auth::Caller;
 use crate::errors::ChangeErrors;

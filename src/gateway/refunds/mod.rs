@@ -8,6 +8,7 @@ pub(crate) mod judge;
 pub(crate) mod legs;
 pub(crate) mod list;
 mod plan;
+mod plan_view;
 mod say;
 pub(crate) mod show;
 pub mod view;

@@ -68,7 +68,7 @@ async fn a_combined_order_that_is_closed_gives_back_what_was_paid() {
     let first = payment_at(&order, 0);
     house.accept_payment(first).await;
     house.pay(first, 5_000).await;
-    let refund = house.refund(&order, "r1", &json!({ "reason": "x" })).await.expect(422);
+    let refund = house.refund(&order, "r1", &json!({ "reason": "x", "amount_minor": 1 })).await.expect(422);
     assert_eq!(refund.problem(), "refund-while-paying");
     let path = format!("/v1/orders/{}/close", text(&order["id"]));
     let closed = house.post(&path, "c1", "{\"reason\":\"customer called\"}").await.expect(200);

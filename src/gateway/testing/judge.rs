@@ -141,3 +141,15 @@ async fn of_many_decisions_at_once_one_counts_and_the_others_hear_that_it_is_dec
         assert_eq!(sends(&house).await, usize::from(state == "running"));
     }
 }
+
+#[tokio::test]
+async fn fifty_equal_approvals_at_once_are_one_and_get_one_answer() {
+    let house = strict().await;
+    let (_, refund) = asked(&house).await;
+    let body = json!({ "by": "Wang Fang" });
+    let answers = futures::future::join_all((0..50).map(|_| house.say(&refund, "approve", "a1", &body))).await;
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.bytes), (200, &answers[0].bytes), "{}", answer.text());
+    }
+    assert_eq!(sends(&house).await, 1);
+}

@@ -148,3 +148,15 @@ async fn an_order_takes_twenty_payments_and_no_more() {
     assert_eq!(answer.problem(), "order-takes-no-payment");
     assert_eq!(house.fingerprint().await, before);
 }
+
+#[tokio::test]
+async fn fifty_equal_requests_at_once_add_one_payment_and_get_one_answer() {
+    let house = House::new().await;
+    let order = house.order("n-1").await;
+    let body = native();
+    let answers = futures::future::join_all((0..50).map(|_| add(&house, &order, "a1", &body))).await;
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.bytes), (201, &answers[0].bytes), "{}", answer.text());
+    }
+    assert_eq!(house.again(&order).await["payments"].as_array().unwrap().len(), 2);
+}
