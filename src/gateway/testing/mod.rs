@@ -34,7 +34,7 @@ use bursar_core::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
 use bursar_core::merchant::{ChannelAccount, Merchant, MerchantPolicy};
 use bursar_core::order::Dossier;
 use bursar_core::plan::Plans;
-use bursar_core::{Chance, Clock, Timestamp};
+use bursar_core::{Chance, Timestamp};
 use bursar_store::desk::Desk;
 use bursar_store::directory::Directory;
 use bursar_store::{Gatherer, JobFilter, JobRow, Store};
