@@ -163,6 +163,7 @@ impl Bench {
             state: OrderState::Paying,
             close_reason: None,
             late_money: false,
+            part_payment: false,
             expires_at: now.plus_ms(900_000),
             event_count: 1,
             version: 0,

@@ -36,7 +36,7 @@ pub async fn settle(stage: &Stage) -> End {
         let late = Instant::now() >= deadline;
         match look(stage).await {
             Ok((audit, counts)) => {
-                let money = audit.paid + audit.late_money;
+                let money = audit.paid + audit.late_money + audit.refunds.succeeded;
                 let rests = audit.all_ended() && counts.undelivered == 0 && audit.books_agree();
                 agreed = match agreed {
                     Some((since, then)) if rests && then == money => Some((since, then)),
@@ -55,8 +55,8 @@ pub async fn settle(stage: &Stage) -> End {
 
 async fn look(stage: &Stage) -> Result<(Audit, Counts), String> {
     let store = stage.program.store.as_ref();
-    let books = stage.sandbox.books();
-    let audit = compare(store, &stage.actors, &books).await.map_err(|e| format!("{e:#}"))?;
+    let (books, refunds) = (stage.sandbox.books(), stage.sandbox.refunds());
+    let audit = compare(store, &stage.actors, &books, &refunds).await.map_err(|e| format!("{e:#}"))?;
     Ok((audit, store.counts().await.map_err(|e| e.to_string())?))
 }
 

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
-use bursar_core::id::{ApiKeyId, DeliveryId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::id::{ApiKeyId, DeliveryId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::Dossier;
+use bursar_core::refund::Refund;
 use bursar_store::{
     Answer, BookLine, Change, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow,
-    Notification, OrderFilter, ParkedRow, Result, Store, StoreError, Timeline,
+    Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result, Store, StoreError, Timeline,
 };
 use uuid::Uuid;
 
@@ -84,13 +85,18 @@ through! {
     commit(changes: &[Change]) -> Vec<Answer>;
     dossier(order: OrderId) -> Option<Dossier>;
     dossiers_of(payments: &[PaymentId]) -> Vec<Dossier>;
+    dossiers_of_legs(legs: &[LegId]) -> Vec<Dossier>;
+    order_of_refund(refund: RefundId) -> Option<OrderId>;
+    refunds(filter: &RefundFilter) -> Vec<Refund>;
     order_by_number(merchant: MerchantId, number: &str) -> Option<OrderId>;
     orders(filter: &OrderFilter) -> Vec<Dossier>;
     timeline(order: OrderId) -> Option<Timeline>;
     stuck(before: Timestamp, limit: u32) -> Vec<PaymentId>;
+    stuck_legs(before: Timestamp, limit: u32) -> Vec<LegId>;
     stuck_deliveries(before: Timestamp, limit: u32) -> Vec<(DeliveryId, MerchantId)>;
     parked(merchant: Option<MerchantId>, limit: u32) -> Vec<ParkedRow>;
     book_lines(after: Option<PaymentId>, limit: u32) -> Vec<BookLine>;
+    refund_lines(after: Option<LegId>, limit: u32) -> Vec<RefundLine>;
     balances() -> Vec<(i16, Uuid, String, i64)>;
     counts() -> Counts;
     notification(id: NotificationId) -> Option<Notification>;

@@ -98,9 +98,9 @@ impl House {
     /// # Panics
     /// When they differ, or something was charged twice, or a payer is out of money.
     pub async fn books_agree(&self) -> Audit {
-        let books = self.stage.sandbox.books();
+        let (books, refunds) = (self.stage.sandbox.books(), self.stage.sandbox.refunds());
         let store = self.stage.program.store.as_ref();
-        let audit = compare(store, &self.stage.actors, &books).await.expect("the books");
+        let audit = compare(store, &self.stage.actors, &books, &refunds).await.expect("the books");
         assert!(audit.books_agree(), "seed {}: {audit:#?}", self.stage.seed);
         assert_eq!((audit.channel_effects_doubled, audit.out_of_money), (0, 0), "seed {}: {audit:#?}", self.stage.seed);
         audit
