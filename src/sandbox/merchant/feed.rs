@@ -118,9 +118,8 @@ pub async fn place_varied(
 
 /// One order, and the further payment that its customer wants.
 async fn run(api: &Api, backend: &Backend, key: &str, errand: &Errand) -> Result<OrderId, SandboxError> {
-    let post = |path, idempotency_key, body| {
-        api.post(Request { api_key: &backend.api_key, path, idempotency_key, body })
-    };
+    let post =
+        |path, idempotency_key, body| api.post(Request { api_key: &backend.api_key, path, idempotency_key, body });
     let (status, answer) = post("/v1/orders", key, &errand.body).await?;
     if !(200..300).contains(&status) {
         return Err(refused(&format!("order refused: {status} {answer}")));

@@ -66,8 +66,8 @@ impl Level {
 /// How long orders live, in seconds of the fast clock: beyond WeChat's minimum age for closing.
 const LIFE_SECONDS: (u64, u64) = (330, 600);
 /// Of 10,000 orders so many are combined of two parts, and so many are paid twice.
-const COMBINED: u64 = 1_200;
-const TWICE: u64 = 400;
+const COMBINED: u64 = 1_500;
+const TWICE: u64 = 800;
 
 pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
     let started = Instant::now();

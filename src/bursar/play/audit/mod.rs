@@ -63,7 +63,11 @@ impl Audit {
     }
 }
 
-async fn dossiers(store: &dyn Store, merchant: MerchantId) -> anyhow::Result<Vec<Dossier>> {
+/// All orders of a merchant, newest first.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn dossiers(store: &dyn Store, merchant: MerchantId) -> anyhow::Result<Vec<Dossier>> {
     let mut all: Vec<Dossier> = Vec::new();
     loop {
         let before = all.last().map(|d| d.order.id);
