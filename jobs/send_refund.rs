@@ -3,6 +3,7 @@
 //! must never invent another one, and never believe that a call without an answer had no effect.
 
 use bursar_channels::{Outcome as Answer, RefundRequest, RefundStanding, Refusal, RefusalClass};
+use bursar_core::Timestamp;
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::Dossier;
 use bursar_core::refund::{LegState, RefundClaim, earliest_call};
@@ -31,6 +32,11 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         }
         _ => Ok(Outcome::Done),
     }
+}
+
+/// Whether the same call may be taken later.
+const fn not_for_good(class: RefusalClass) -> bool {
+    matches!(class, RefusalClass::NoFunds | RefusalClass::TooSoon | RefusalClass::Configuration)
 }
 
 async fn send(context: &JobContext, job: &Running, subject: &mut LegSubject) -> Result<Outcome, JobError> {
@@ -81,9 +87,18 @@ async fn refused(
         // Our own set-up is wrong (a key, a permission): nothing happened, and it can be mended.
         RefusalClass::Configuration => return not_sent(context, job, subject, refusal.to_string(), None).await,
         class if !class.rules_out_money() => RefundClaim::NoAnswer { why: refusal.to_string() },
+        // An earlier call without an answer may still show: a no counts only when it would have.
+        _ if lately(context, subject, subject.leg.evidence.no_answer_at) => {
+            RefundClaim::NoAnswer { why: refusal.to_string() }
+        }
         _ => RefundClaim::Refused { reason: refusal.to_string() },
     };
     context.conclude(job, Source::Refund, Claim::Refund(claim), &subject.dossier, done).await
+}
+
+/// Whether `at` is so short ago that its effect may not show at the channel yet.
+fn lately(context: &JobContext, subject: &LegSubject, at: Option<Timestamp>) -> bool {
+    at.is_some_and(|at| context.now() < at.plus_ms(subject.facts.propagation_ms))
 }
 
 /// The merchant has to top up; until then the same call at intervals.
@@ -148,7 +163,8 @@ async fn second_way(context: &JobContext, job: &Running, subject: &mut LegSubjec
         let claim = RefundClaim::SecondFailed { reason: "no account of the payer is known".to_owned() };
         return context.conclude(job, Source::Rule, Claim::Refund(claim), &subject.dossier, done).await;
     };
-    if subject.leg.evidence.second_sent_at.is_some() {
+    let earlier = subject.leg.evidence.second_sent_at;
+    if earlier.is_some() {
         match ask_refund(subject).await {
             Told::Claim(Claim::Refund(RefundClaim::Abnormal { .. })) => {}
             Told::Claim(claim) => return context.conclude(job, Source::Query, claim, &subject.dossier, done).await,
@@ -166,6 +182,10 @@ async fn second_way(context: &JobContext, job: &Running, subject: &mut LegSubjec
         Answer::Done(standing @ (RefundStanding::Processing { .. } | RefundStanding::Succeeded(_))) => {
             let claim = refund_claim(standing, subject.leg.state, &subject.leg.evidence);
             return context.conclude(job, Source::Refund, Claim::Refund(claim), &subject.dossier, done).await;
+        }
+        // Not for what it asks: it can be mended, or comes too early.
+        Answer::Refused(refusal) if not_for_good(refusal.class) || lately(context, subject, earlier) => {
+            return Ok(again(context, job, format!("second way refused: {refusal}"), None));
         }
         // It may be refused because it is under way already: the query tells.
         Answer::Refused(refusal) => refusal.to_string(),
