@@ -1,6 +1,8 @@
 //! Wake-ups between processes: it knows LISTEN and NOTIFY, and must never be needed for correctness (a
 //! hint may be lost; workers ask at intervals all the same).
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bursar_core::job::Queue;
 use sqlx::postgres::{PgListener, PgPoolOptions};
@@ -10,6 +12,9 @@ use crate::{Hints, Result, StoreError};
 
 /// The channel. The payload is the queues' codes, separated by commas.
 const CHANNEL: &str = "bursar_jobs";
+
+/// After so long a silence the connection may be half open, which nobody would notice: listening starts anew.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// See [`crate::Store::notify`].
 pub async fn notify(db: &Postgres, queues: &[Queue]) -> Result<()> {
@@ -34,7 +39,8 @@ struct Listening(PgListener);
 #[async_trait]
 impl Hints for Listening {
     async fn next(&mut self) -> Result<Vec<Queue>> {
-        match self.0.try_recv().await? {
+        let heard = tokio::time::timeout(SILENCE, self.0.try_recv()).await;
+        match heard.map_err(|_| StoreError::Unavailable("the listening connection was silent for long".to_owned()))?? {
             Some(hint) => {
                 Ok(hint.payload().split(',').filter_map(|c| c.parse().ok()).filter_map(Queue::from_code).collect())
             }

@@ -108,7 +108,7 @@ pub async fn claim(db: &Postgres, request: &ClaimRequest) -> Result<Vec<Claimed>
         .bind(JobKind::ALL.map(JobKind::max_attempts).to_vec())
         .bind(request.owner)
         .bind(request.lease_ms);
-    let rows = db.bounded(query.fetch_all(&db.quick)).await?;
+    let rows = db.lease_work(query.fetch_all(&db.quick)).await?;
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
         let kind: i16 = row.try_get("kind")?;
@@ -150,7 +150,7 @@ pub async fn renew(db: &Postgres, owner: Uuid, held: &[(JobKey, i64)], lease_ms:
                returning j.kind, j.subject";
     let (kinds, subjects, fences) = held_columns(held);
     let query = sqlx::query(sql).bind(kinds).bind(subjects).bind(fences).bind(owner).bind(lease_ms);
-    let rows = db.bounded(query.fetch_all(&db.quick)).await?;
+    let rows = db.lease_work(query.fetch_all(&db.quick)).await?;
     let mut kept = HashSet::new();
     for row in rows {
         kept.insert((row.try_get::<i16, _>(0)?, row.try_get::<Uuid, _>(1)?));
@@ -169,7 +169,7 @@ pub async fn release(db: &Postgres, owner: Uuid, held: &[(JobKey, i64)]) -> Resu
                  and j.owner = $4";
     let (kinds, subjects, fences) = held_columns(held);
     let query = sqlx::query(sql).bind(kinds).bind(subjects).bind(fences).bind(owner);
-    Ok(db.bounded(query.execute(&db.quick)).await?.rows_affected())
+    Ok(db.lease_work(query.execute(&db.quick)).await?.rows_affected())
 }
 
 /// See [`crate::Store::next_due`]. Per merchant: its first job without a lease, and the earliest end of a
@@ -207,6 +207,6 @@ left join lateral (
 ) leased on true
 where t.merchant is not null";
     let queues: Vec<i16> = queues.iter().map(|q| q.code()).collect();
-    let row = db.bounded(sqlx::query(sql).bind(queues).fetch_one(&db.quick)).await?;
+    let row = db.lease_work(sqlx::query(sql).bind(queues).fetch_one(&db.quick)).await?;
     Ok(row.try_get::<Option<i64>, _>(0).map_err(StoreError::from)?.map(Timestamp::from_millis))
 }

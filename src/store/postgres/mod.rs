@@ -27,13 +27,20 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection};
 use uuid::Uuid;
 
-use crate::dialect::{Dialect, NOW_POSTGRES, translate};
+use crate::dialect::{Dialect, NOW_POSTGRES, Words, translate};
 use crate::value::{Record, Value, bind_postgres};
 use crate::{Answer, Change, ClaimRequest, Claimed, Hints, Options, Result, StoreError};
 
+/// How shared statements are written here.
+const WORDS: Words = Words { in_ids: ("= any(", ")"), now: NOW_POSTGRES, lateral: true };
 /// Beyond the server's own statement time-out and the wait for a connection: the network is gone, and
 /// the server's answer will not come.
 const NETWORK_GRACE_MS: u64 = 5_000;
+/// A connection under suspicion that has not answered a ping by then is dropped.
+const PING_MS: u64 = 1_000;
+/// Claims and renewals touch a few rows by index: one that takes longer speaks to a server that is gone,
+/// and waiting for it would cost every lease of the process.
+const LEASE_WORK_MS: u64 = 5_000;
 /// An idle connection is closed after so long, so that a burst's connections go away.
 const IDLE_SECONDS: u64 = 300;
 /// A connection is replaced after so long, which bounds the server's memory per session.
@@ -125,7 +132,20 @@ impl Postgres {
 
     /// Runs `work`, bounded in time, and remembers broken connections.
     async fn bounded<T>(&self, work: impl Future<Output = std::result::Result<T, sqlx::Error>> + Send) -> Result<T> {
-        let outcome = match tokio::time::timeout(self.limit, work).await {
+        self.within(self.limit, work).await
+    }
+
+    /// The same for work on which leases depend.
+    async fn lease_work<T>(&self, work: impl Future<Output = std::result::Result<T, sqlx::Error>> + Send) -> Result<T> {
+        self.within(self.limit.min(Duration::from_millis(LEASE_WORK_MS)), work).await
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = std::result::Result<T, sqlx::Error>> + Send,
+    ) -> Result<T> {
+        let outcome = match tokio::time::timeout(limit, work).await {
             Ok(outcome) => outcome.map_err(StoreError::from),
             Err(_) => Err(StoreError::Unavailable("no answer from PostgreSQL in time".to_owned())),
         };
@@ -146,20 +166,24 @@ fn pool(size: u32, options: &Options, health: &Arc<Health>) -> PgPoolOptions {
         .test_before_acquire(false)
         .before_acquire(move |connection, meta| {
             let suspect = health.suspects(meta.idle_for);
-            Box::pin(async move { Ok(!suspect || connection.ping().await.is_ok()) })
+            Box::pin(async move {
+                // A half-open connection never answers.
+                let ping = tokio::time::timeout(Duration::from_millis(PING_MS), connection.ping());
+                Ok(!suspect || matches!(ping.await, Ok(Ok(()))))
+            })
         })
 }
 
 #[async_trait]
 impl Dialect for Postgres {
     async fn rows(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Record>> {
-        let sql = AssertSqlSafe(translate(sql, ("= any(", ")"), NOW_POSTGRES));
+        let sql = AssertSqlSafe(translate(sql, WORDS));
         let rows = self.bounded(bind_postgres(sqlx::query(sql), values).fetch_all(&self.quick)).await?;
         Ok(rows.into_iter().map(Record::Postgres).collect())
     }
 
     async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<u64> {
-        let sql = AssertSqlSafe(translate(sql, ("= any(", ")"), NOW_POSTGRES));
+        let sql = AssertSqlSafe(translate(sql, WORDS));
         Ok(self.bounded(bind_postgres(sqlx::query(sql), values).execute(&self.durable)).await?.rows_affected())
     }
 

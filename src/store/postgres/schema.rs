@@ -15,6 +15,8 @@ pub async fn migrate(db: &Postgres) -> Result<()> {
     let mut tx = db.bounded(db.durable.begin()).await?;
     let found = db
         .bounded(async {
+            // Tables that have grown take their time.
+            sqlx::raw_sql("set local statement_timeout = 0").execute(&mut *tx).await?;
             sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *tx).await?;
             sqlx::raw_sql(migrate::CREATE_TABLE).execute(&mut *tx).await?;
             let row = sqlx::query("select coalesce(max(version), 0) from schema_version").fetch_one(&mut *tx).await?;
