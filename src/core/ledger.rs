@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::money::Money;
 use crate::payment::{Payment, PaymentState};
-use crate::refund::{Leg, LegState, Refund, Route};
+use crate::refund::{Leg, LegState, Refund, RefundState, Route};
 
 /// What kind of account.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -147,49 +147,46 @@ pub fn postings(payment: &Payment, before: Option<PaymentState>, was_late: bool,
     out
 }
 
-/// What a leg has moved so far: transfers as (debit, credit) of its amount.
-fn moved(refund: &Refund, leg: &Leg, account: Uuid) -> Vec<(Account, Account)> {
-    let of = |kind| Account { kind, owner: leg_owner(kind, refund, account) };
-    let source = of(if refund.late { AccountKind::LateMoney } else { AccountKind::Earnings });
-    let payable = of(AccountKind::RefundsPayable);
-    let (clearing, suspense) = (of(AccountKind::Clearing), of(AccountKind::Suspense));
+/// What a leg has moved so far: transfers as (debit, credit) of its amount. `late` says whether its order is
+/// closed, so that its payment's money is not the merchant's.
+fn moved(refund: &Refund, leg: &Leg, late: bool, account: Uuid) -> Vec<(Account, Account)> {
+    let ours = |kind| Account { kind, owner: refund.merchant.uuid() };
+    let channels = |kind| Account { kind, owner: account };
+    let source = ours(if late { AccountKind::LateMoney } else { AccountKind::Earnings });
+    let payable = ours(AccountKind::RefundsPayable);
+    let (clearing, suspense) = (channels(AccountKind::Clearing), channels(AccountKind::Suspense));
     match leg.state {
         LegState::Failed | LegState::NotPossible | LegState::Reversed | LegState::Abandoned => Vec::new(),
         // The channel neither gave it to the payer nor back to us.
         LegState::Stranded => vec![(suspense, clearing)],
         LegState::Unknown | LegState::Held => vec![(source, payable), (suspense, clearing)],
         LegState::Succeeded => {
-            let from = if leg.route == Route::Transfer { of(AccountKind::PaidOutside) } else { clearing };
+            let from = if leg.route == Route::Transfer { ours(AccountKind::PaidOutside) } else { clearing };
             vec![(source, payable), (payable, from)]
         }
+        // Only in case: nothing is owed yet.
+        _ if refund.state == RefundState::Prepared => Vec::new(),
         LegState::Reserved
         | LegState::Sending
         | LegState::Processing
         | LegState::WaitingFunds
         | LegState::SecondWay
-        | LegState::AwaitingTransfer => {
-            if refund.cause == crate::refund::RefundCause::Incomplete && refund.evidence.activated.is_none() {
-                // Only prepared: nothing is owed yet.
-                Vec::new()
-            } else {
-                vec![(source, payable)]
-            }
-        }
-    }
-}
-
-fn leg_owner(kind: AccountKind, refund: &Refund, account: Uuid) -> Uuid {
-    match kind {
-        AccountKind::Clearing | AccountKind::Suspense => account,
-        _ => refund.merchant.uuid(),
+        | LegState::AwaitingTransfer => vec![(source, payable)],
     }
 }
 
 /// The postings of a leg that changed. `before` is its refund and itself as they were (`None`: it did not
-/// exist); `account` is the channel account of its payment.
-pub fn leg_postings(before: Option<(&Refund, &Leg)>, after: (&Refund, &Leg), account: Uuid) -> Vec<Posting> {
-    let old = before.map_or_else(Vec::new, |(refund, leg)| moved(refund, leg, account));
-    let new = moved(after.0, after.1, account);
+/// exist); `was_late` and `late` say whether its order was and is closed; `account` is the channel account of
+/// its payment.
+pub fn leg_postings(
+    before: Option<(&Refund, &Leg)>,
+    after: (&Refund, &Leg),
+    was_late: bool,
+    late: bool,
+    account: Uuid,
+) -> Vec<Posting> {
+    let old = before.map_or_else(Vec::new, |(refund, leg)| moved(refund, leg, was_late, account));
+    let new = moved(after.0, after.1, late, account);
     let transfer = |(debit, credit)| Posting { subject: after.1.id.uuid(), debit, credit, amount: after.1.amount };
     let undone = old.iter().filter(|t| !new.contains(t)).map(|(debit, credit)| transfer((*credit, *debit)));
     let done = new.iter().filter(|t| !old.contains(t)).copied().map(transfer);

@@ -195,11 +195,12 @@ impl Dossier {
         let kept = |p: &Payment| p.evidence.late_answer.as_ref().is_some_and(|(_, (keep, _))| *keep);
         let wanted = policy.after_close == AfterClose::Reopen
             || self.payments.iter().any(|p| p.state == PaymentState::Captured && kept(p));
-        // Whatever goes back already cannot make it whole.
+        // Whatever goes back already, by whatever way, cannot make it whole.
+        let begun = |p: &Payment| self.legs().any(|l| l.payment == p.id && l.state != LegState::Abandoned);
         let untouched: i64 = self
             .payments
             .iter()
-            .filter(|p| p.state == PaymentState::Captured && self.returned_minor(p.id) == 0)
+            .filter(|p| p.state == PaymentState::Captured && !begun(p))
             .map(|p| p.amount.minor)
             .fold(0, i64::saturating_add);
         wanted && untouched >= self.order.amount.minor

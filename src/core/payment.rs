@@ -342,6 +342,16 @@ impl Payment {
     pub fn number(&self) -> String {
         self.id.bare()
     }
+
+    /// Whether a person was asked about its money, which came for a closed order: it is due back at `due_at`.
+    pub fn is_parked(&self) -> bool {
+        self.state == PaymentState::Captured && self.due_at.is_some()
+    }
+
+    /// Whether `claim` may be taken in as things stand. Facts always; an answer while its question stands.
+    pub(crate) fn may_take(&self, claim: &Claim) -> bool {
+        !matches!(claim, Claim::LateMoneyAnswered { .. }) || self.is_parked()
+    }
 }
 
 /// What a channel may need to know of the payer and the scene. Members that a method needs are checked

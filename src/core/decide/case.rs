@@ -8,9 +8,7 @@ use crate::money::Money;
 use crate::observation::{Claim, Observation, Source, Subject};
 use crate::order::{Dossier, OrderState};
 use crate::payment::Payment;
-use crate::refund::{
-    Leg, LegEvidence, LegState, Refund, RefundCause, RefundClaim, RefundEvidence, RefundState, Route, Share,
-};
+use crate::refund::{Refund, RefundCause, RefundClaim, RefundEvidence, RefundState, Share};
 
 /// A refund to be added.
 pub struct Wish {
@@ -47,7 +45,7 @@ impl<'a> Case<'a> {
     /// Whether the observation told anything new.
     pub fn observe_payment(&mut self, id: PaymentId, observation: &Observation) -> bool {
         let Some(payment) = self.next.payments.iter_mut().find(|p| p.id == id) else { return false };
-        if matches!(observation.claim, Claim::LateMoneyAnswered { .. }) && payment.evidence.late_answer.is_some() {
+        if !payment.may_take(&observation.claim) {
             return false;
         }
         let facts = self.policy.facts_of(payment);
@@ -68,8 +66,7 @@ impl<'a> Case<'a> {
     /// Whether the observation told anything new.
     pub fn observe_refund(&mut self, id: RefundId, observation: &Observation) -> bool {
         let Some(refund) = self.next.refunds.iter_mut().find(|r| r.id == id) else { return false };
-        let decides = |c: &RefundClaim| matches!(c, RefundClaim::Approved { .. } | RefundClaim::Rejected { .. });
-        if matches!(&observation.claim, Claim::Refund(c) if decides(c)) && refund.state != RefundState::AwaitingApproval {
+        if !refund.may_take(&observation.claim) {
             return false;
         }
         let evidence = refund.evidence.clone().join(observation);
@@ -88,7 +85,7 @@ impl<'a> Case<'a> {
         };
         let (second_way, may_send) = (refund.second_way(), refund.state.may_send());
         let Some(leg) = refund.legs.iter_mut().find(|l| l.id == id) else { return false };
-        if !may_intend(leg, may_send, &observation.claim) {
+        if !leg.may_take(&observation.claim, may_send) {
             return false;
         }
         let evidence = leg.evidence.clone().join(leg.amount, observation);
@@ -138,7 +135,7 @@ impl<'a> Case<'a> {
             created_at: self.now,
         };
         for share in &wish.shares {
-            add_leg(&mut refund, share, None, self.now);
+            refund.add_leg(share, None, self.now);
         }
         refund.state = refund.state_of_parts();
         let requested = RefundClaim::Requested { by: wish.by, reason: wish.reason };
@@ -146,40 +143,4 @@ impl<'a> Case<'a> {
         self.notes.push((Subject::Refund(refund.id), observation));
         self.next.refunds.push(refund);
     }
-}
-
-/// Whether `claim` is no intent, or one that the leg's state allows. Facts are always taken in; what we (or
-/// people) are about to do counts only in the state for which it was decided.
-fn may_intend(leg: &Leg, may_send: bool, claim: &Claim) -> bool {
-    match claim {
-        Claim::Refund(RefundClaim::Sending) => {
-            may_send && matches!(leg.state, LegState::Reserved | LegState::WaitingFunds)
-        }
-        Claim::Refund(RefundClaim::SecondSending) => leg.state == LegState::SecondWay,
-        Claim::Refund(RefundClaim::Transferred { .. }) => leg.state == LegState::AwaitingTransfer,
-        Claim::Refund(RefundClaim::Abandoned { .. }) => leg.can_be_dropped(),
-        _ => true,
-    }
-}
-
-/// Adds a leg for `share`.
-pub fn add_leg(refund: &mut Refund, share: &Share, replaces: Option<LegId>, now: Timestamp) {
-    let (id, sequence) = refund.next_leg();
-    refund.legs.push(Leg {
-        id,
-        refund: refund.id,
-        payment: share.payment,
-        sequence,
-        route: share.route,
-        amount: share.amount(refund.amount),
-        replaces,
-        state: match share.route {
-            Route::Channel => LegState::Reserved,
-            Route::Transfer => LegState::AwaitingTransfer,
-        },
-        evidence: LegEvidence::default(),
-        version: 0,
-        due_at: (share.route == Route::Channel).then_some(share.earliest),
-        created_at: now,
-    });
 }

@@ -10,7 +10,7 @@ use crate::ledger::{self, Posting};
 use crate::merchant::AfterClose;
 use crate::order::{Dossier, OrderState};
 use crate::payment::{Payment, PaymentState};
-use crate::refund::{Leg, LegState, Refund, RefundState};
+use crate::refund::{Leg, LegState, Refund, RefundState, earliest_call};
 
 impl Case<'_> {
     /// Ends the case: what the differences mean.
@@ -28,9 +28,11 @@ impl Case<'_> {
     /// another is unsure.
     fn start_next_payment(&mut self) {
         let waits = |p: &Payment| p.state == PaymentState::New && p.due_at.is_none();
-        let busy = self.next.payments.iter().any(|p| {
-            p.state == PaymentState::IntegrityHold || (!p.state.is_final() && !waits(p))
-        });
+        let busy = self
+            .next
+            .payments
+            .iter()
+            .any(|p| p.state == PaymentState::IntegrityHold || (!p.state.is_final() && !waits(p)));
         if busy || !matches!(self.next.order.state, OrderState::Paying | OrderState::PartiallyPaid) {
             return;
         }
@@ -99,81 +101,97 @@ impl Case<'_> {
             self.next.order.late_money = true;
             self.tell(EventKind::OrderLateMoney);
         }
-        let AfterClose::Park { deadline_ms } = self.policy.merchant.after_close else {
-            return self.unask_late_money();
-        };
-        for payment in captured.iter().filter(|p| self.next.order.state == OrderState::Closed && p.evidence.late_answer.is_none()) {
-            let deadline = self.now.plus_ms(deadline_ms);
-            let key = JobKey::payment(JobKind::SettleLateMoney, payment.id);
-            self.effects.push(Effect::Schedule(NewJob::new(key, payment.merchant, deadline)));
-            self.effects.push(Effect::Ask(late_money_question(payment, deadline)));
-            if let Some(payment) = self.next.payments.iter_mut().find(|p| p.id == payment.id) {
-                payment.due_at = Some(deadline);
-            }
+        for index in 0..self.next.payments.len() {
+            self.follow_question(index);
         }
-        self.unask_late_money();
     }
 
-    fn unask_late_money(&mut self) {
-        for payment in &mut self.next.payments {
-            let before = self.before.payment(payment.id).and_then(|p| p.evidence.late_answer.as_ref());
-            if before.is_none() && payment.evidence.late_answer.is_some() {
-                payment.due_at = None;
-                self.effects.push(Effect::Cancel(JobKey::payment(JobKind::SettleLateMoney, payment.id)));
-                self.effects.push(Effect::Unask(payment.id.uuid(), QuestionKind::LateMoney));
+    /// Asks whether late money is kept, and takes the question back when it is answered or pointless.
+    fn follow_question(&mut self, index: usize) {
+        let Some(payment) = self.next.payments.get(index) else { return };
+        let was_asked = self.before.payment(payment.id).is_some_and(Payment::is_parked);
+        let key = JobKey::payment(JobKind::SettleLateMoney, payment.id);
+        let due_at = match self.policy.merchant.after_close {
+            AfterClose::Park { deadline_ms } if self.must_be_asked(payment) => {
+                if was_asked {
+                    return;
+                }
+                let deadline = self.now.plus_ms(deadline_ms);
+                let job = NewJob::new(key, payment.merchant, deadline);
+                self.effects.extend([Effect::Schedule(job), Effect::Ask(late_money_question(payment, deadline))]);
+                Some(deadline)
             }
+            _ if was_asked => {
+                let unask = Effect::Unask(payment.id.uuid(), QuestionKind::LateMoney);
+                self.effects.extend([Effect::Cancel(key), unask]);
+                None
+            }
+            _ => return,
+        };
+        if let Some(payment) = self.next.payments.get_mut(index) {
+            payment.due_at = due_at;
         }
     }
 
     fn follow_refunds(&mut self) {
         for index in 0..self.next.refunds.len() {
-            let Some(after) = self.next.refunds.get(index).cloned() else { continue };
+            let Some(mut after) = self.next.refunds.get(index).cloned() else { continue };
             let before = self.before.refund(after.id);
             if before == Some(&after) {
                 continue;
             }
-            let was_held = before.is_some_and(|b| !b.state.may_send());
-            for leg in &after.legs {
-                let old = before.and_then(|b| b.legs.iter().find(|l| l.id == leg.id));
-                self.follow_leg(index, old, was_held, &after, leg);
-            }
+            // Its legs have no jobs before it may be sent.
+            let sendable = before.filter(|b| b.state.may_send());
+            let legs: Vec<_> = after.legs.iter().map(|leg| self.follow_leg(sendable, &after, leg)).collect();
+            after.legs = legs;
+            self.follow_questions(before, &after);
             if let Some(kind) = event_of(before, &after) {
                 self.tell(kind);
             }
+            if let Some(refund) = self.next.refunds.get_mut(index) {
+                *refund = after;
+            }
         }
     }
 
-    fn follow_leg(&mut self, index: usize, before: Option<&Leg>, was_held: bool, refund: &Refund, after: &Leg) {
-        if before == Some(after) && !was_held {
-            return;
+    /// Gives `leg` of `refund` its job; `before` is the refund as it was, when it could be sent then.
+    fn follow_leg(&mut self, before: Option<&Refund>, refund: &Refund, leg: &Leg) -> Leg {
+        let old = before.and_then(|b| b.legs.iter().find(|l| l.id == leg.id));
+        if old == Some(leg) {
+            return leg.clone();
         }
-        let effects = jobs::of_leg(before, was_held, refund, after, self.policy, self.now);
-        let planned = earliest(&effects, after.id.uuid());
-        let rests = !after.state.is_active() && before.is_some_and(|b| b.state != after.state);
-        let due_at = planned.or(if rests { None } else { after.due_at });
+        if !refund.state.may_send() {
+            return Leg { due_at: None, ..leg.clone() };
+        }
+        let effects = jobs::of_leg(old, refund, &self.released(before, leg), self.policy, self.now);
+        let owes = jobs::owed_kind(leg).is_some();
+        let due_at = earliest(&effects, leg.id.uuid()).or(leg.due_at.filter(|_| owes));
         self.effects.extend(effects);
-        self.ask_about_leg(before, was_held, refund, after);
-        let leg = self.next.refunds.get_mut(index).and_then(|r| r.legs.iter_mut().find(|l| l.id == after.id));
-        if let Some(leg) = leg {
-            // A leg that may not be sent yet owes no job.
-            leg.due_at = if refund.state.may_send() { due_at } else { None };
-        }
+        Leg { due_at, ..leg.clone() }
     }
 
-    fn ask_about_leg(&mut self, before: Option<&Leg>, was_held: bool, refund: &Refund, after: &Leg) {
-        let old = before.filter(|_| !was_held).and_then(open_question);
-        let new = open_question(after).filter(|_| refund.state.may_send());
-        if let Some(kind) = old.filter(|kind| Some(*kind) != new) {
-            self.effects.push(Effect::Unask(after.id.uuid(), kind));
+    /// A leg that may be sent from now on takes its turn from now on.
+    fn released(&self, before: Option<&Refund>, leg: &Leg) -> Leg {
+        let due_at = match self.next.payment(leg.payment) {
+            Some(payment) if before.is_none() && leg.due_at.is_none() && leg.state == LegState::Reserved => {
+                let limits = self.policy.facts_of(payment).refund;
+                Some(earliest_call(&self.next, payment, Some(leg), limits, self.now))
+            }
+            _ => leg.due_at,
+        };
+        Leg { due_at, ..leg.clone() }
+    }
+
+    fn follow_questions(&mut self, before: Option<&Refund>, after: &Refund) {
+        let old = before.map_or_else(Vec::new, open_questions);
+        let new = open_questions(after);
+        let key = |(leg, kind): &(&Leg, QuestionKind)| (leg.id, *kind);
+        for (leg, kind) in old.iter().filter(|q| !new.iter().any(|n| key(n) == key(q))) {
+            self.effects.push(Effect::Unask(leg.id.uuid(), *kind));
         }
-        if let Some(kind) = new.filter(|kind| Some(*kind) != old) {
-            let text = leg_question(&self.next, refund, after, kind);
-            self.effects.push(Effect::Ask(Question { subject: after.id.uuid(), kind, text }));
-        }
-        let succeeded_now = after.state == LegState::Succeeded && before.is_none_or(|l| l.state != LegState::Succeeded);
-        if succeeded_now && refund.succeeded_minor() > refund.amount.minor {
-            let text = leg_question(&self.next, refund, after, QuestionKind::Overpaid);
-            self.effects.push(Effect::Ask(Question { subject: after.id.uuid(), kind: QuestionKind::Overpaid, text }));
+        for (leg, kind) in new.iter().filter(|q| !old.iter().any(|o| key(o) == key(q))) {
+            let text = leg_question(&self.next, after, leg, *kind);
+            self.effects.push(Effect::Ask(Question { subject: leg.id.uuid(), kind: *kind, text }));
         }
     }
 
@@ -191,7 +209,7 @@ impl Case<'_> {
             for leg in &refund.legs {
                 let before = old.and_then(|r| r.legs.iter().find(|l| l.id == leg.id).map(|l| (r, l)));
                 let account = self.next.payment(leg.payment).map(|p| p.account.uuid()).unwrap_or_default();
-                postings.extend(ledger::leg_postings(before, (refund, leg), account));
+                postings.extend(ledger::leg_postings(before, (refund, leg), was_closed, is_closed, account));
             }
         }
         postings
@@ -224,6 +242,17 @@ fn event_of(before: Option<&Refund>, after: &Refund) -> Option<EventKind> {
         RefundState::PartiallySucceeded | RefundState::Failed | RefundState::Rejected => Some(EventKind::RefundFailed),
         RefundState::Prepared | RefundState::AwaitingApproval | RefundState::Voided => None,
     }
+}
+
+/// The questions that stand about the legs of `refund`.
+fn open_questions(refund: &Refund) -> Vec<(&Leg, QuestionKind)> {
+    if !refund.state.may_send() {
+        return Vec::new();
+    }
+    let overpaid = refund.succeeded_minor() > refund.amount.minor;
+    let last = refund.legs.iter().rev().find(|l| overpaid && l.state == LegState::Succeeded);
+    let asked = refund.legs.iter().filter_map(|leg| Some((leg, open_question(leg)?)));
+    asked.chain(last.map(|leg| (leg, QuestionKind::Overpaid))).collect()
 }
 
 /// The question that a leg in this state stands for. A lack of funds stays a question while the call is

@@ -52,78 +52,45 @@ fn cancel_all(before: &Payment, key: impl Fn(JobKind) -> JobKey) -> Vec<Effect> 
         PaymentState::Unknown | PaymentState::AwaitingPayer => &[JobKind::PollPayment, JobKind::CreatePayment],
         PaymentState::Closing => &[JobKind::ClosePayment, JobKind::CreatePayment],
         PaymentState::Declined | PaymentState::Closed => &[JobKind::WatchPayment],
-        PaymentState::Captured => &[JobKind::SettleLateMoney],
-        PaymentState::IntegrityHold => &[],
+        // The question about late money is taken back with its job.
+        PaymentState::Captured | PaymentState::IntegrityHold => &[],
     };
     kinds.iter().map(|kind| Effect::Cancel(key(*kind))).collect()
 }
 
-/// Jobs to add and to drop because a leg changed. `before` is `None` for a new one; `was_held` tells that
-/// its refund could not be sent until now.
-pub fn of_leg(
-    before: Option<&Leg>,
-    was_held: bool,
-    refund: &Refund,
-    after: &Leg,
-    policy: &Policy<'_>,
-    now: Timestamp,
-) -> Vec<Effect> {
-    let key = |kind| JobKey::leg(kind, after.id);
-    let schedule = |kind, at| Effect::Schedule(NewJob::new(key(kind), refund.merchant, at));
-    let drop_both = || vec![Effect::Cancel(key(JobKind::SendRefund)), Effect::Cancel(key(JobKind::PollRefund))];
-    if !refund.state.may_send() {
-        return if before.is_some() && !after.state.is_active() { drop_both() } else { Vec::new() };
-    }
-    let left = before.map(|l| l.state);
-    let changed = left != Some(after.state);
-    match after.state {
-        LegState::Reserved if before.is_none() || was_held => {
-            vec![schedule(JobKind::SendRefund, after.due_at.unwrap_or(now).max(now))]
-        }
-        // The channel does not know the number: the same call again.
-        LegState::Reserved if left == Some(LegState::Unknown) => vec![schedule(JobKind::SendRefund, now)],
-        LegState::Unknown if changed => {
-            vec![schedule(JobKind::PollRefund, now.plus_ms(policy.plans.unknown.delay_or_last_ms(0)))]
-        }
-        LegState::Processing if changed => {
-            let at = now.plus_ms(policy.plans.refund.delay_or_last_ms(0));
-            vec![Effect::Cancel(key(JobKind::SendRefund)), schedule(JobKind::PollRefund, at)]
-        }
-        LegState::SecondWay if changed => {
-            vec![Effect::Cancel(key(JobKind::PollRefund)), schedule(JobKind::SendRefund, now)]
-        }
-        // It had arrived, and now the channel speaks of trouble: ask before believing either.
-        LegState::Succeeded if !changed && doubted(before, after) => vec![schedule(JobKind::PollRefund, now)],
-        // Told by messages, nobody knows which of the two came first.
-        LegState::Succeeded if changed && after.evidence.abnormal_at.is_some() => {
-            let at = now.plus_ms(policy.plans.refund.delay_or_last_ms(0));
-            vec![Effect::Cancel(key(JobKind::SendRefund)), schedule(JobKind::PollRefund, at)]
-        }
-        // The payer's bank may send it back days later, and the message about that may be lost.
-        LegState::Succeeded if changed && after.route == Route::Channel => {
-            let at = now.plus_ms(policy.plans.watch.delay_or_last_ms(0));
-            vec![Effect::Cancel(key(JobKind::SendRefund)), schedule(JobKind::PollRefund, at)]
-        }
-        LegState::Succeeded
-        | LegState::Failed
-        | LegState::NotPossible
-        | LegState::Stranded
-        | LegState::Reversed
-        | LegState::Abandoned
-        | LegState::Held
-        | LegState::AwaitingTransfer
-            if changed && before.is_some() =>
-        {
-            drop_both()
-        }
-        _ => Vec::new(),
-    }
+/// Jobs to add and to drop because a leg changed whose refund may be sent. `before` is `None` for a new one, and
+/// for one that could not be sent until now.
+pub fn of_leg(before: Option<&Leg>, refund: &Refund, after: &Leg, policy: &Policy<'_>, now: Timestamp) -> Vec<Effect> {
+    let (old, new) = (before.and_then(owed_kind), owed_kind(after));
+    let cancel = |kind| Effect::Cancel(JobKey::leg(kind, after.id));
+    let Some(kind) = new else {
+        return old.map_or_else(Vec::new, |_| vec![cancel(JobKind::SendRefund), cancel(JobKind::PollRefund)]);
+    };
+    let changed = before.is_none_or(|b| b.state != after.state);
+    let plans = policy.plans;
+    let delay_ms = match after.state {
+        // The job that runs knows best when to call again.
+        LegState::Reserved | LegState::Sending | LegState::WaitingFunds if old == new => return Vec::new(),
+        LegState::Succeeded if before.is_some_and(|b| doubted(b, after)) => 0,
+        _ if !changed => return Vec::new(),
+        LegState::WaitingFunds => plans.refund_funds.delay_or_last_ms(0),
+        LegState::Unknown => plans.unknown.delay_or_last_ms(0),
+        // Messages told of success and of trouble, and nobody knows which came first.
+        LegState::Succeeded if after.evidence.abnormal_at.is_none() => plans.watch.delay_or_last_ms(0),
+        LegState::Processing | LegState::Succeeded => plans.refund.delay_or_last_ms(0),
+        _ => 0,
+    };
+    // The turn of a leg among the refunds of its payment; nothing else was planned for it yet.
+    let turn = after.due_at.filter(|_| after.state == LegState::Reserved).unwrap_or(now).max(now);
+    let mut effects: Vec<_> = old.filter(|old| *old != kind).map(cancel).into_iter().collect();
+    effects.push(Effect::Schedule(NewJob::new(JobKey::leg(kind, after.id), refund.merchant, turn.plus_ms(delay_ms))));
+    effects
 }
 
-/// Whether trouble came to be known about a leg that had succeeded before.
-fn doubted(before: Option<&Leg>, after: &Leg) -> bool {
-    let trouble = |l: &Leg| (l.evidence.abnormal_at.is_some(), l.evidence.closed.is_some());
-    before.is_some_and(|b| trouble(b) != trouble(after))
+/// Whether the channel told of trouble about a leg that had succeeded: it is asked before either is believed.
+fn doubted(before: &Leg, after: &Leg) -> bool {
+    let trouble = |l: &Leg| (l.evidence.abnormal_at, l.evidence.closed.is_some());
+    before.state == LegState::Succeeded && trouble(before) != trouble(after)
 }
 
 /// When a payable or unknown payment is asked about next: the plan's delay, but never later than the
@@ -148,18 +115,28 @@ pub fn owed_job(payment: &Payment, now: Timestamp) -> Option<NewJob> {
     payment.due_at.map(|_| NewJob::new(JobKey::payment(kind, payment.id), payment.merchant, now))
 }
 
-/// The job that a leg of a refund must have. The sweep adds it where it is missing.
-pub fn owed_refund_job(leg: &Leg, merchant: MerchantId, now: Timestamp) -> Option<NewJob> {
-    let kind = match leg.state {
-        LegState::Reserved | LegState::Sending | LegState::WaitingFunds | LegState::SecondWay => JobKind::SendRefund,
-        LegState::Unknown | LegState::Processing | LegState::Succeeded => JobKind::PollRefund,
-        LegState::AwaitingTransfer
+/// Which job a leg has while something is due for it.
+pub const fn owed_kind(leg: &Leg) -> Option<JobKind> {
+    match leg.state {
+        LegState::Reserved | LegState::Sending | LegState::WaitingFunds | LegState::SecondWay => {
+            Some(JobKind::SendRefund)
+        }
+        LegState::Unknown | LegState::Processing => Some(JobKind::PollRefund),
+        // The payer's bank may send it back days later, and the message about that may be lost.
+        LegState::Succeeded if matches!(leg.route, Route::Channel) => Some(JobKind::PollRefund),
+        LegState::Succeeded
+        | LegState::AwaitingTransfer
         | LegState::Failed
         | LegState::NotPossible
         | LegState::Stranded
         | LegState::Reversed
         | LegState::Abandoned
-        | LegState::Held => return None,
-    };
-    leg.due_at.map(|_| NewJob::new(JobKey::leg(kind, leg.id), merchant, now))
+        | LegState::Held => None,
+    }
+}
+
+/// The job that a leg of a refund must have. The sweep adds it where it is missing.
+pub fn owed_refund_job(leg: &Leg, merchant: MerchantId, now: Timestamp) -> Option<NewJob> {
+    leg.due_at?;
+    Some(NewJob::new(JobKey::leg(owed_kind(leg)?, leg.id), merchant, now))
 }

@@ -78,8 +78,7 @@ pub enum QuestionKind {
 
 impl QuestionKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::LateMoney, Self::IntegrityHold, Self::TransferDue, Self::NoFunds, Self::Overpaid];
+    pub const ALL: [Self; 5] = [Self::LateMoney, Self::IntegrityHold, Self::TransferDue, Self::NoFunds, Self::Overpaid];
 
     /// The stable number in the database.
     pub const fn code(self) -> i16 {
@@ -271,4 +270,18 @@ pub fn expired(now: Timestamp) -> Observation {
 }
 
 #[cfg(test)]
+mod combined_tests;
+#[cfg(test)]
+mod late_tests;
+#[cfg(test)]
+mod laws_tests;
+#[cfg(test)]
+mod refund_tests;
+#[cfg(test)]
+mod test_books;
+#[cfg(test)]
+mod test_laws;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod ways_tests;

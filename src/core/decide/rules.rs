@@ -1,15 +1,17 @@
 //! What follows within an order when one of its parts has changed: it knows the rules between payments
 //! and refunds, and must never add jobs or postings (see [`super::consequences`]).
 
-use super::case::{Case, Wish, add_leg};
+use super::case::{Case, Wish};
+use crate::id::LegId;
 use crate::merchant::AfterClose;
+use crate::money::Money;
 use crate::observation::{Claim, Source};
 use crate::order::OrderState;
 use crate::payment::{Payment, PaymentState};
-use crate::refund::{Leg, LegState, Refund, RefundCause, RefundClaim, RefundState, Route, Share, earliest_call, reroute};
+use crate::refund::{
+    BY_RULE, Leg, LegState, Refund, RefundCause, RefundClaim, RefundState, Route, Share, left_of, reroute, share_by,
+};
 
-/// Who asks for what follows by itself.
-pub const BY_RULE: &str = "bursar";
 /// Rules follow each other a few times at most; the bound only keeps a mistake of ours from going on for
 /// ever.
 const MAX_ROUNDS: usize = 16;
@@ -21,9 +23,10 @@ impl Case<'_> {
             let mut changed = self.derive_order();
             changed |= self.close_what_must_not_be_paid();
             changed |= self.settle_prepared();
-            changed |= self.give_back();
             changed |= self.drop_the_needless();
+            // Before money without a refund is looked for: that of a failed leg has one.
             changed |= self.find_other_ways();
+            changed |= self.give_back();
             changed |= self.derive_refunds();
             if !changed {
                 break;
@@ -100,25 +103,21 @@ impl Case<'_> {
         for id in &prepared {
             let observation = self.rule(Claim::Refund(claim.clone()));
             self.observe_refund(*id, &observation);
-            if matches!(claim, RefundClaim::Voided { .. }) {
-                self.abandon_legs_of(*id, "the order is paid", |_| true);
-            }
         }
         !prepared.is_empty()
     }
 
     fn prepare(&mut self) -> bool {
         let captured = self.captured_with_something_left();
-        let mut changed = false;
-        for payment in captured {
-            changed |= self.give_back_by_rule(&payment, RefundCause::Incomplete, payment.amount.minor);
-        }
-        changed
+        captured
+            .iter()
+            .fold(false, |changed, (p, left)| changed | self.give_back_by_rule(p, RefundCause::Incomplete, *left))
     }
 
-    fn captured_with_something_left(&self) -> Vec<Payment> {
-        let captured = self.next.payments.iter().filter(|p| p.state == PaymentState::Captured);
-        captured.filter(|p| self.next.returned_minor(p.id) < p.amount.minor).cloned().collect()
+    /// Captured payments, and how much of each is neither given back nor set aside.
+    fn captured_with_something_left(&self) -> Vec<(Payment, i64)> {
+        let left = |p: &Payment| left_of(&self.next, p);
+        self.next.payments.iter().map(|p| (p.clone(), left(p))).filter(|(_, left)| *left > 0).collect()
     }
 
     /// Money that an order cannot keep goes back: what came for a closed order, and what came twice.
@@ -131,43 +130,65 @@ impl Case<'_> {
     }
 
     fn give_late_money_back(&mut self) -> bool {
-        let mut changed = false;
-        for payment in self.captured_with_something_left() {
-            let waits = matches!(self.policy.merchant.after_close, AfterClose::Park { .. });
-            if waits && payment.evidence.late_answer.is_none() {
-                continue;
-            }
-            let left = payment.amount.minor - self.next.returned_minor(payment.id);
-            changed |= self.give_back_by_rule(&payment, RefundCause::LateMoney, left);
-        }
-        changed
+        let late: Vec<_> = self.next.payments.iter().filter(|p| !self.must_be_asked(p)).cloned().collect();
+        late.iter().fold(false, |changed, p| {
+            changed | self.give_back_by_rule(p, RefundCause::LateMoney, self.unowned_minor(p))
+        })
     }
 
-    /// The order had its money: what a payment captured now brings beyond it goes back.
+    /// Whether a person is asked about the payment's money before it goes back.
+    pub fn must_be_asked(&self, payment: &Payment) -> bool {
+        matches!(self.policy.merchant.after_close, AfterClose::Park { .. })
+            && payment.evidence.late_answer.is_none()
+            && self.unowned_minor(payment) > 0
+    }
+
+    /// Minor units of the payment that came for a closed order and of which nobody has disposed.
+    fn unowned_minor(&self, payment: &Payment) -> i64 {
+        if self.next.order.state != OrderState::Closed {
+            return 0;
+        }
+        // What a person gave up to give back by rule stays.
+        let by_rule = self.next.refunds.iter().filter(|r| r.cause != RefundCause::Requested);
+        let given_up = by_rule.flat_map(|r| &r.legs).filter(|l| l.payment == payment.id && l.given_up());
+        let given_up = given_up.map(|l| l.amount.minor).fold(0, i64::saturating_add);
+        left_of(&self.next, payment).saturating_sub(given_up)
+    }
+
+    /// The order has its money: what its payments brought beyond it goes back, first of what came last.
     fn give_excess_back(&mut self) -> bool {
-        let mut changed = false;
-        for payment in self.captured_with_something_left() {
-            let was_captured = self.before.payment(payment.id).is_some_and(|p| p.state == PaymentState::Captured);
-            let back = self.next.refunds.iter().filter(|r| r.cause == RefundCause::Duplicate).flat_map(|r| &r.legs);
-            let back = back.filter(|l| l.state.takes_from_payment()).map(|l| l.amount.minor).fold(0, i64::saturating_add);
-            let excess = self.next.captured_minor() - back - self.next.order.amount.minor;
-            let left = payment.amount.minor - self.next.returned_minor(payment.id);
-            if !was_captured && excess > 0 {
-                changed |= self.give_back_by_rule(&payment, RefundCause::Duplicate, excess.min(left));
-            }
-        }
-        changed
-    }
-
-    /// Adds the one refund of `payment` that `cause` makes by itself, unless it was added before.
-    fn give_back_by_rule(&mut self, payment: &Payment, cause: RefundCause, minor: i64) -> bool {
-        let id = cause.refund_of(payment.id);
-        if minor <= 0 || self.next.refund(id).is_some() {
+        let back = self.next.refunds.iter().map(|r| match r.cause {
+            RefundCause::Requested if r.late => r.taken_minor(),
+            RefundCause::Incomplete if r.state_of_parts() == RefundState::Voided => 0,
+            RefundCause::Requested => 0,
+            RefundCause::LateMoney | RefundCause::Duplicate | RefundCause::Incomplete => r.amount.minor,
+        });
+        let back = back.fold(0, i64::saturating_add);
+        let mut excess = self.next.captured_minor().saturating_sub(self.next.order.amount.minor).saturating_sub(back);
+        if excess <= 0 {
             return false;
         }
+        let kept = |p: &Payment| p.evidence.late_answer.as_ref().is_some_and(|(_, (keep, _))| *keep);
+        let was_captured = |p: &Payment| self.before.payment(p.id).is_some_and(|b| b.state == PaymentState::Captured);
+        let mut sources = self.captured_with_something_left();
+        sources.sort_by_key(|(p, _)| {
+            (kept(p), was_captured(p), std::cmp::Reverse((p.evidence.paid.as_ref().map(|r| r.paid_at), p.id)))
+        });
+        let mut changed = false;
+        for (payment, left) in sources {
+            let minor = excess.min(left);
+            excess -= minor;
+            changed |= self.give_back_by_rule(&payment, RefundCause::Duplicate, minor);
+        }
+        changed
+    }
+
+    /// Adds a refund of `payment` that `cause` makes by itself.
+    fn give_back_by_rule(&mut self, payment: &Payment, cause: RefundCause, minor: i64) -> bool {
+        let mut ids = (0..=u8::MAX).map(|earlier| cause.later_refund_of(payment.id, earlier));
+        let Some(id) = ids.find(|id| self.next.refund(*id).is_none()).filter(|_| minor > 0) else { return false };
         let limits = self.policy.facts_of(payment).refund;
-        let earliest = earliest_call(&self.next, payment, None, limits, self.now);
-        let share = Share { payment: payment.id, amount_minor: minor, route: Route::Channel, earliest };
+        let share = share_by(Route::Channel, &self.next, (payment, minor), limits, self.now);
         let reason = match cause {
             RefundCause::Requested => "as asked for",
             RefundCause::LateMoney => "the payment came after its order was closed",
@@ -186,41 +207,35 @@ impl Case<'_> {
         true
     }
 
-    /// Legs that are not sent yet are dropped when their refund was refused, or when the payer already has
-    /// the money by another way.
+    /// Legs of which no call is under way are dropped when their refund will not be, or when the payer has,
+    /// or may yet get, the money by another way.
     fn drop_the_needless(&mut self) -> bool {
-        let mut changed = false;
-        let refunds: Vec<_> = self.next.refunds.iter().map(|r| (r.id, r.state_of_parts(), fulfilled(r))).collect();
-        for (id, state, fulfilled) in refunds {
-            if state == RefundState::Rejected {
-                changed |= self.abandon_legs_of(id, "the refund was refused", |_| true);
-            } else if fulfilled {
-                changed |= self.abandon_legs_of(id, "the payer has the money by another way", |_| true);
+        let mut needless = Vec::new();
+        for refund in &self.next.refunds {
+            let (mut excess, reason) = match refund.state_of_parts() {
+                RefundState::Rejected => (i64::MAX, "the refund was refused"),
+                RefundState::Voided => (i64::MAX, "what it was prepared for did not come to pass"),
+                _ => (refund.taken_minor() - refund.amount.minor, "the payer gets the money by another way"),
+            };
+            for leg in refund.legs.iter().rev() {
+                let claim = dropped(leg, reason).filter(|_| excess > 0);
+                if let Some(claim) = claim {
+                    excess -= leg.amount.minor;
+                    needless.push((leg.id, self.rule(Claim::Refund(claim))));
+                }
             }
         }
-        changed
+        needless.iter().fold(false, |changed, (leg, observation)| changed | self.observe_leg(*leg, observation))
     }
 
-    fn abandon_legs_of(&mut self, id: crate::id::RefundId, reason: &str, which: impl Fn(&Leg) -> bool) -> bool {
-        let legs: Vec<_> = self.next.refund(id).map_or_else(Vec::new, |r| {
-            r.legs.iter().filter(|l| l.can_be_dropped() && which(l)).map(|l| l.id).collect()
-        });
-        for leg in &legs {
-            let claim = RefundClaim::Abandoned { by: BY_RULE.to_owned(), reason: reason.to_owned() };
-            let observation = self.rule(Claim::Refund(claim));
-            self.observe_leg(*leg, &observation);
-        }
-        !legs.is_empty()
-    }
-
-    /// A leg that did not reach the payer is carried on by others, in the end by a person.
+    /// Money of a refund that no leg carries (any more) goes other ways, in the end by a person.
     fn find_other_ways(&mut self) -> bool {
         let mut changed = false;
         for index in 0..self.next.refunds.len() {
             while let Some((shares, failed)) = self.next.refunds.get(index).and_then(|r| self.other_ways(r)) {
                 let Some(refund) = self.next.refunds.get_mut(index) else { break };
                 for share in &shares {
-                    add_leg(refund, share, Some(failed), self.now);
+                    refund.add_leg(share, Some(failed), self.now);
                 }
                 changed = true;
             }
@@ -228,19 +243,18 @@ impl Case<'_> {
         changed
     }
 
-    fn other_ways(&self, refund: &Refund) -> Option<(Vec<Share>, crate::id::LegId)> {
-        if !refund.state_of_parts().may_send() {
+    fn other_ways(&self, refund: &Refund) -> Option<(Vec<Share>, LegId)> {
+        let missing = refund.missing_minor();
+        if !refund.state_of_parts().may_send() || missing <= 0 {
             return None;
         }
-        let covered: i64 = refund.legs.iter().filter(|l| l.state.takes_from_payment()).map(|l| l.amount.minor).sum();
-        if covered >= refund.amount.minor {
-            return None;
-        }
-        let carried_on = |l: &&Leg| l.state != LegState::Abandoned;
-        let replaced = |leg: &Leg| refund.legs.iter().filter(carried_on).any(|l| l.replaces == Some(leg.id));
-        let failed = refund.legs.iter().find(|l| l.state.failed_route() && !replaced(l))?;
+        let replaced = |leg: &Leg| refund.legs.iter().any(|l| l.replaces == Some(leg.id) && !l.needless());
+        let ended = || refund.legs.iter().filter(|l| l.state.failed_route() || l.needless());
+        let failed = ended().find(|l| l.state.failed_route() && !replaced(l)).or_else(|| ended().next_back())?;
+        let amount = Money::new(missing.min(failed.amount.minor), refund.amount.currency);
         let limits = |payment: &Payment| self.policy.facts_of(payment).refund;
-        Some((reroute(&self.next, refund, failed, limits, self.now), failed.id))
+        let shares = reroute(&self.next, refund, &Leg { amount, ..failed.clone() }, limits, self.now);
+        (!shares.is_empty()).then_some((shares, failed.id))
     }
 
     fn derive_refunds(&mut self) -> bool {
@@ -254,8 +268,14 @@ impl Case<'_> {
     }
 }
 
-fn fulfilled(refund: &Refund) -> bool {
-    refund.succeeded_minor() >= refund.amount.minor
+/// How `leg` is dropped, when it still can be.
+fn dropped(leg: &Leg, reason: &str) -> Option<RefundClaim> {
+    let reason = reason.to_owned();
+    if leg.rests() {
+        return Some(RefundClaim::Abandoned { by: BY_RULE.to_owned(), reason });
+    }
+    let untried = leg.state == LegState::SecondWay && leg.evidence.second_sent_at.is_none();
+    untried.then_some(RefundClaim::SecondFailed { reason })
 }
 
 fn close_reason(payment: &Payment) -> Option<String> {

@@ -16,7 +16,7 @@ use crate::observation::{Claim, Observation};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LegState {
-    /// Its money is set aside; no call has had an effect.
+    /// Its money is set aside; no call is under way, and as far as is known none has had an effect.
     Reserved,
     /// A call may be under way.
     Sending,
@@ -34,13 +34,13 @@ pub enum LegState {
     Succeeded,
     /// The channel gave it up: this number will never take effect.
     Failed,
-    /// The channel refused it for good (too old, too many): this number never had an effect.
+    /// The channel refused it for good (too old, too many): this number has no effect.
     NotPossible,
     /// The payer's bank sent it back and there is no second way: the money lies at the channel.
     Stranded,
     /// It had succeeded and came back later.
     Reversed,
-    /// A person gave it up, or another leg made it needless, before it was sent.
+    /// A person gave it up, or another leg made it needless, while no call of it was under way.
     Abandoned,
     /// The channel's claims contradict ours; a person decides.
     Held,
@@ -114,12 +114,7 @@ impl LegState {
     pub const fn is_active(self) -> bool {
         matches!(
             self,
-            Self::Reserved
-                | Self::Sending
-                | Self::Unknown
-                | Self::Processing
-                | Self::WaitingFunds
-                | Self::SecondWay
+            Self::Reserved | Self::Sending | Self::Unknown | Self::Processing | Self::WaitingFunds | Self::SecondWay
         )
     }
 
@@ -296,7 +291,7 @@ pub enum RefundClaim {
         /// The bank's reference.
         reference: String,
     },
-    /// It was given up before it was sent.
+    /// It was given up while no call of it was under way.
     Abandoned {
         /// Who, or what.
         by: String,
@@ -465,13 +460,23 @@ impl LegEvidence {
     /// What the evidence means for a leg by `route`; `second_way` says whether the channel can be asked
     /// for one. The order of the questions is the strength of the facts.
     pub fn state(&self, route: Route, second_way: bool) -> LegState {
+        match route {
+            Route::Channel => self.state_at_channel(second_way),
+            Route::Transfer if self.reversed.is_some() => LegState::Reversed,
+            Route::Transfer if self.transferred.is_some() => LegState::Succeeded,
+            Route::Transfer if self.abandoned.is_some() => LegState::Abandoned,
+            Route::Transfer => LegState::AwaitingTransfer,
+        }
+    }
+
+    fn state_at_channel(&self, second_way: bool) -> LegState {
         if self.mismatch.is_some() {
             return LegState::Held;
         }
         if self.reversed.is_some() {
             return LegState::Reversed;
         }
-        if self.succeeded.is_some() || self.transferred.is_some() {
+        if self.succeeded.is_some() {
             return LegState::Succeeded;
         }
         if self.closed.is_some() {
@@ -488,17 +493,20 @@ impl LegEvidence {
         if self.known_at_channel() {
             return LegState::Processing;
         }
-        // Once a call may have left, only the channel can say what became of it.
-        if self.abandoned.is_some() && (self.sent_at.is_none() || route == Route::Transfer) {
-            return LegState::Abandoned;
+        match (self.state_of_the_call(), &self.refused) {
+            // While a call may be under way, only the channel can say what became of it.
+            (LegState::Reserved | LegState::WaitingFunds, _) if self.abandoned.is_some() => LegState::Abandoned,
+            (_, Some((refused_at, _))) if self.unanswered_before(*refused_at) => LegState::Unknown,
+            (_, Some(_)) => LegState::NotPossible,
+            (call, None) => call,
         }
-        if route == Route::Transfer {
-            return LegState::AwaitingTransfer;
-        }
-        if self.refused.is_some() {
-            return LegState::NotPossible;
-        }
-        self.state_of_the_call()
+    }
+
+    /// Whether a call ended without an answer and the channel was not asked since `refused_at`: that call may
+    /// have taken effect, whatever the channel said to a later one. Before the money goes another way, it is
+    /// asked.
+    fn unanswered_before(&self, refused_at: Timestamp) -> bool {
+        self.no_answer_at.is_some() && self.absent_at.is_none_or(|at| at < refused_at)
     }
 
     /// The channel has never confirmed the number: where its latest call stands. Calling again with the
@@ -518,17 +526,14 @@ impl LegEvidence {
 
     /// See [`crate::payment::Evidence::earliest_sight`].
     pub fn earliest_sight(&self, claim: &Claim) -> Option<Timestamp> {
+        let latest = |known: &[Option<Timestamp>]| known.iter().copied().flatten().max();
         match claim {
             Claim::Refund(RefundClaim::Sending) => {
-                let known = [
-                    self.sent_at,
-                    self.no_answer_at,
-                    self.not_sent_at,
-                    self.absent_at,
-                    self.no_funds.as_ref().map(|(at, _)| *at),
-                ];
-                known.into_iter().flatten().max().map(|t| t.plus_ms(1))
+                let no_funds_at = self.no_funds.as_ref().map(|(at, _)| *at);
+                let known = [self.sent_at, self.no_answer_at, self.not_sent_at, self.absent_at, no_funds_at];
+                latest(&known).map(|t| t.plus_ms(1))
             }
+            Claim::Refund(RefundClaim::Absent) => latest(&[self.sent_at, self.refused.as_ref().map(|(at, _)| *at)]),
             _ => self.sent_at,
         }
     }
@@ -569,10 +574,39 @@ impl Leg {
         self.id.bare()
     }
 
-    /// Whether nothing of it can have had an effect, so that it can still be dropped.
-    pub fn can_be_dropped(&self) -> bool {
-        self.state == LegState::AwaitingTransfer
-            || (self.state == LegState::Reserved && self.evidence.sent_at.is_none())
+    /// Whether `claim` may be taken in as things stand; `may_send` is its refund's. Facts always. A call is not
+    /// made for a leg that ended meanwhile: who makes one writes that down first, and looks whether it was taken.
+    pub(crate) fn may_take(&self, claim: &Claim, may_send: bool) -> bool {
+        let Claim::Refund(claim) = claim else { return false };
+        match claim {
+            RefundClaim::Sending => may_send && matches!(self.state, LegState::Reserved | LegState::WaitingFunds),
+            RefundClaim::SecondSending => may_send && self.state == LegState::SecondWay,
+            RefundClaim::Transferred { .. } => may_send && self.route == Route::Transfer,
+            RefundClaim::Abandoned { by, .. } if by == super::BY_RULE => self.rests(),
+            RefundClaim::Abandoned { .. } => may_send && self.can_be_dropped(),
+            _ => true,
+        }
+    }
+
+    /// Whether a person may give it up: no call of it is under way, and none can have had an effect.
+    pub const fn can_be_dropped(&self) -> bool {
+        self.rests() && self.evidence.no_answer_at.is_none()
+    }
+
+    /// Whether no call of it is under way. When the payer gets the money by another way, it is not called again.
+    pub(crate) const fn rests(&self) -> bool {
+        matches!(self.state, LegState::AwaitingTransfer | LegState::Reserved | LegState::WaitingFunds)
+    }
+
+    /// Whether a person gave it up: nobody looks for another way then.
+    pub(crate) fn given_up(&self) -> bool {
+        self.state == LegState::Abandoned && !self.needless()
+    }
+
+    /// Whether it was given up by rule: the payer has, or will have, the money by another way.
+    pub(crate) fn needless(&self) -> bool {
+        self.state == LegState::Abandoned
+            && self.evidence.abandoned.as_ref().is_some_and(|(_, (by, _))| by == super::BY_RULE)
     }
 }
 

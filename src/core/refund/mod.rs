@@ -17,6 +17,10 @@ use crate::observation::{Claim, Observation};
 
 pub use leg::{Leg, LegEvidence, LegState, RefundClaim, RefundReceipt, Route};
 pub use plan::{Allocation, Impossible, NamedShare, Share, allocate, earliest_call, reroute};
+pub(crate) use plan::{left_of, share_by};
+
+/// Who asks for, and gives up, what follows by itself. People need another name.
+pub const BY_RULE: &str = "bursar";
 
 /// Why money goes back.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -64,8 +68,13 @@ impl RefundCause {
     /// The id of the refund that follows by itself from `payment`: always the same, so that it happens
     /// once however often it is decided.
     pub fn refund_of(self, payment: PaymentId) -> RefundId {
+        self.later_refund_of(payment, 0)
+    }
+
+    /// The same for money of `payment` that became due to go back `earlier` refunds later.
+    pub(crate) fn later_refund_of(self, payment: PaymentId, earlier: u8) -> RefundId {
         // Above the bits that legs use, so that neither two causes nor two legs share an id.
-        let mark = u128::from(self.code().unsigned_abs()) << 16;
+        let mark = u128::from(self.code().unsigned_abs()) << 16 | u128::from(earlier) << 20;
         RefundId(uuid::Uuid::from_u128(payment.uuid().as_u128() ^ mark))
     }
 }
@@ -145,10 +154,7 @@ impl RefundState {
 
     /// Whether nothing more is expected to happen to it (but a reversal by the channel).
     pub const fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Succeeded | Self::PartiallySucceeded | Self::Failed | Self::Rejected | Self::Voided
-        )
+        matches!(self, Self::Succeeded | Self::PartiallySucceeded | Self::Failed | Self::Rejected | Self::Voided)
     }
 
     /// Whether its legs may be sent.
@@ -210,6 +216,10 @@ impl RefundEvidence {
     }
 }
 
+fn minor_of<'a>(legs: impl Iterator<Item = &'a Leg>) -> i64 {
+    legs.map(|l| l.amount.minor).fold(0, i64::saturating_add)
+}
+
 /// A wish to give money back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Refund {
@@ -225,11 +235,11 @@ pub struct Refund {
     pub cause: RefundCause,
     /// Why, for people; the channel shows it to the payer.
     pub reason: String,
-    /// Who wants it: a person at the merchant's, or `bursar` for what follows by itself.
+    /// Who wants it: a person at the merchant's, or [`BY_RULE`] for what follows by itself.
     pub requested_by: String,
     /// Whether a second person must agree.
     pub needs_approval: bool,
-    /// Whether the money is that of a closed order (and so was never earned).
+    /// Whether it gives back money that was not earned: that of an order closed then, or that would be.
     pub late: bool,
     /// Where the payer wants it when his account does not take it: sealed for the channel when it came
     /// in, so that only the channel can read it.
@@ -247,7 +257,7 @@ pub struct Refund {
 }
 
 impl Refund {
-    /// What its legs add up to.
+    /// What people said and its legs add up to.
     pub fn state_of_parts(&self) -> RefundState {
         if self.evidence.rejected.is_some() && self.evidence.approved.is_none() {
             return RefundState::Rejected;
@@ -274,8 +284,38 @@ impl Refund {
 
     /// Minor units that the payer has.
     pub fn succeeded_minor(&self) -> i64 {
-        let got = self.legs.iter().filter(|l| l.state == LegState::Succeeded);
-        got.map(|l| l.amount.minor).fold(0, i64::saturating_add)
+        minor_of(self.legs.iter().filter(|l| l.state == LegState::Succeeded))
+    }
+
+    /// Minor units that its legs have given back or set aside.
+    pub(crate) fn taken_minor(&self) -> i64 {
+        minor_of(self.legs.iter().filter(|l| l.state.takes_from_payment()))
+    }
+
+    /// Minor units for which another way must be found. What a person gave up is not looked for again.
+    pub(crate) fn missing_minor(&self) -> i64 {
+        let given_up = minor_of(self.legs.iter().filter(|l| l.given_up()));
+        self.amount.minor.saturating_sub(self.taken_minor()).saturating_sub(given_up)
+    }
+
+    /// Adds a leg for `share`, carrying on the amount of `replaces`.
+    pub(crate) fn add_leg(&mut self, share: &Share, replaces: Option<LegId>, now: Timestamp) {
+        let (id, sequence) = self.next_leg();
+        let evidence = LegEvidence::default();
+        self.legs.push(Leg {
+            id,
+            refund: self.id,
+            payment: share.payment,
+            sequence,
+            route: share.route,
+            amount: share.amount(self.amount),
+            replaces,
+            state: evidence.state(share.route, self.second_way()),
+            evidence,
+            version: 0,
+            due_at: (share.route == Route::Channel).then_some(share.earliest),
+            created_at: now,
+        });
     }
 
     /// The id of the next leg.
@@ -288,6 +328,20 @@ impl Refund {
     /// Whether the channel can be asked for its second way.
     pub const fn second_way(&self) -> bool {
         self.payee.is_some()
+    }
+
+    /// Whether `claim` may be taken in as things stand. Facts always; what people and rules decide while it is
+    /// theirs to decide, so that no two decisions contradict each other.
+    pub(crate) fn may_take(&self, claim: &Claim) -> bool {
+        let Claim::Refund(claim) = claim else { return false };
+        match claim {
+            RefundClaim::Approved { by } => {
+                self.state == RefundState::AwaitingApproval && self.check_approver(by).is_ok()
+            }
+            RefundClaim::Rejected { .. } => self.state == RefundState::AwaitingApproval,
+            RefundClaim::Activated { .. } | RefundClaim::Voided { .. } => self.state == RefundState::Prepared,
+            _ => true,
+        }
     }
 
     /// Whether `by` may approve it: a person, and not the one who asked for it.

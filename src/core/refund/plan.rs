@@ -91,7 +91,7 @@ pub enum Impossible {
 }
 
 /// Minor units of `payment` that are neither given back nor set aside.
-pub fn left_of(dossier: &Dossier, payment: &Payment) -> i64 {
+pub(crate) fn left_of(dossier: &Dossier, payment: &Payment) -> i64 {
     if payment.state != PaymentState::Captured {
         return 0;
     }
@@ -107,7 +107,11 @@ fn sources(dossier: &Dossier) -> Vec<(&Payment, i64)> {
     found
 }
 
-/// Lays `amount` (or all that is left) upon the payments of `dossier`.
+fn sum_of(named: &[NamedShare]) -> i64 {
+    named.iter().map(|s| s.amount_minor).fold(0, i64::saturating_add)
+}
+
+/// Lays the amount (`None`: the sum of the named shares, or all that is left) upon the payments of `dossier`.
 ///
 /// # Errors
 /// Why it cannot be.
@@ -121,7 +125,10 @@ pub fn allocate(
     let sources = sources(dossier);
     let left: i64 = sources.iter().map(|(_, left)| *left).fold(0, i64::saturating_add);
     let captured = dossier.captured_minor();
-    let amount = amount_minor.unwrap_or(left);
+    let amount = amount_minor.unwrap_or(match allocation {
+        Allocation::Named(named) => sum_of(named),
+        Allocation::Reverse | Allocation::Proportional => left,
+    });
     if captured == 0 || (left == 0 && amount_minor.is_none()) {
         return Err(Impossible::NothingCaptured(dossier.order.state));
     }
@@ -138,7 +145,7 @@ pub fn allocate(
     let parts = match allocation {
         Allocation::Reverse => greedy(&sources, amount),
         Allocation::Proportional => proportional(&sources, amount),
-        Allocation::Named(named) => by_name(&sources, named, amount)?,
+        Allocation::Named(named) => by_name(dossier, named, amount)?,
     };
     Ok(parts
         .into_iter()
@@ -158,7 +165,7 @@ fn greedy<'a>(sources: &[(&'a Payment, i64)], amount: i64) -> Vec<(&'a Payment, 
     parts
 }
 
-/// Shares round down; what remains goes, unit by unit, to whoever has most left.
+/// Shares round down; what remains is taken from the payment captured last.
 fn proportional<'a>(sources: &[(&'a Payment, i64)], amount: i64) -> Vec<(&'a Payment, i64)> {
     let whole: i128 = sources.iter().map(|(_, left)| i128::from(*left)).sum();
     let mut parts: Vec<(&Payment, i64, i64)> = sources
@@ -177,12 +184,8 @@ fn proportional<'a>(sources: &[(&'a Payment, i64)], amount: i64) -> Vec<(&'a Pay
     parts.into_iter().map(|(payment, part, _)| (payment, part)).collect()
 }
 
-fn by_name<'a>(
-    sources: &[(&'a Payment, i64)],
-    named: &[NamedShare],
-    amount: i64,
-) -> Result<Vec<(&'a Payment, i64)>, Impossible> {
-    let sum = named.iter().map(|s| s.amount_minor).fold(0, i64::saturating_add);
+fn by_name<'a>(dossier: &'a Dossier, named: &[NamedShare], amount: i64) -> Result<Vec<(&'a Payment, i64)>, Impossible> {
+    let sum = sum_of(named);
     if sum != amount {
         return Err(Impossible::SharesDiffer { sum, amount });
     }
@@ -194,19 +197,14 @@ fn by_name<'a>(
         if parts.iter().any(|(p, _)| p.id == share.payment) {
             return Err(Impossible::NamedTwice(share.payment));
         }
-        let (payment, left) = sources
-            .iter()
-            .find(|(p, _)| p.id == share.payment)
-            .ok_or(Impossible::NoSuchPayment(share.payment))?;
-        if share.amount_minor > *left {
-            return Err(Impossible::TooMuch {
-                asked: share.amount_minor,
-                captured: payment.amount.minor,
-                given_back: payment.amount.minor - left,
-                left: *left,
-            });
+        let payment = dossier.payment(share.payment).filter(|p| p.state == PaymentState::Captured);
+        let payment = payment.ok_or(Impossible::NoSuchPayment(share.payment))?;
+        let (captured, left) = (payment.amount.minor, left_of(dossier, payment));
+        if share.amount_minor > left {
+            let given_back = captured.saturating_sub(left);
+            return Err(Impossible::TooMuch { asked: share.amount_minor, captured, given_back, left });
         }
-        parts.push((*payment, share.amount_minor));
+        parts.push((payment, share.amount_minor));
     }
     Ok(parts)
 }
@@ -237,7 +235,9 @@ pub fn earliest_call(
         .filter_map(|l| match l.evidence.sent_at {
             Some(sent) => Some(sent),
             // One that waits for its turn goes first when it is older.
-            None if l.state == LegState::Reserved && except.is_none_or(|e| (l.created_at, l.id) < (e.created_at, e.id)) => {
+            None if l.state == LegState::Reserved
+                && except.is_none_or(|e| (l.created_at, l.id) < (e.created_at, e.id)) =>
+            {
                 l.due_at
             }
             None => None,
@@ -247,7 +247,18 @@ pub fn earliest_call(
 }
 
 fn share(dossier: &Dossier, payment: &Payment, amount_minor: i64, limits: RefundLimits, now: Timestamp) -> Share {
-    let route = if channel_takes(dossier, payment, limits, now) { Route::Channel } else { Route::Transfer };
+    let by_channel = channel_takes(dossier, payment, limits, now);
+    share_by(if by_channel { Route::Channel } else { Route::Transfer }, dossier, (payment, amount_minor), limits, now)
+}
+
+/// `part` by `route`, as early as that may be.
+pub(crate) fn share_by(
+    route: Route,
+    dossier: &Dossier,
+    (payment, amount_minor): (&Payment, i64),
+    limits: RefundLimits,
+    now: Timestamp,
+) -> Share {
     let earliest = match route {
         Route::Channel => earliest_call(dossier, payment, None, limits, now),
         Route::Transfer => now,
@@ -256,7 +267,8 @@ fn share(dossier: &Dossier, payment: &Payment, amount_minor: i64, limits: Refund
 }
 
 /// Other ways for `failed`, a leg of `refund` that did not reach the payer: a fresh number when the
-/// channel gave up the old one (once), then other payments of the order, then a person.
+/// channel gave up the old one (once), then other payments of the order, then a person. Never more than the
+/// payments have left. In a closed order each payment goes back by itself.
 pub fn reroute(
     dossier: &Dossier,
     refund: &Refund,
@@ -264,36 +276,38 @@ pub fn reroute(
     limits: impl Fn(&Payment) -> RefundLimits,
     now: Timestamp,
 ) -> Vec<Share> {
-    let tried = |id: PaymentId| {
-        refund.legs.iter().filter(|l| l.payment == id && l.route == Route::Channel && l.state.failed_route()).count()
+    let tried = |payment: &Payment| {
+        let legs = refund.legs.iter().filter(|l| l.payment == payment.id && l.route == Route::Channel);
+        legs.filter(|l| l.state.failed_route()).count()
     };
     let usable = |payment: &Payment| {
-        let again = payment.id == failed.payment && failed.state == LegState::Failed;
-        tried(payment.id) < if again { 2 } else { 1 } && channel_takes(dossier, payment, limits(payment), now)
+        let tries = if payment.id == failed.payment && failed.state == LegState::Failed { 2 } else { 1 };
+        payment.state == PaymentState::Captured
+            && tried(payment) < tries
+            && channel_takes(dossier, payment, limits(payment), now)
     };
-    let mut sources = sources(dossier);
-    sources.retain(|(payment, _)| usable(payment));
-    sources.sort_by_key(|(payment, _)| payment.id != failed.payment);
-    let mut parts: Vec<Share> = greedy(&sources, failed.amount.minor)
-        .into_iter()
-        .filter(|(_, minor)| *minor > 0)
-        .map(|(payment, minor)| Share {
-            payment: payment.id,
-            amount_minor: minor,
-            route: Route::Channel,
-            earliest: earliest_call(dossier, payment, None, limits(payment), now),
-        })
-        .collect();
-    let found: i64 = parts.iter().map(|s| s.amount_minor).sum();
-    if found < failed.amount.minor {
-        parts.push(Share {
-            payment: failed.payment,
-            amount_minor: failed.amount.minor - found,
-            route: Route::Transfer,
-            earliest: now,
-        });
+    let mut open = failed.amount.minor;
+    let mut parts = Vec::new();
+    let mut rooms = rooms(dossier, failed);
+    for route in [Route::Channel, Route::Transfer] {
+        for (payment, room) in &mut rooms {
+            let minor = if route == Route::Transfer || usable(payment) { open.min(*room) } else { 0 };
+            if minor > 0 {
+                *room -= minor;
+                open -= minor;
+                parts.push(share_by(route, dossier, (payment, minor), limits(payment), now));
+            }
+        }
     }
     parts
+}
+
+/// From where the money of `failed` can come, and how much: its own payment first, held or not.
+fn rooms<'a>(dossier: &'a Dossier, failed: &Leg) -> Vec<(&'a Payment, i64)> {
+    let own = dossier.payment(failed.payment).into_iter();
+    let own = own.map(|p| (p, p.amount.minor.saturating_sub(dossier.returned_minor(p.id))));
+    let others = sources(dossier).into_iter().filter(|(p, _)| p.id != failed.payment);
+    own.chain(others.filter(|_| dossier.order.state != OrderState::Closed)).collect()
 }
 
 /// The money of a share.
