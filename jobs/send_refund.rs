@@ -87,9 +87,11 @@ async fn refused(
         // Our own set-up is wrong (a key, a permission): nothing happened, and it can be mended.
         RefusalClass::Configuration => return not_sent(context, job, subject, refusal.to_string(), None).await,
         class if !class.rules_out_money() => RefundClaim::NoAnswer { why: refusal.to_string() },
-        // An earlier call without an answer may still show: a no counts only when it would have.
+        // An earlier call without an answer may still show: a no counts only when it would have. That *this*
+        // call had no effect is certain: it must not begin the wait anew.
         _ if lately(context, subject, subject.leg.evidence.no_answer_at) => {
-            RefundClaim::NoAnswer { why: refusal.to_string() }
+            let propagation = subject.facts.propagation_ms;
+            return not_sent(context, job, subject, refusal.to_string(), Some(propagation)).await;
         }
         _ => RefundClaim::Refused { reason: refusal.to_string() },
     };
