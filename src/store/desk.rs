@@ -91,7 +91,7 @@ impl Desk {
     /// The limits and policies that decisions about `dossier` depend on.
     ///
     /// # Errors
-    /// When one of its accounts cannot be found.
+    /// When its merchant or one of its accounts cannot be found: another policy than theirs must not decide.
     pub fn terms(entries: &Entries, dossier: &Dossier) -> Result<Terms> {
         let mut facts = BTreeMap::new();
         for payment in &dossier.payments {
@@ -99,8 +99,9 @@ impl Desk {
             let account = account.ok_or_else(|| StoreError::missing("channel account", payment.account))?;
             facts.insert(account.id, account.facts());
         }
-        let merchant = entries.merchants.get(&dossier.order.merchant);
-        Ok(Terms { facts, merchant: merchant.map(|m| m.policy.clone()).unwrap_or_default() })
+        let merchant = dossier.order.merchant;
+        let merchant = entries.merchants.get(&merchant).ok_or_else(|| StoreError::missing("merchant", merchant))?;
+        Ok(Terms { facts, merchant: merchant.policy.clone() })
     }
 
     /// Takes a new order on the books. `complete` may add to the change (an idempotency key).
@@ -170,7 +171,6 @@ impl Desk {
         settle: impl Fn(&Dossier) -> Settlement + Send + Sync,
         complete: impl Fn(&Dossier, &mut Change) + Send + Sync,
     ) -> Result<Taken> {
-        let entries = self.directory.entries().await?;
         let mut known = known.cloned();
         for _ in 0..MAX_RACES {
             let dossier = match known.take() {
@@ -180,6 +180,7 @@ impl Desk {
                     None => return Ok(Taken::NoSuchSubject),
                 },
             };
+            let entries = self.entries_for(&dossier).await?;
             let terms = Self::terms(&entries, &dossier)?;
             let now = self.clock.now();
             let decision = decide::decide(&dossier, subject, observation, &terms.policy(&self.plans), now);
@@ -200,6 +201,16 @@ impl Desk {
             }
         }
         Err(too_many_races(subject))
+    }
+
+    /// The directory, with the merchant and the accounts of `dossier` in it: they may have been added a
+    /// moment ago, and without its merchant's policies nothing must be decided.
+    async fn entries_for(&self, dossier: &Dossier) -> Result<Arc<Entries>> {
+        let known = |entries: &Entries| {
+            entries.merchants.contains_key(&dossier.order.merchant)
+                && dossier.payments.iter().all(|p| entries.accounts.contains_key(&p.account))
+        };
+        self.directory.entries_with(known).await
     }
 
     /// The order of a payment, refund or leg with all its parts.
@@ -227,7 +238,7 @@ impl Desk {
         request: &RefundRequest,
     ) -> Result<Option<std::result::Result<Vec<Share>, Impossible>>> {
         let Some(dossier) = self.gatherer.store().dossier(order).await? else { return Ok(None) };
-        let entries = self.directory.entries().await?;
+        let entries = self.entries_for(&dossier).await?;
         let terms = Self::terms(&entries, &dossier)?;
         Ok(Some(decide::preview(&dossier, request, &terms.policy(&self.plans), self.clock.now())))
     }
@@ -268,9 +279,9 @@ impl Desk {
         decide: impl Fn(&Dossier, &Policy<'_>, Timestamp) -> std::result::Result<Decision, E> + Send + Sync,
         complete: impl Fn(&Dossier, &mut Change) + Send + Sync,
     ) -> Result<Granted<E>> {
-        let entries = self.directory.entries().await?;
         for _ in 0..MAX_RACES {
             let Some(dossier) = self.gatherer.store().dossier(order).await? else { return Ok(Granted::NoSuchOrder) };
+            let entries = self.entries_for(&dossier).await?;
             let terms = Self::terms(&entries, &dossier)?;
             let decision = match decide(&dossier, &terms.policy(&self.plans), self.clock.now()) {
                 Ok(decision) => decision,
