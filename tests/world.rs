@@ -1,9 +1,10 @@
 //! The seeded world: histories of the real core and jobs under faults, and the laws at their end. It knows
 //! seeds, and must never forgive a violation.
 
+use bursar_core::refund::RefundState;
 use bursar_sandbox::world::campaign::{self, hunt};
 use bursar_sandbox::world::crash::everywhere;
-use bursar_sandbox::world::{Planted, Setup, Temperament, play, shrink};
+use bursar_sandbox::world::{Coverage, Planted, Setup, Temperament, play, shrink};
 
 /// Seeds per run of this test; `bursar simulate` plays more.
 const SEEDS: u64 = 300;
@@ -15,7 +16,7 @@ fn three_hundred_histories_keep_the_laws() {
         panic!("{}", shrink(failed));
     }
     assert_eq!(sum.coverage.histories, SEEDS);
-    assert!(sum.coverage.faults.len() > 25, "only {} kinds of faults struck", sum.coverage.faults.len());
+    assert!(sum.coverage.faults.len() > 45, "only {} kinds of faults struck", sum.coverage.faults.len());
 }
 
 #[test]
@@ -39,35 +40,48 @@ fn a_trace_does_not_change_a_history() {
 
 #[test]
 fn a_paid_order_survives_a_death_at_every_call() {
-    let deaths = everywhere(&scenario(|s| s.closed == 0 && s.paid == 1)).unwrap_or_else(|broken| panic!("{broken}"));
-    assert!(deaths > 10, "only {deaths} calls");
+    survives(10, |c| into(c, "captured") == 1 && into(c, "closed") == 0 && c.refunds.is_empty());
 }
 
 #[test]
 fn a_closed_order_survives_a_death_at_every_call() {
-    let deaths = everywhere(&scenario(|s| s.closed == 1 && s.paid == 0)).unwrap_or_else(|broken| panic!("{broken}"));
-    assert!(deaths > 20, "only {deaths} calls");
+    survives(20, |c| into(c, "closed") == 1 && into(c, "captured") == 0);
 }
 
-struct Ends {
-    paid: u64,
-    closed: u64,
+#[test]
+fn a_refund_survives_a_death_at_every_call() {
+    survives(25, |c| into(c, "captured") == 1 && c.into_refund_state(RefundState::Succeeded) == 2);
 }
 
-/// The first calm history of one order that ends as wanted.
-fn scenario(wanted: impl Fn(&Ends) -> bool) -> Setup {
+#[test]
+fn a_combined_order_that_does_not_become_whole_survives_a_death_at_every_call() {
+    survives(25, |c| c.causes.contains_key("incomplete") && c.into_refund_state(RefundState::Succeeded) > 0);
+}
+
+/// Payments that came into a state.
+fn into(coverage: &Coverage, name: &str) -> u64 {
+    coverage.edges.iter().filter(|((_, _, to), _)| to.name() == name).map(|(_, n)| *n).sum()
+}
+
+/// Repeats the first calm history of one order that ends as wanted with a death at every call.
+fn survives(calls: u64, wanted: impl Fn(&Coverage) -> bool) {
     let calm = |seed| Setup { temperament: Some(Temperament::Calm), orders: Some(1), ..Setup::of_seed(seed) };
-    let ends = |setup: &Setup| {
-        let edges = play(setup).coverage.edges;
-        let into = |name: &str| edges.iter().filter(|((_, _, to), _)| to.name() == name).map(|(_, n)| *n).sum();
-        Ends { paid: into("captured"), closed: into("closed") }
-    };
-    (1..200).map(calm).find(|setup| wanted(&ends(setup))).expect("a seed")
+    let setup = (1..600).map(calm).find(|setup| wanted(&play(setup).coverage)).expect("a seed");
+    let deaths = everywhere(&setup).unwrap_or_else(|broken| panic!("{broken}"));
+    assert!(deaths > calls, "only {deaths} calls");
 }
 
 #[test]
 fn planted_bugs_are_found() {
-    for planted in [Planted::NewNumber, Planted::NoFence, Planted::LoseObservation, Planted::AnswerBeforeCommit] {
+    for planted in [
+        Planted::NewNumber,
+        Planted::NoFence,
+        Planted::LoseObservation,
+        Planted::AnswerBeforeCommit,
+        Planted::RefundNewNumber,
+        Planted::NoReservation,
+        Planted::CompensationForgotten,
+    ] {
         let found = hunt(planted, 1);
         assert!(found.seeds.is_some(), "{} is not found", planted.name());
     }

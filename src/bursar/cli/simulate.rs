@@ -3,8 +3,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bursar_core::refund::RefundState;
 use bursar_sandbox::world::campaign::{self, Campaign};
-use bursar_sandbox::world::coverage::{Reach, reach};
+use bursar_sandbox::world::coverage::{Reach, reach, reach_leg};
 use bursar_sandbox::world::{Planted, Report, Setup, Temperament, plans, play, shrink};
 use clap::Args;
 use serde_json::json;
@@ -108,19 +109,29 @@ fn planted(globals: &Globals, bugs: &[Planted], seed: u64) -> Done {
 
 fn tables(campaign: &Campaign, plans: &bursar_core::plan::Plans) -> Done {
     let coverage = &campaign.coverage;
-    let edges: Vec<_> = coverage
-        .edges_of_machine(plans)
-        .into_iter()
-        .map(|((from, claim, to), n)| {
-            let note = match reach(from, claim, to) {
-                Reach::Practice => "",
-                Reach::Seldom => "seldom",
-                Reach::Theory => "in theory only",
-            };
-            vec![format!("{} -> {}", from.name(), to.name()), claim.to_owned(), n.to_string(), note.to_owned()]
-        })
-        .collect();
-    output::table(&["edge", "observed", "times", ""], &edges)?;
+    let note = |reach| match reach {
+        Reach::Practice => "",
+        Reach::Seldom => "seldom",
+        Reach::Theory => "in theory only",
+    };
+    let row = |from: &str, claim: &str, to: &str, n: u64, reach| {
+        vec![format!("{from} -> {to}"), claim.to_owned(), n.to_string(), note(reach).to_owned()]
+    };
+    let edges = coverage.edges_of_machine(plans).into_iter();
+    let edges: Vec<_> =
+        edges.map(|((from, claim, to), n)| row(from.name(), claim, to.name(), n, reach(from, claim, to))).collect();
+    output::table(&["payment", "observed", "times", ""], &edges)?;
+    output::line("")?;
+    let legs = coverage.edges_of_legs().into_iter();
+    let legs: Vec<_> =
+        legs.map(|((from, claim, to), n)| row(from.name(), claim, to.name(), n, reach_leg(from, claim, to))).collect();
+    output::table(&["leg of a refund", "observed", "times", ""], &legs)?;
+    output::line("")?;
+    let states = RefundState::ALL.map(|s| vec![s.name().to_owned(), coverage.into_refund_state(s).to_string()]);
+    output::table(&["refund", "times"], &states)?;
+    output::line("")?;
+    let causes: Vec<_> = coverage.causes.iter().map(|(cause, n)| vec![(*cause).to_owned(), n.to_string()]).collect();
+    output::table(&["refund because of", "times"], &causes)?;
     output::line("")?;
     let faults: Vec<_> = bursar_sandbox::world::Fault::ALL
         .iter()
@@ -152,11 +163,18 @@ fn as_json(campaign: &Campaign, missing: &[String], plans: &bursar_core::plan::P
         .into_iter()
         .map(|((from, claim, to), n)| json!({ "from": from, "observed": claim, "to": to, "times": n }))
         .collect();
+    let legs: Vec<_> = coverage
+        .edges_of_legs()
+        .into_iter()
+        .map(|((from, claim, to), n)| json!({ "from": from, "observed": claim, "to": to, "times": n }))
+        .collect();
+    let refunds: Vec<_> =
+        RefundState::ALL.iter().map(|s| json!({ "state": s, "times": coverage.into_refund_state(*s) })).collect();
     let faults: Vec<_> = coverage.faults.iter().map(|(f, n)| json!({ "fault": f.name(), "times": n })).collect();
     let failure = |r: &Report| json!({ "seed": r.setup.seed, "temperament": r.setup.character().name(), "violations": r.violations });
     json!({
         "histories": coverage.histories, "steps": coverage.steps, "calls": coverage.calls, "edges": edges,
-        "faults": faults, "never_exercised": missing,
+        "legs": legs, "refunds": refunds, "refunds_because_of": coverage.causes, "faults": faults, "never_exercised": missing,
         "violations": campaign.failures.iter().map(failure).collect::<Vec<_>>(),
     })
 }

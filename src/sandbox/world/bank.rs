@@ -103,7 +103,8 @@ impl History {
     pub(super) fn arrive_refund(&self, number: &str, account: ChannelAccountId, payment: &str, amount_minor: i64) {
         let mut state = self.world.lock();
         let now = state.now;
-        let known = state.books.givings.rows.contains_key(number) || state.books.givings.refused.contains(number);
+        // A later call with the same number may have been refused meanwhile, for a reason that has passed.
+        let known = state.books.givings.rows.contains_key(number);
         let taken = !known && matches!(state.books.give(number, account, payment, amount_minor, now), Took::There(_));
         state.note(|| format!("a late call for the refund {number} arrives: {taken}"));
         if taken {
@@ -157,7 +158,8 @@ fn arrives(state: &mut State, number: &str, stage: Stage, first: bool) {
             row.given_minor += if more || row.given_minor == 1 { 1 } else { -1 };
         }
     }
-    state.turns(number, stage, first);
+    let refused = state.books.givings.refused.contains(number);
+    state.turns(number, stage, first && !refused);
     match stage {
         Stage::Success if state.strikes(Fault::RefundReversed) => {
             let delay = state.dice(Fault::RefundReversed, REVERSED_MS.0, REVERSED_MS.1);

@@ -1,8 +1,8 @@
 //! Who takes part: merchants with their policies, accounts and endpoints, and what the channel lets them give
 //! back. It knows the seed, and must never know an order.
 
-use bursar_core::channel::{ChannelFacts, ChannelKind, RefundLimits};
 use bursar_core::chance::Chance;
+use bursar_core::channel::{ChannelFacts, ChannelKind, RefundLimits};
 use bursar_core::clock::{HOUR_MS, MINUTE_MS, Timestamp};
 use bursar_core::id::{ChannelAccountId, EndpointId, MerchantId};
 use bursar_core::merchant::{AfterClose, ChannelAccount, Endpoint, LateMoneyPolicy, Merchant, MerchantPolicy};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bursar_channels::{
-    Adapters, Channel, Closed, CreateRequest, HeaderLookup, Notice, NotificationRefusal, Outcome, Payee, Refusal,
-    RefundRequest, RefundStanding, RefusalClass, Reply, Standing, Why, WhyKind,
+    Adapters, Channel, Closed, CreateRequest, HeaderLookup, Notice, NotificationRefusal, Outcome, Payee, RefundRequest,
+    RefundStanding, Refusal, RefusalClass, Reply, Standing, Why, WhyKind,
 };
 use bursar_core::Timestamp;
 use bursar_core::id::ChannelAccountId;

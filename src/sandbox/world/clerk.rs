@@ -4,7 +4,8 @@
 use bursar_core::clock::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use bursar_core::decide::QuestionKind;
 use bursar_core::id::{LegId, PaymentId, RefundId};
-use bursar_core::refund::{LegState, RefundState};
+use bursar_core::refund::RefundState;
+use uuid::Uuid;
 
 use super::agenda::Event;
 use super::faults::Fault;
@@ -74,6 +75,11 @@ impl History {
     }
 }
 
+/// Subjects of open questions.
+fn asked(state: &State, kind: QuestionKind) -> impl Iterator<Item = Uuid> + '_ {
+    state.tables.questions.keys().filter(move |(_, k)| *k == kind).map(|(subject, _)| *subject)
+}
+
 fn deeds(state: &mut State) -> Vec<Deed> {
     let mut deeds = Vec::new();
     let judged: Vec<RefundId> =
@@ -88,8 +94,7 @@ fn deeds(state: &mut State) -> Vec<Deed> {
             _ => {}
         }
     }
-    let due: Vec<LegId> =
-        state.tables.legs.values().filter(|l| l.state == LegState::AwaitingTransfer).map(|l| l.id).collect();
+    let due: Vec<LegId> = asked(state, QuestionKind::TransferDue).map(LegId).collect();
     for leg in due {
         let made = state.transfers.contains_key(&leg);
         // A clumsy one gives up what a colleague has transferred, or makes up his mind twice.
@@ -101,14 +106,8 @@ fn deeds(state: &mut State) -> Vec<Deed> {
             _ => {}
         }
     }
-    let asked: Vec<PaymentId> = state
-        .tables
-        .questions
-        .keys()
-        .filter(|(_, kind)| *kind == QuestionKind::LateMoney)
-        .map(|(subject, _)| PaymentId(*subject))
-        .collect();
-    for payment in asked {
+    let late: Vec<PaymentId> = asked(state, QuestionKind::LateMoney).map(PaymentId).collect();
+    for payment in late {
         match state.between(0, 7) {
             0 => deeds.push(Deed::Answer(payment, true)),
             1 => deeds.push(Deed::Answer(payment, false)),

@@ -13,7 +13,7 @@ use super::faults::Fault;
 /// How deep the machine is walked in order to list its edges.
 const DEPTH: usize = 4;
 /// The same for a leg of a refund.
-const LEG_DEPTH: usize = 3;
+const LEG_DEPTH: usize = 4;
 
 /// Counters of one or many histories.
 #[derive(Clone, Debug, Default)]
@@ -152,6 +152,35 @@ pub fn reach(from: PaymentState, claim: &str, to: PaymentState) -> Reach {
 }
 
 /// The same for a leg of a refund.
-pub fn reach_leg(_: LegState, _: &str, _: LegState) -> Reach {
-    Reach::Practice
+pub fn reach_leg(from: LegState, claim: &str, to: LegState) -> Reach {
+    use LegState::{
+        Abandoned, AwaitingTransfer, Failed, Held, NotPossible, Processing, Reserved, Reversed, SecondWay, Sending,
+        Stranded, Succeeded, Unknown, WaitingFunds,
+    };
+    match (from, claim, to) {
+        (Reserved | WaitingFunds, "sending", _) => Reach::Practice,
+        (Sending, "no_answer" | "no_funds" | "not_sent" | "processing" | "succeeded", _) if to != Abandoned => {
+            Reach::Practice
+        }
+        (Sending, "refused", NotPossible) => Reach::Practice,
+        (Unknown, "absent", Reserved) | (Unknown, "processing" | "succeeded", _) => Reach::Practice,
+        (Processing, "abnormal" | "closed" | "succeeded" | "second_failed", _) => Reach::Practice,
+        (Processing, "succeeded, but not as expected", _) => Reach::Practice,
+        (SecondWay, "second_accepted", Processing) => Reach::Practice,
+        (AwaitingTransfer, "transferred" | "abandoned", _) => Reach::Practice,
+        // Who transferred lost the race against the channel, or against a colleague.
+        (Abandoned, "transferred", Succeeded) => Reach::Practice,
+        (Succeeded, "reversed", Reversed) => Reach::Practice,
+        (Stranded, "succeeded", Succeeded) => Reach::Practice,
+        // Whoever says so has read the success before.
+        (_, "reversed", _) => Reach::Theory,
+        // What the channel gave up, it has given up; and what it never took on, nobody gives up there.
+        (Failed | Reversed | Held, ..) => Reach::Theory,
+        // The answer of a call settles its job; nobody else has one.
+        (Reserved | Unknown | WaitingFunds, "no_answer" | "no_funds" | "not_sent" | "refused", _) => Reach::Theory,
+        (Abandoned | NotPossible, "sending" | "no_answer" | "no_funds" | "not_sent" | "refused", _) => Reach::Theory,
+        (Unknown, "sending", _) => Reach::Theory,
+        (Stranded, "second_accepted", _) => Reach::Theory,
+        _ => Reach::Seldom,
+    }
 }

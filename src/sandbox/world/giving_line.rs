@@ -1,7 +1,7 @@
 //! Refunds on the line to the simulated channel: it knows how deeds in the channel's books become answers,
 //! and must never look into our database.
 
-use bursar_channels::{Outcome, Refusal, RefundRequest, RefundStanding, RefusalClass, Why, WhyKind};
+use bursar_channels::{Outcome, RefundRequest, RefundStanding, Refusal, RefusalClass, Why, WhyKind};
 
 use super::agenda::Event;
 use super::channel::{HIDDEN_MS, LATE_MS, Line, refusal};

@@ -167,11 +167,10 @@ impl Store for Memory {
     }
 
     async fn notifications(&self, ids: &[NotificationId]) -> Result<Vec<Notification>> {
-        let found =
-            |s: &mut State| {
-                let rows = ids.iter().filter_map(|id| s.tables.notifications.get(id)).cloned();
-                rows.map(|n| Planted::as_stored(s, n)).collect()
-            };
+        let found = |s: &mut State| {
+            let rows = ids.iter().filter_map(|id| s.tables.notifications.get(id)).cloned();
+            rows.map(|n| Planted::as_stored(s, n)).collect()
+        };
         self.world.database(self.pid, "read notifications", found).await
     }
 
@@ -181,9 +180,8 @@ impl Store for Memory {
     }
 
     async fn deliveries(&self, ids: &[Uuid]) -> Result<Vec<DeliveryRow>> {
-        let found = |s: &mut State| {
-            ids.iter().filter_map(|id| s.tables.deliveries.get(&DeliveryId(*id))).cloned().collect()
-        };
+        let found =
+            |s: &mut State| ids.iter().filter_map(|id| s.tables.deliveries.get(&DeliveryId(*id))).cloned().collect();
         self.world.database(self.pid, "read deliveries", found).await
     }
 

@@ -83,6 +83,14 @@ pub(crate) fn committed(state: &mut State, pid: Pid, before: &Before, change: &C
         }
     }
     refund_monitor::committed(state, before, change);
+    if let Some(settle) = &change.settle {
+        if let Some(payment) = state.tables.payments.get(&id::PaymentId(settle.key.subject)).cloned() {
+            owes_a_job(state, &payment);
+        }
+        if let Some(leg) = state.tables.legs.get(&id::LegId(settle.key.subject)).cloned() {
+            refund_monitor::owes_a_job(state, &leg);
+        }
+    }
     for id in touched(change) {
         refund_monitor::order(state, id);
     }
@@ -126,9 +134,8 @@ fn one_after_the_other(state: &mut State, payment: &Payment) {
     if payment.created_at != dossier.order.created_at {
         return;
     }
-    let open = |p: &&Payment| {
-        !p.state.is_final() && p.evidence.close_requested.is_none() && p.evidence.refused.is_none()
-    };
+    let open =
+        |p: &&Payment| !p.state.is_final() && p.evidence.close_requested.is_none() && p.evidence.refused.is_none();
     let mut ahead = dossier.payments.iter().take_while(|p| p.id != payment.id);
     if let Some(open) = ahead.find(open) {
         let text = format!("{} is sent while {}, ahead of it, is {}", payment.id, open.id, open.state.name());

@@ -1,13 +1,13 @@
 //! What must hold for refunds at every single commit: it knows both sides' books, and must never change
 //! either.
 
+use bursar_core::Timestamp;
 use bursar_core::decide::owed_refund_job;
 use bursar_core::id::{OrderId, PaymentId};
 use bursar_core::observation::{Claim, Subject};
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::PaymentState;
 use bursar_core::refund::{Leg, LegState, Refund, RefundCause, RefundClaim, RefundState, Route};
-use bursar_core::Timestamp;
 use bursar_store::Change;
 
 use super::giving::Stage;
@@ -96,7 +96,7 @@ fn believed_too_much(state: &mut State, claim: &RefundClaim, leg: &Leg) {
 }
 
 /// I4: no active leg without its job, none without a time.
-fn owes_a_job(state: &mut State, leg: &Leg) {
+pub(super) fn owes_a_job(state: &mut State, leg: &Leg) {
     let Some(refund) = state.tables.refunds.get(&leg.refund) else { return };
     let (merchant, sendable) = (refund.merchant, refund.state.may_send());
     if leg.state.is_active() && sendable && leg.due_at.is_none() {

@@ -11,12 +11,12 @@ use bursar_core::refund::Route;
 
 use super::agenda::{Event, Pid};
 use super::books::Charge;
+use super::cast;
 use super::faults::Fault;
+use super::giving::{Giving, Letter, Stage};
 use super::history::{History, execute};
 use super::message::Message;
 use super::process::LEASE_MS;
-use super::cast;
-use super::giving::{Giving, Letter, Stage};
 
 /// Transactions that nobody made.
 pub(crate) const NEVER_MADE: [&str; 2] = ["FORGED", "FOREIGN"];

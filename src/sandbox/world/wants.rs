@@ -154,10 +154,8 @@ pub(crate) async fn answer(context: JobContext, payment: PaymentId, keep: bool) 
     let closed = dossier.order.state == OrderState::Closed;
     let Some(row) = dossier.payment(payment).filter(waits).filter(|_| closed) else { return };
     let untouched = row.returned_minor == 0 && row.amount.minor >= dossier.order.amount.minor;
-    let asked = matches!(
-        cast::policy_of(dossier.order.merchant).after_close,
-        bursar_core::merchant::AfterClose::Park { .. }
-    );
+    let asked =
+        matches!(cast::policy_of(dossier.order.merchant).after_close, bursar_core::merchant::AfterClose::Park { .. });
     if asked {
         say(&context, payment, Claim::LateMoneyAnswered { keep: keep && untouched, by: CLERK.to_owned() }).await;
     }

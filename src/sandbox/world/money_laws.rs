@@ -1,0 +1,216 @@
+//! What must hold for an order's money as a whole at the end of every history, by naive arithmetic: nothing
+//! lost, nothing kept, nothing twice, and every question with its cause. It must never use the decision that
+//! it judges.
+
+use bursar_core::decide::QuestionKind;
+use bursar_core::ledger::AccountKind;
+use bursar_core::merchant::AfterClose;
+use bursar_core::order::{Dossier, OrderState};
+use bursar_core::payment::{Payment, PaymentState};
+use bursar_core::refund::{Leg, LegState, Refund, RefundCause, RefundState};
+use uuid::Uuid;
+
+use super::cast;
+use super::state::State;
+
+/// Checks an order's money.
+pub(super) fn check(state: &mut State, dossier: &Dossier) {
+    for refund in &dossier.refunds {
+        nothing_of_it_is_lost(state, dossier, refund);
+    }
+    questions(state, dossier);
+    no_more_than_was_paid(state, dossier);
+    nothing_is_kept(state, dossier);
+    late_money_account(state, dossier);
+}
+
+fn asked(state: &State, subject: Uuid, kind: QuestionKind) -> bool {
+    state.tables.questions.contains_key(&(subject, kind))
+}
+
+fn overpaid(refund: &Refund) -> bool {
+    succeeded(refund) > refund.amount.minor
+}
+
+fn succeeded(refund: &Refund) -> i64 {
+    refund.legs.iter().filter(|l| l.state == LegState::Succeeded).map(|l| l.amount.minor).sum()
+}
+
+/// Money of payers is on its account for late money exactly while its order is closed and it is not on its
+/// way back.
+fn late_money_account(state: &mut State, dossier: &Dossier) {
+    let subjects: Vec<Uuid> =
+        dossier.payments.iter().map(|p| p.id.uuid()).chain(dossier.legs().map(|l| l.id.uuid())).collect();
+    let mut balance = 0;
+    for row in state.tables.postings.iter().filter(|p| subjects.contains(&p.posting.subject)) {
+        let of = |kind| i64::from(kind == AccountKind::LateMoney) * row.posting.amount.minor;
+        balance += of(row.posting.debit.kind) - of(row.posting.credit.kind);
+    }
+    let stands = |p: &&Payment| !p.state.ended_unpaid();
+    let expected: i64 = if dossier.order.state == OrderState::Closed {
+        let standing: i64 = dossier.payments.iter().filter(stands).map(|p| p.amount.minor).sum();
+        let back = dossier.legs().filter(|l| l.state.takes_from_payment()).map(|l| l.amount.minor);
+        back.sum::<i64>() - standing
+    } else {
+        0
+    };
+    if balance != expected {
+        let text = format!(
+            "{} is {}: late money {balance}, expected {expected}",
+            dossier.order.id,
+            dossier.order.state.name()
+        );
+        state.violated("I6", text);
+    }
+}
+
+fn by_a_person(leg: &Leg) -> bool {
+    leg.state == LegState::Abandoned && leg.evidence.abandoned.as_ref().is_some_and(|(_, (by, _))| by != "bursar")
+}
+
+/// Every refund is with the payer, waits for a person who was asked, or was given up by a person.
+fn nothing_of_it_is_lost(state: &mut State, dossier: &Dossier, refund: &Refund) {
+    let given_up: i64 = refund.legs.iter().filter(|l| by_a_person(l)).map(|l| l.amount.minor).sum();
+    let waits: i64 = refund
+        .legs
+        .iter()
+        .filter(|l| matches!(l.state, LegState::AwaitingTransfer | LegState::Held | LegState::Reserved))
+        .map(|l| l.amount.minor)
+        .sum();
+    let never = matches!(refund.state, RefundState::Rejected | RefundState::Voided);
+    // Who has got too much by another refund gets nothing more before a person has looked.
+    if never || dossier.refunds.iter().any(overpaid) {
+        return;
+    }
+    let there = succeeded(refund) + waits;
+    if there > refund.amount.minor || there + given_up < refund.amount.minor {
+        let text = format!(
+            "{} of {} is {}: {} arrived, {waits} wait, {given_up} given up",
+            refund.id,
+            refund.amount,
+            refund.state.name(),
+            succeeded(refund)
+        );
+        state.violated("refund", text);
+    }
+    let lost = matches!(refund.state, RefundState::Failed | RefundState::PartiallySucceeded);
+    if lost && given_up == 0 {
+        state.violated("refund", format!("{} is {} and nobody gave it up", refund.id, refund.state.name()));
+    }
+}
+
+/// Every question that is open has its cause, and every cause its question.
+fn questions(state: &mut State, dossier: &Dossier) {
+    let mut causes: Vec<(Uuid, QuestionKind)> = Vec::new();
+    for payment in &dossier.payments {
+        let id = payment.id.uuid();
+        if payment.state == PaymentState::IntegrityHold {
+            causes.push((id, QuestionKind::IntegrityHold));
+        }
+        let asks = matches!(cast::policy_of(dossier.order.merchant).after_close, AfterClose::Park { .. });
+        let late = dossier.order.state == OrderState::Closed && payment.state == PaymentState::Captured;
+        let untouched = payment.evidence.late_answer.is_none() && payment.returned_minor < payment.amount.minor;
+        let given_up = dossier.legs().any(|l| l.payment == payment.id && by_a_person(l));
+        if asks && late && untouched && !given_up {
+            causes.push((id, QuestionKind::LateMoney));
+        }
+    }
+    for refund in &dossier.refunds {
+        for leg in &refund.legs {
+            match leg.state {
+                LegState::AwaitingTransfer if refund.state.may_send() => {
+                    causes.push((leg.id.uuid(), QuestionKind::TransferDue));
+                }
+                LegState::Held => causes.push((leg.id.uuid(), QuestionKind::IntegrityHold)),
+                LegState::WaitingFunds => causes.push((leg.id.uuid(), QuestionKind::NoFunds)),
+                _ => {}
+            }
+        }
+    }
+    let subjects: Vec<Uuid> = dossier
+        .payments
+        .iter()
+        .map(|p| p.id.uuid())
+        .chain(dossier.refunds.iter().flat_map(|r| r.legs.iter().map(|l| l.id.uuid()).chain([r.id.uuid()])))
+        .collect();
+    let open: Vec<(Uuid, QuestionKind)> =
+        state.tables.questions.keys().filter(|(id, _)| subjects.contains(id)).copied().collect();
+    for (id, kind) in &causes {
+        if !open.contains(&(*id, *kind)) {
+            state
+                .violated("parked", format!("{} waits for a person ({}), and nobody is asked", bare(*id), kind.name()));
+        }
+    }
+    for refund in &dossier.refunds {
+        let asked = open.iter().any(|(id, kind)| {
+            *kind == QuestionKind::Overpaid
+                && (refund.id.uuid() == *id || refund.legs.iter().any(|l| l.id.uuid() == *id))
+        });
+        if asked != overpaid(refund) {
+            let text = format!("{}: overpaid {}, asked {asked}", refund.id, overpaid(refund));
+            state.violated("parked", text);
+        }
+    }
+    for (id, kind) in open.iter().filter(|q| q.1 != QuestionKind::Overpaid && !causes.contains(q)) {
+        state.violated("parked", format!("{}: a person is asked ({}) for nothing", bare(*id), kind.name()));
+    }
+}
+
+fn bare(id: Uuid) -> String {
+    bursar_core::id::to_text(id)
+}
+
+/// I3: no payer gets more than he paid, unless a person was asked about it.
+fn no_more_than_was_paid(state: &mut State, dossier: &Dossier) {
+    let entries = dossier.payments.iter().filter_map(|p| state.books.entries.get(&p.number()));
+    let paid: i64 = entries.flat_map(|e| &e.charges).map(|c| c.amount_minor).sum();
+    let by_channel: i64 = dossier.payments.iter().map(|p| state.books.given_back(&p.number())).sum();
+    let by_hand: i64 = dossier.legs().filter_map(|l| state.transfers.get(&l.id)).sum();
+    let person = dossier.refunds.iter().flat_map(|r| &r.legs).any(|l| {
+        asked(state, l.id.uuid(), QuestionKind::Overpaid) || asked(state, l.id.uuid(), QuestionKind::IntegrityHold)
+    });
+    if by_channel + by_hand > paid && !person {
+        let text = format!("{}: the payer paid {paid}, got {by_channel} and {by_hand} by hand", dossier.order.id);
+        state.violated("I3", text);
+    }
+}
+
+/// I11: a closed order keeps nothing, and a paid one what it costs.
+fn nothing_is_kept(state: &mut State, dossier: &Dossier) {
+    let order = &dossier.order;
+    let captured: i64 =
+        dossier.payments.iter().filter(|p| p.state == PaymentState::Captured).map(|p| p.amount.minor).sum();
+    let held = dossier.payments.iter().any(|p| p.state == PaymentState::IntegrityHold);
+    let given_up = dossier.legs().any(by_a_person);
+    let over = dossier.refunds.iter().any(overpaid);
+    if held || over {
+        return;
+    }
+    match order.state {
+        OrderState::Closed => {
+            let spoken_for: i64 = dossier.legs().filter(|l| l.state.takes_from_payment()).map(|l| l.amount.minor).sum();
+            let waits = dossier.payments.iter().any(|p| asked(state, p.id.uuid(), QuestionKind::LateMoney));
+            if spoken_for < captured && !given_up && !waits {
+                let text = format!("{} is closed, holds {captured} and gives back {spoken_for}", order.id);
+                state.violated("I11", text);
+            }
+            if dossier.refunds.iter().any(|r| r.state == RefundState::Prepared) {
+                state.violated("I11", format!("{} is closed, and a refund is only prepared", order.id));
+            }
+        }
+        OrderState::Paid => {
+            let by_rule = dossier.refunds.iter().filter(|r| {
+                r.cause != RefundCause::Requested && !matches!(r.state, RefundState::Voided | RefundState::Rejected)
+            });
+            let back: i64 = by_rule.map(|r| r.amount.minor).sum();
+            if captured - back != order.amount.minor {
+                let text = format!("{} is paid with {captured} less {back}, and costs {}", order.id, order.amount);
+                state.violated("I11", text);
+            }
+            if dossier.refunds.iter().any(|r| r.state == RefundState::Prepared) {
+                state.violated("I11", format!("{} is paid, and a refund is still prepared", order.id));
+            }
+        }
+        _ => {}
+    }
+}
