@@ -20,6 +20,9 @@ struct Finding {
 /// A clock before this was never set: this program did not exist then (2026-01-01).
 const EARLIEST_MS: i64 = 1_767_225_600_000;
 
+/// Questions that are counted.
+const MOST_QUESTIONS: u32 = 1_000;
+
 pub(crate) async fn run(globals: &Globals) -> Done {
     let mut findings =
         vec![Finding { what: "configuration".to_owned(), verdict: Ok("every value can be read".to_owned()) }];
@@ -113,6 +116,16 @@ async fn with_database(program: &Program, findings: &mut Vec<Finding>) {
         let readable = endpoint.secrets.iter().try_for_each(|s| SystemSecrets.read(s).map(drop));
         let verdict = bursar_channels::check_endpoint_url(&endpoint.url, &settings).and(readable);
         add(format!("endpoint {}", endpoint.id), verdict.map(|()| endpoint.url.clone()));
+    }
+    match program.store.parked(None, MOST_QUESTIONS).await {
+        Ok(open) if open.is_empty() => add("questions".to_owned(), Ok("none waits for a person".to_owned())),
+        // Not a fault of the system: people answer in their time.
+        Ok(open) => {
+            let more = if open.len() >= usize::try_from(MOST_QUESTIONS).unwrap_or(0) { " or more" } else { "" };
+            let text = format!("{}{more} for a person: `bursar order questions`", open.len());
+            add("questions".to_owned(), Ok(text));
+        }
+        Err(error) => add("questions".to_owned(), Err(format!("{error}"))),
     }
     if accounts.is_empty() {
         add("accounts".to_owned(), Ok("none yet: `bursar merchant add-account`".to_owned()));

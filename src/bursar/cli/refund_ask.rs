@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(named, Allocation::Named(vec![share(a, 100), share(b, 2)]));
         let wish = Wish { order: OrderId(uuid::Uuid::nil()), amount: None, allocation: named };
         assert_eq!(wish.amount_minor(), Some(102));
-        for wrong in ["", "last", &format!("{a}"), &format!("{a}=1.5"), &format!("{a}=1,"), "ord_x=1"] {
+        for wrong in ["", "last", a, &format!("{a}=1.5"), &format!("{a}=1,"), "ord_x=1"] {
             assert!(allocation(wrong).is_err(), "{wrong}");
         }
     }

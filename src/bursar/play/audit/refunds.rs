@@ -144,3 +144,88 @@ pub(super) fn worth_minor(dossier: &Dossier) -> i64 {
     let wanted = dossier.refunds.iter().filter(|r| r.cause != RefundCause::Duplicate);
     dossier.order.amount.minor.saturating_sub(succeeded_minor(wanted.flat_map(|r| &r.legs)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bursar_core::id::{LegId, PaymentId, RefundId};
+    use bursar_core::refund::LegEvidence;
+    use bursar_core::{Currency, Money, Timestamp};
+    use uuid::Uuid;
+
+    fn leg(state: LegState) -> Leg {
+        Leg {
+            id: LegId(Uuid::nil()),
+            refund: RefundId(Uuid::nil()),
+            payment: PaymentId(Uuid::nil()),
+            sequence: 1,
+            route: Route::Channel,
+            amount: Money::new(500, Currency::CNY),
+            replaces: None,
+            state,
+            evidence: LegEvidence::default(),
+            version: 1,
+            due_at: None,
+            created_at: Timestamp::from_millis(0),
+        }
+    }
+
+    fn entry(state: &str, effects: u32, reversals: u32) -> RefundEntry {
+        RefundEntry {
+            out_refund_no: leg(LegState::Reserved).number(),
+            out_trade_no: "1".to_owned(),
+            mchid: "2".to_owned(),
+            refund_id: "3".to_owned(),
+            reason: None,
+            amount_minor: 500,
+            state: state.to_owned(),
+            succeeded_minor: 500 * i64::from(effects.saturating_sub(reversals)),
+            effects,
+            reversals,
+            applications: 0,
+            created_at_ms: 0,
+            succeeded_at_ms: None,
+            notifications_accepted: 0,
+        }
+    }
+
+    #[test]
+    fn both_sides_must_say_the_same_of_what_has_ended() {
+        let (arrived, came_back) = (entry("SUCCESS", 1, 0), entry("ABNORMAL", 1, 1));
+        let (closed, sent_back) = (entry("CLOSED", 0, 0), entry("ABNORMAL", 0, 0));
+        let lawful = [
+            (LegState::Succeeded, Some(&arrived)),
+            (LegState::Reversed, Some(&came_back)),
+            (LegState::Stranded, Some(&sent_back)),
+            (LegState::Failed, Some(&closed)),
+            (LegState::NotPossible, None),
+            (LegState::Abandoned, None),
+        ];
+        let all = [None, Some(&arrived), Some(&came_back), Some(&closed)];
+        for (state, theirs) in lawful {
+            assert!(same(&leg(state), theirs), "{state:?} {theirs:?}");
+            for other in all.into_iter().filter(|o| o.map(|e| &e.state) != theirs.map(|e| &e.state)) {
+                assert!(!same(&leg(state), other), "{state:?} {other:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn money_that_we_do_not_know_of_and_other_amounts_are_differences() {
+        for state in LegState::ALL.into_iter().filter(|s| *s != LegState::Succeeded) {
+            assert!(!same(&leg(state), Some(&entry("SUCCESS", 1, 0))), "{state:?}");
+        }
+        assert!(!same(&leg(LegState::Succeeded), Some(&entry("SUCCESS", 2, 0))));
+        let other = RefundEntry { amount_minor: 499, ..entry("PROCESSING", 0, 0) };
+        assert!(!same(&leg(LegState::Processing), Some(&other)));
+        assert!(same(&leg(LegState::Processing), Some(&entry("PROCESSING", 0, 0))));
+    }
+
+    #[test]
+    fn a_number_with_two_effects_is_doubled_unless_one_came_back() {
+        assert_eq!(doubled(&entry("SUCCESS", 1, 0)), 0);
+        assert_eq!(doubled(&entry("SUCCESS", 2, 1)), 0);
+        assert_eq!(doubled(&entry("SUCCESS", 2, 0)), 1);
+        assert_eq!(doubled(&entry("SUCCESS", 4, 1)), 2);
+    }
+}
