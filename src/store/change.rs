@@ -18,16 +18,17 @@ use uuid::Uuid;
 pub struct Change {
     /// Orders to insert (version 0 becomes 1). Guard: the merchant has no order of that number.
     pub new_orders: Vec<Order>,
-    /// Payments to insert (version 0 becomes 1).
+    /// Payments to insert (version 0 becomes 1), in the order in which their order keeps them.
     pub new_payments: Vec<Payment>,
     /// Orders to update. Guard: the row still has `version`, which is counted up.
     pub orders: Vec<Order>,
     /// Payments to update. Guard: the row still has `version`, which is counted up.
     pub payments: Vec<Payment>,
-    /// Refunds to insert, without their legs (version 0 becomes 1).
+    /// Refunds to insert, without their legs (version 0 becomes 1). One that is there, or a leg that is, makes
+    /// the change stale: their ids are derived, so somebody else has decided the same.
     pub new_refunds: Vec<Refund>,
-    /// Legs to insert (version 0 becomes 1). Guard: their payments, as this change leaves them, have not
-    /// more returned than was taken.
+    /// Legs to insert (version 0 becomes 1). Guard: this change does not raise what their payments have
+    /// returned above what was taken. It must count them there: a sum that differs is an error.
     pub new_legs: Vec<Leg>,
     /// Refunds to update, without their legs. Guard: the row still has `version`, which is counted up.
     pub refunds: Vec<Refund>,
@@ -39,7 +40,7 @@ pub struct Change {
     pub postings: Vec<(Posting, Timestamp)>,
     /// Questions to open. One that is already open stays as it is.
     pub questions: Vec<Question>,
-    /// Questions to close: answered, or pointless by now.
+    /// Questions to close: answered, or pointless by now. Closed before others are opened.
     pub answered: Vec<(Uuid, QuestionKind)>,
     /// Jobs to add. One that is already live keeps its state and takes the earlier due time.
     pub jobs: Vec<NewJob>,
@@ -112,7 +113,8 @@ pub enum Answer {
     Stale,
     /// Our lease is gone: drop it.
     Fenced,
-    /// The order number, notification or idempotency key was there before: read that.
+    /// The order number, notification or idempotency key was there before: read that. Said rather than that
+    /// something is stale, so that a repeated request is not decided again.
     Duplicate,
 }
 

@@ -1,6 +1,8 @@
 //! What the two databases do differently: it knows the seam between shared statements and a database,
 //! and must never hold a statement of one database only.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use bursar_core::Timestamp;
 use bursar_core::job::{JobKey, Queue};
@@ -15,8 +17,8 @@ pub const NOW_POSTGRES: &str = "(floor(extract(epoch from clock_timestamp()) * 1
 pub const NOW_SQLITE: &str = "(cast(unixepoch('subsec') * 1000 as integer))";
 
 /// A database. Statements given to `rows` and `write` are written once for both: parameters are `$1`,
-/// `$2`, …; `in_ids($1)` stands for "is one of the ids of parameter 1" and `now_ms()` for the
-/// database's clock.
+/// `$2`, …; `in_ids($1)` stands for "is one of the ids of parameter 1", `now_ms()` for the database's clock,
+/// and `matching(…)` for a join (see [`translate`]).
 #[async_trait]
 pub trait Dialect: Send + Sync + std::fmt::Debug {
     /// Runs a reading statement. Never takes a lock.
@@ -46,36 +48,71 @@ pub trait Dialect: Send + Sync + std::fmt::Debug {
     async fn close(&self);
 }
 
-/// Replaces `in_ids($n)` and `now_ms()` in a shared statement.
-pub fn translate(sql: &'static str, in_ids: (&str, &str), now: &str) -> std::borrow::Cow<'static, str> {
-    if !sql.contains("in_ids(") && !sql.contains("now_ms()") {
+/// How a database writes what shared statements leave open.
+#[derive(Clone, Copy, Debug)]
+pub struct Words {
+    /// What stands before and after the parameter of `in_ids($n)`.
+    pub in_ids: (&'static str, &'static str),
+    /// See [`NOW_POSTGRES`].
+    pub now: &'static str,
+    /// Whether `matching(…)` has to be kept from becoming anything but one look into an index per row.
+    pub lateral: bool,
+}
+
+/// Replaces `in_ids($n)`, `now_ms()` and `matching(table alias where condition)` in a shared statement.
+///
+/// `left join matching(…)` finds, for each row so far, the rows of a table that fit it. A planner that still
+/// believes the table to be empty must not read all of it instead.
+pub fn translate(sql: &'static str, words: Words) -> Cow<'static, str> {
+    if !["in_ids(", "now_ms()", "matching("].iter().any(|word| sql.contains(word)) {
         return sql.into();
     }
-    let mut out = String::with_capacity(sql.len() + 64);
+    let (before, after) = words.in_ids;
+    let sql = replace_each(sql, "in_ids(", |parameter| format!("{before}{parameter}{after}"));
+    let sql = replace_each(&sql, "matching(", |inner| {
+        let (table, condition) = inner.split_once(" where ").unwrap_or((inner, "true"));
+        let alias = table.rsplit(' ').next().unwrap_or(table);
+        if words.lateral {
+            format!("lateral (select * from {inner} offset 0) {alias} on true")
+        } else {
+            format!("{table} on {condition}")
+        }
+    });
+    sql.replace("now_ms()", words.now).into()
+}
+
+/// Replaces every `word…)`, `word` included, by what `with` makes of what stands between.
+fn replace_each(sql: &str, word: &str, with: impl Fn(&str) -> String) -> String {
+    let mut out = String::with_capacity(sql.len().saturating_add(128));
     let mut rest = sql;
-    while let Some((before, after)) = rest.split_once("in_ids(") {
-        let (parameter, tail) = after.split_once(')').unwrap_or((after, ""));
+    while let Some((before, after)) = rest.split_once(word) {
+        let (inner, tail) = after.split_once(')').unwrap_or((after, ""));
         out.push_str(before);
-        out.push_str(in_ids.0);
-        out.push_str(parameter);
-        out.push_str(in_ids.1);
+        out.push_str(&with(inner));
         rest = tail;
     }
     out.push_str(rest);
-    out.replace("now_ms()", now).into()
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ARRAYS: Words = Words { in_ids: ("= any(", ")"), now: "now()", lateral: true };
+    const LISTS: Words = Words { in_ids: ("in (select f(", "))"), now: "n", lateral: false };
+
     #[test]
     fn shared_statements_are_written_out_for_each_database() {
         let sql = "select now_ms() from t where id in_ids($1) and x in_ids($2)";
-        assert_eq!(translate(sql, ("= any(", ")"), "now()"), "select now() from t where id = any($1) and x = any($2)");
+        assert_eq!(translate(sql, ARRAYS), "select now() from t where id = any($1) and x = any($2)");
+        assert_eq!(translate(sql, LISTS), "select n from t where id in (select f($1)) and x in (select f($2))");
+        let sql = "select 1 from a left join matching(b x where x.a = a.id and x.n = 1) where true";
         assert_eq!(
-            translate(sql, ("in (select f(", "))"), "n"),
-            "select n from t where id in (select f($1)) and x in (select f($2))"
+            translate(sql, ARRAYS),
+            "select 1 from a left join lateral (select * from b x where x.a = a.id and x.n = 1 offset 0) x on true where true"
         );
+        assert_eq!(translate(sql, LISTS), "select 1 from a left join b x on x.a = a.id and x.n = 1 where true");
+        assert_eq!(translate("select 1", LISTS), "select 1");
     }
 }

@@ -63,7 +63,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     // --- payments ---
 
-    /// The order with its payments.
+    /// The order with its payments and refunds.
     async fn dossier(&self, order: OrderId) -> Result<Option<Dossier>>;
     /// The dossiers that contain these payments; unknown ids are left out. One query for many jobs.
     async fn dossiers_of(&self, payments: &[PaymentId]) -> Result<Vec<Dossier>>;

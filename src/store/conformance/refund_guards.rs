@@ -13,6 +13,7 @@ use crate::{Answer, Change, StoreError};
 on_both! {
     a_refund_or_leg_whose_version_has_moved_on_is_stale
     a_refund_or_leg_that_is_there_already_is_stale_and_not_a_duplicate
+    of_thirty_equal_refunds_at_once_one_is_written
     a_leg_that_would_give_back_more_than_was_taken_is_refused_by_the_database
     what_a_channel_gave_back_too_much_is_written_and_does_not_hold_up_other_ways
     a_leg_that_is_not_counted_is_a_mistake_and_not_written
@@ -110,6 +111,26 @@ async fn a_refund_or_leg_that_is_there_already_is_stale_and_not_a_duplicate(db: 
     assert_eq!(one(&*db.store, only_leg).await, Answer::Stale);
     let now = reload(&office, &dossier).await;
     assert_eq!((now.refunds.len(), now.legs().count(), now.payments[0].returned_minor), (1, 1, 100));
+}
+
+async fn of_thirty_equal_refunds_at_once_one_is_written(db: &Db) {
+    let office = office(db).await;
+    let dossier = office.paid(&[12_345]).await;
+    let another = db.another().await;
+    for round in 0..5 {
+        let refund = giving(&dossier, 100 + round, 0).new_refunds.remove(0);
+        let mut tasks = tokio::task::JoinSet::new();
+        for i in 0..30 {
+            let store = if i % 2 == 0 { db.store.clone() } else { another.clone() };
+            let change = Change { new_refunds: vec![refund.clone()], ..Change::default() };
+            tasks.spawn(async move { one(&*store, change).await });
+        }
+        let answers = tasks.join_all().await;
+        assert_eq!(answers.iter().filter(|a| **a == Answer::Committed).count(), 1);
+        assert_eq!(answers.iter().filter(|a| **a == Answer::Stale).count(), 29);
+    }
+    assert_eq!(reload(&office, &dossier).await.refunds.len(), 5);
+    another.close().await;
 }
 
 async fn a_leg_that_would_give_back_more_than_was_taken_is_refused_by_the_database(db: &Db) {

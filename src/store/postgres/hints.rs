@@ -40,7 +40,9 @@ struct Listening(PgListener);
 impl Hints for Listening {
     async fn next(&mut self) -> Result<Vec<Queue>> {
         let heard = tokio::time::timeout(SILENCE, self.0.try_recv()).await;
-        match heard.map_err(|_| StoreError::Unavailable("the listening connection was silent for long".to_owned()))?? {
+        match heard
+            .map_err(|_| StoreError::Unavailable("the listening connection was silent for long".to_owned()))??
+        {
             Some(hint) => {
                 Ok(hint.payload().split(',').filter_map(|c| c.parse().ok()).filter_map(Queue::from_code).collect())
             }

@@ -48,9 +48,9 @@ macro_rules! dossiers {
             refund_columns!(),
             "from ",
             $orders,
-            " left join payment p on p.order_id = o.id
-              left join refund r on r.order_id = o.id and p.position = 1
-              left join refund_leg l on l.order_id = r.order_id and l.refund = r.id ",
+            " left join matching(payment p where p.order_id = o.id)
+              left join matching(refund r where r.order_id = o.id and p.position = 1)
+              left join matching(refund_leg l where l.order_id = r.order_id and l.refund = r.id) ",
             $rest
         )
     };

@@ -26,7 +26,7 @@ pub async fn list(db: &impl Dialect, filter: &RefundFilter) -> Result<Vec<Refund
            select * from refund
            where ($1 is null or merchant = $1) and id < $2 and ($3 is null or state = $3) and order_id = $5
            order by id desc limit $4
-         ) r left join refund_leg l on l.order_id = r.order_id and l.refund = r.id
+         ) r left join matching(refund_leg l where l.order_id = r.order_id and l.refund = r.id)
          order by r.id desc, l.sequence"
     );
     let all = concat!(
@@ -36,7 +36,7 @@ pub async fn list(db: &impl Dialect, filter: &RefundFilter) -> Result<Vec<Refund
            select * from refund
            where ($1 is null or merchant = $1) and id < $2 and ($3 is null or state = $3)
            order by id desc limit $4
-         ) r left join refund_leg l on l.order_id = r.order_id and l.refund = r.id
+         ) r left join matching(refund_leg l where l.order_id = r.order_id and l.refund = r.id)
          order by r.id desc, l.sequence"
     );
     let mut values = vec![

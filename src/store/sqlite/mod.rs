@@ -20,12 +20,13 @@ use sqlx::{AssertSqlSafe, ConnectOptions, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-use crate::dialect::{Dialect, NOW_SQLITE, translate};
+use crate::dialect::{Dialect, NOW_SQLITE, Words, translate};
 use crate::value::{Record, Value, bind_sqlite};
 use crate::{Answer, Change, ClaimRequest, Claimed, Hints, Options, Result, StoreError};
 
-/// How a list of ids is written: parameters cannot be arrays, so they are JSON of hexadecimal texts.
-const IN_IDS: (&str, &str) = ("in (select unhex(value) from json_each(", "))");
+/// How shared statements are written here. Parameters cannot be arrays, so lists are JSON of hexadecimal texts.
+const WORDS: Words =
+    Words { in_ids: ("in (select unhex(value) from json_each(", "))"), now: NOW_SQLITE, lateral: false };
 
 /// The store on SQLite.
 #[derive(Debug)]
@@ -123,13 +124,13 @@ impl Sqlite {
 #[async_trait]
 impl Dialect for Sqlite {
     async fn rows(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Record>> {
-        let sql = AssertSqlSafe(translate(sql, IN_IDS, NOW_SQLITE));
+        let sql = AssertSqlSafe(translate(sql, WORDS));
         let rows = bind_sqlite(sqlx::query(sql), values).fetch_all(&self.readers).await?;
         Ok(rows.into_iter().map(Record::Sqlite).collect())
     }
 
     async fn write(&self, sql: &'static str, values: Vec<Value>) -> Result<u64> {
-        let sql = AssertSqlSafe(translate(sql, IN_IDS, NOW_SQLITE));
+        let sql = AssertSqlSafe(translate(sql, WORDS));
         let mut writing = self.begin().await?;
         let touched = bind_sqlite(sqlx::query(sql), values).execute(writing.connection()?).await?.rows_affected();
         writing.commit().await?;
