@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
+use crate::id::RefundId;
 use crate::order::Dossier;
 use crate::refund::RefundState;
 
@@ -83,6 +84,8 @@ impl EventKind {
 pub struct Event {
     /// What happened.
     pub kind: EventKind,
+    /// The refund that it happened to.
+    pub refund: Option<RefundId>,
     /// 1, 2, 3 … per order, without gaps.
     pub sequence: i64,
     /// When we learned of it.
@@ -116,7 +119,7 @@ pub fn body(event: Event, dossier: &Dossier) -> Value {
             "order_id": order.id, "number": order.number, "state": order.state,
             "amount_minor": order.amount.minor, "currency": order.amount.currency,
             "close_reason": order.close_reason, "payments": payments,
-            "refunded_minor": dossier.refunded_minor(), "refunds": refunds(dossier),
+            "refund_id": event.refund, "refunded_minor": dossier.refunded_minor(), "refunds": refunds(dossier),
         },
     })
 }

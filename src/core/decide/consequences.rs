@@ -5,6 +5,7 @@ use super::case::Case;
 use super::{Decision, Effect, Question, QuestionKind, jobs};
 use crate::clock::Timestamp;
 use crate::event::{Event, EventKind};
+use crate::id::{LegId, RefundId};
 use crate::job::{JobKey, JobKind, NewJob};
 use crate::ledger::{self, Posting};
 use crate::merchant::AfterClose;
@@ -69,18 +70,18 @@ impl Case<'_> {
         }
     }
 
-    fn tell(&mut self, kind: EventKind) {
+    fn tell(&mut self, kind: EventKind, refund: Option<RefundId>) {
         let order = &mut self.next.order;
         order.event_count += 1;
-        self.effects.push(Effect::Tell(Event { kind, sequence: order.event_count, at: self.now }));
+        self.effects.push(Effect::Tell(Event { kind, refund, sequence: order.event_count, at: self.now }));
     }
 
     fn tell_about_order(&mut self) {
         let state = self.next.order.state;
         if state != self.before.order.state {
             match state {
-                OrderState::Paid => self.tell(EventKind::OrderPaid),
-                OrderState::Closed => self.tell(EventKind::OrderClosed),
+                OrderState::Paid => self.tell(EventKind::OrderPaid, None),
+                OrderState::Closed => self.tell(EventKind::OrderClosed, None),
                 OrderState::Created | OrderState::Paying | OrderState::PartiallyPaid | OrderState::Closing => {}
             }
         }
@@ -99,7 +100,7 @@ impl Case<'_> {
         let captured = self.captured_now();
         if self.next.order.state == OrderState::Closed && !captured.is_empty() && !self.before.order.late_money {
             self.next.order.late_money = true;
-            self.tell(EventKind::OrderLateMoney);
+            self.tell(EventKind::OrderLateMoney, None);
         }
         for index in 0..self.next.payments.len() {
             self.follow_question(index);
@@ -144,14 +145,14 @@ impl Case<'_> {
             let sendable = before.filter(|b| b.state.may_send());
             let legs: Vec<_> = after.legs.iter().map(|leg| self.follow_leg(sendable, &after, leg)).collect();
             after.legs = legs;
-            self.follow_questions(before, &after);
             if let Some(kind) = event_of(before, &after) {
-                self.tell(kind);
+                self.tell(kind, Some(after.id));
             }
             if let Some(refund) = self.next.refunds.get_mut(index) {
                 *refund = after;
             }
         }
+        self.follow_questions();
     }
 
     /// Gives `leg` of `refund` its job; `before` is the refund as it was, when it could be sent then.
@@ -182,16 +183,15 @@ impl Case<'_> {
         Leg { due_at, ..leg.clone() }
     }
 
-    fn follow_questions(&mut self, before: Option<&Refund>, after: &Refund) {
-        let old = before.map_or_else(Vec::new, open_questions);
-        let new = open_questions(after);
-        let key = |(leg, kind): &(&Leg, QuestionKind)| (leg.id, *kind);
-        for (leg, kind) in old.iter().filter(|q| !new.iter().any(|n| key(n) == key(q))) {
-            self.effects.push(Effect::Unask(leg.id.uuid(), *kind));
+    fn follow_questions(&mut self) {
+        let (old, new) = (open_questions(self.before), open_questions(&self.next));
+        for (leg, kind) in old.iter().filter(|q| !new.contains(q)) {
+            self.effects.push(Effect::Unask(leg.uuid(), *kind));
         }
-        for (leg, kind) in new.iter().filter(|q| !old.iter().any(|o| key(o) == key(q))) {
-            let text = leg_question(&self.next, after, leg, *kind);
-            self.effects.push(Effect::Ask(Question { subject: leg.id.uuid(), kind: *kind, text }));
+        for (id, kind) in new.iter().filter(|q| !old.contains(q)) {
+            let Some((refund, leg)) = self.next.leg(*id) else { continue };
+            let text = leg_question(&self.next, refund, leg, *kind);
+            self.effects.push(Effect::Ask(Question { subject: id.uuid(), kind: *kind, text }));
         }
     }
 
@@ -244,15 +244,24 @@ fn event_of(before: Option<&Refund>, after: &Refund) -> Option<EventKind> {
     }
 }
 
-/// The questions that stand about the legs of `refund`.
-fn open_questions(refund: &Refund) -> Vec<(&Leg, QuestionKind)> {
-    if !refund.state.may_send() {
-        return Vec::new();
-    }
-    let overpaid = refund.succeeded_minor() > refund.amount.minor;
-    let last = refund.legs.iter().rev().find(|l| overpaid && l.state == LegState::Succeeded);
-    let asked = refund.legs.iter().filter_map(|leg| Some((leg, open_question(leg)?)));
-    asked.chain(last.map(|leg| (leg, QuestionKind::Overpaid))).collect()
+/// The questions that stand about the legs of an order's refunds.
+fn open_questions(dossier: &Dossier) -> Vec<(LegId, QuestionKind)> {
+    let sendable = || dossier.refunds.iter().filter(|r| r.state.may_send());
+    let asked = sendable().flat_map(|r| &r.legs).filter_map(|leg| Some((leg.id, open_question(leg)?)));
+    let overpaid = sendable().filter(|r| overpaid_minor(dossier, r) > 0);
+    let last = overpaid.filter_map(|r| r.legs.iter().rev().find(|l| l.state == LegState::Succeeded));
+    asked.chain(last.map(|leg| (leg.id, QuestionKind::Overpaid))).collect()
+}
+
+/// Minor units that the payer got beyond `refund`, or beyond what one of its payments took.
+fn overpaid_minor(dossier: &Dossier, refund: &Refund) -> i64 {
+    let got = |payment: &Payment| {
+        let back = dossier.legs().filter(|l| l.payment == payment.id && l.state == LegState::Succeeded);
+        back.map(|l| l.amount.minor).fold(0, i64::saturating_add)
+    };
+    let touched = |p: &&Payment| refund.legs.iter().any(|l| l.payment == p.id && l.state == LegState::Succeeded);
+    let beyond = dossier.payments.iter().filter(touched).map(|p| got(p).saturating_sub(p.amount.minor));
+    beyond.fold(refund.succeeded_minor().saturating_sub(refund.amount.minor), i64::max)
 }
 
 /// The question that a leg in this state stands for. A lack of funds stays a question while the call is
@@ -307,11 +316,11 @@ fn leg_question(dossier: &Dossier, refund: &Refund, leg: &Leg, kind: QuestionKin
             )
         }
         QuestionKind::Overpaid => format!(
-            "The payer of order {number} got back {} minor units more than {}: two ways of {} both succeeded. Ask \
-             for it back, or write it off?",
-            refund.succeeded_minor().saturating_sub(refund.amount.minor),
-            refund.amount,
-            refund.id
+            "The payer of order {number} got back {} minor units too much with {} of {}: two ways both succeeded. \
+             Ask for it back, or write it off?",
+            overpaid_minor(dossier, refund),
+            refund.id,
+            refund.amount
         ),
         QuestionKind::IntegrityHold | QuestionKind::LateMoney => {
             let reason = leg.evidence.mismatch.as_deref().unwrap_or("the channel contradicts itself");

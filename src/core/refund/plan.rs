@@ -90,12 +90,20 @@ pub enum Impossible {
     },
 }
 
-/// Minor units of `payment` that are neither given back nor set aside.
+/// Minor units of `payment` that are neither given back nor set aside, nor lie at the channel under a
+/// refund's number.
 pub(crate) fn left_of(dossier: &Dossier, payment: &Payment) -> i64 {
     if payment.state != PaymentState::Captured {
         return 0;
     }
-    payment.amount.minor.saturating_sub(dossier.returned_minor(payment.id))
+    // What another leg carries on counts there.
+    let stranded = dossier.refunds.iter().map(|refund| {
+        let legs = refund.legs.iter().filter(|l| l.payment == payment.id && l.state == LegState::Stranded);
+        let lie = legs.map(|l| l.amount.minor).fold(0, i64::saturating_add);
+        lie.min(refund.amount.minor.saturating_sub(refund.taken_minor()).max(0))
+    });
+    let away = stranded.fold(dossier.returned_minor(payment.id), i64::saturating_add);
+    payment.amount.minor.saturating_sub(away)
 }
 
 /// Captured payments with something left, in the order in which money is taken from them: captured last
@@ -129,11 +137,11 @@ pub fn allocate(
         Allocation::Named(named) => sum_of(named),
         Allocation::Reverse | Allocation::Proportional => left,
     });
+    if captured > 0 && !dossier.order.state.is_final() && !dossier.order.part_payment {
+        return Err(Impossible::StillPaying);
+    }
     if captured == 0 || (left == 0 && amount_minor.is_none()) {
         return Err(Impossible::NothingCaptured(dossier.order.state));
-    }
-    if !dossier.order.state.is_final() && !dossier.order.part_payment {
-        return Err(Impossible::StillPaying);
     }
     if amount <= 0 {
         return Err(Impossible::NotPositive(amount));

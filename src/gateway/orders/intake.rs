@@ -49,8 +49,8 @@ pub struct CreateOrder {
     /// to `amount_minor`. They are taken one after the other; those that cannot be undone come last.
     #[schema(nullable = false, min_items = 1, max_items = 10)]
     pub payments: Option<Vec<CreatePart>>,
-    /// Whether a part of the amount is kept when the rest does not come (a deposit now, the rest later).
-    /// Otherwise, and when left out, an order that does not become whole gives everything back.
+    /// Whether a part of the amount is kept when the rest does not come. Then `payments` may add up to less
+    /// than the order (a deposit), and the rest is a further payment later. Otherwise, and when left out, an order that does not become whole gives everything back.
     #[schema(nullable = false, default = false)]
     pub part_payment: Option<bool>,
 }

@@ -82,8 +82,10 @@ pub fn ways(request: &CreateOrder, currency: Currency, scene: Scene<'_>, errors:
     let ways = parts.iter().enumerate().filter_map(|(index, part)| one_of(index, part, currency, scene, errors));
     let ways: Vec<Way> = ways.collect();
     let sum = parts.iter().map(|p| p.amount_minor).fold(0, i64::saturating_add);
-    if sum != request.amount_minor {
-        let whole = request.amount_minor;
+    let whole = request.amount_minor;
+    // With part payment the rest may be ordered later: a deposit alone is lawful.
+    let deposit = request.part_payment.unwrap_or_default() && sum < whole;
+    if sum != whole && !deposit {
         errors.refuse("payments", format!("the parts add up to {sum} minor units, not to the order's {whole}"));
     }
     ways

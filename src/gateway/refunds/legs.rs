@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use bursar_core::id::LegId;
 use bursar_core::observation::Subject;
-use bursar_core::refund::{Leg, LegState, Refund, RefundClaim};
+use bursar_core::refund::{Leg, LegState, Refund, RefundClaim, Route};
 use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -82,7 +82,10 @@ pub async fn transferred(
     let work = async {
         let ConfirmTransfer { leg, by, reference } = read_transfer(&body)?;
         let check = |refund: &Refund| {
-            let waits = |l: &Leg| l.state == LegState::AwaitingTransfer;
+            // One that was dropped meanwhile may have been transferred all the same: better to know.
+            let waits = |l: &Leg| {
+                l.route == Route::Transfer && matches!(l.state, LegState::AwaitingTransfer | LegState::Abandoned)
+            };
             let what = "does not wait for a transfer";
             the_leg(refund, leg, waits, Kind::LegNotAwaitingTransfer, what)
         };

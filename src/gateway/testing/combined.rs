@@ -207,6 +207,11 @@ async fn every_bad_part_is_refused_with_its_pointer_and_changes_nothing() {
         assert!(answer.pointers().iter().any(|p| p == pointer), "{name}: {:?}", answer.pointers());
     }
     assert_eq!(house.fingerprint().await, before);
+    // A deposit alone is lawful when part payment is; the rest comes as a further payment.
+    let deposit = json!({ "number": "deposit", "method": null, "payments": [part(2_000)], "part_payment": true });
+    let deposit = house.post("/v1/orders", "k3", order_with(&deposit).to_string()).await.expect(201).json();
+    assert_eq!(deposit["payments"].as_array().unwrap().len(), 1);
+    assert_eq!(deposit["amount_minor"], json!(12_800));
     // Ten parts are lawful, and so is one.
     let mut ten = combined(&[1; 10]);
     ten["amount_minor"] = json!(10);
