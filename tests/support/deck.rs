@@ -67,3 +67,24 @@ fn trouble(number: u32, chance: &dyn Chance) -> Trouble {
         _ => Trouble::HalfOpen(between(10_500, 12_000)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bursar_core::chance::SeededChance;
+
+    #[test]
+    fn every_card_is_dealt_in_an_order_that_the_seed_decides() {
+        let deck = Deck { kills: 20, pauses: 3, restarts: 2, channel: 9, database: 8 };
+        let dealt = |seed| deck.shuffled(&SeededChance::new(seed));
+        let count = |of: fn(&Blow) -> bool| dealt(7).iter().filter(|blow| of(blow)).count();
+        assert_eq!(dealt(7), dealt(7));
+        assert_ne!(dealt(7), dealt(8));
+        assert_eq!(count(|b| *b == Blow::Kill), 20);
+        assert_eq!(count(|b| *b == Blow::Pause), 3);
+        assert_eq!(count(|b| *b == Blow::Restart), 2);
+        assert_eq!(count(|b| matches!(b, Blow::Channel(_))), 9);
+        assert_eq!(count(|b| matches!(b, Blow::Database(_))), 8);
+        assert_eq!(count(|b| *b == Blow::Channel(Trouble::Cut)), 3);
+    }
+}

@@ -110,3 +110,26 @@ pub fn block(title: &str, columns: &[(&str, &Figures)]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_add_up_and_a_percentile_is_a_recovery_that_was_measured() {
+        let of = |from: u64, to: u64| Figures {
+            kills: to,
+            violations: vec!["x".to_owned()],
+            recoveries: (from..=to).map(Duration::from_millis).collect(),
+            elapsed: Duration::from_secs(to),
+            ..Figures::default()
+        };
+        let (low, high) = (of(1, 50), of(51, 200));
+        let all = Figures::sum(&[&high, &low]);
+        assert_eq!((all.kills, all.violations.len(), all.elapsed.as_secs()), (250, 2, 200));
+        assert_eq!([50, 99, 100].map(|percent| all.recovery_ms(percent)), ["100", "198", "200"]);
+        assert_eq!(Figures::default().recovery_ms(50), "-");
+        let text = block("title", &[("low", &low), ("high", &high)]);
+        assert!(text.lines().any(|l| l.split_whitespace().eq(["kills", "50", "200", "250"])), "{text}");
+    }
+}
