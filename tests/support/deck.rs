@@ -38,12 +38,13 @@ pub struct Deck {
 }
 
 impl Deck {
-    /// The cards in the order of chance.
+    /// The cards in the order of chance. The last is a restart of the database, when there is any: whoever
+    /// does not come back by itself must not be helped by a later kill.
     pub fn shuffled(&self, chance: &dyn Chance) -> Vec<Blow> {
         let mut cards = Vec::new();
         cards.extend((0..self.kills).map(|_| Blow::Kill));
         cards.extend((0..self.pauses).map(|_| Blow::Pause));
-        cards.extend((0..self.restarts).map(|_| Blow::Restart));
+        cards.extend((1..self.restarts).map(|_| Blow::Restart));
         cards.extend((0..self.channel).map(|number| Blow::Channel(trouble(number, chance))));
         cards.extend((0..self.database).map(|number| Blow::Database(trouble(number, chance))));
         let mut dealt = Vec::new();
@@ -51,6 +52,7 @@ impl Deck {
             let left = u64::try_from(cards.len()).expect("few cards");
             dealt.push(cards.swap_remove(usize::try_from(chance.below(left)).expect("few cards")));
         }
+        dealt.extend((self.restarts > 0).then_some(Blow::Restart));
         dealt
     }
 }
@@ -83,6 +85,7 @@ mod tests {
         assert_eq!(count(|b| *b == Blow::Kill), 20);
         assert_eq!(count(|b| *b == Blow::Pause), 3);
         assert_eq!(count(|b| *b == Blow::Restart), 2);
+        assert_eq!(dealt(7).last(), Some(&Blow::Restart));
         assert_eq!(count(|b| matches!(b, Blow::Channel(_))), 9);
         assert_eq!(count(|b| matches!(b, Blow::Database(_))), 8);
         assert_eq!(count(|b| *b == Blow::Channel(Trouble::Cut)), 3);

@@ -69,7 +69,7 @@ impl Figures {
         self.recoveries.get(rank).map_or_else(|| "-".to_owned(), |time| time.as_millis().to_string())
     }
 
-    fn lines(&self) -> [(&'static str, String); 19] {
+    fn lines(&self) -> [(&'static str, String); 18] {
         [
             ("kills", self.kills.to_string()),
             ("  of a process that held jobs", self.kills_with_jobs.to_string()),
@@ -89,7 +89,6 @@ impl Figures {
             ("recovery p99, ms", self.recovery_ms(99)),
             ("recovery max, ms", self.recovery_ms(100)),
             ("seconds in all", self.elapsed.as_secs().to_string()),
-            ("orders per second", (self.orders / self.elapsed.as_secs().max(1)).to_string()),
         ]
     }
 }
