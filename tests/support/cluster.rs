@@ -134,18 +134,22 @@ impl Cluster {
         }
     }
 
-    /// Starts a dead process again and kills it after `time`, wherever it is then.
+    /// Starts a dead process again and kills it after `time`, wherever it is then. `None` when it had given
+    /// up before, because it could not reach its database.
     ///
     /// # Panics
-    /// When it cannot be started.
-    pub async fn revive_and_kill(&mut self, stage: &Stage, number: usize, time: Duration) -> Death {
+    /// When it ended for another reason.
+    pub async fn revive_and_kill(&mut self, stage: &Stage, number: usize, time: Duration) -> Option<Death> {
         let process = self.processes.get_mut(number).expect("a process of the cluster");
         let from_ms = stage.program.clock.now().as_millis();
         process.start_again();
         tokio::time::sleep(time).await;
-        process.kill_in_its_start();
+        if !process.kill_in_its_start() {
+            self.starts_in_vain += 1;
+            return None;
+        }
         let died = Instant::now();
         let left = held_by(&stage.program, (from_ms, stage.program.clock.now().as_millis())).await;
-        Death { died, left }
+        Some(Death { died, left })
     }
 }

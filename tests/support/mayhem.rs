@@ -18,7 +18,7 @@ const START_MS: u64 = 400;
 /// How long a worker stands still, in milliseconds: beyond the stage's lease of 3 s.
 const STILL_MS: (u64, u64) = (3_300, 5_000);
 /// How often a worker is stopped and continued until it is caught with jobs in its hands.
-const CATCHES: u32 = 40;
+const CATCHES: u32 = 200;
 const BETWEEN_CATCHES: Duration = Duration::from_millis(25);
 
 /// Everything that can be hit.
@@ -154,7 +154,7 @@ impl Mayhem {
             if self.one_in(6) {
                 let time = self.up_to(START_MS);
                 let death = self.cluster.revive_and_kill(&self.stage, number, time).await;
-                self.count(death);
+                death.into_iter().for_each(|death| self.count(death));
             }
             self.cluster.revive(&self.stage, number).await;
         }

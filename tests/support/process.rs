@@ -81,13 +81,16 @@ impl Process {
         self.child.wait().expect("wait");
     }
 
-    /// Kills it with SIGKILL while it starts. It may have given up already, for want of a database.
+    /// Kills it with SIGKILL while it starts; false when it had given up already, for want of a database.
     ///
     /// # Panics
     /// When the system refuses.
-    pub fn kill_in_its_start(&mut self) {
+    pub fn kill_in_its_start(&mut self) -> bool {
         let _ = self.child.kill();
-        self.child.wait().expect("wait");
+        let status = self.child.wait().expect("wait");
+        let killed = status.code().is_none();
+        assert!(killed || status.code() == Some(DATABASE_AWAY), "{} ended ({status}):\n{}", self.name, self.tail());
+        killed
     }
 
     /// Starts it again with the same settings.
