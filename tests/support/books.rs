@@ -60,37 +60,55 @@ async fn look(stage: &Stage) -> Result<(Audit, Counts), String> {
     Ok((audit, store.counts().await.map_err(|e| e.to_string())?))
 }
 
-/// The laws at the end: everything came to rest, the books agree payment by payment, nothing was charged
-/// twice, nobody is out of money, every order that got a 201 is there exactly once, no job is parked, and
-/// the merchants were told every event of every order without a gap.
+/// The laws at the end, see [`violations`].
 ///
 /// # Panics
 /// When one does not hold, with the seed and the differences.
 pub async fn assert_right(stage: &Stage, placed: &[Placed], end: &End) {
-    let (seed, audit, counts) = (stage.seed, &end.audit, &end.counts);
-    let store = stage.program.store.as_ref();
+    let violations = violations(stage, placed, end).await;
+    assert!(violations.is_empty(), "seed {}: {}", stage.seed, violations.join("\n"));
+}
+
+/// What does not hold at the end, in words: everything must have come to rest, the books agree payment by
+/// payment, nothing be charged twice, nobody out of money, every order that got a 201 there exactly once, no
+/// job parked, and the merchants told every event of every order without a gap.
+///
+/// # Panics
+/// When the database cannot be read.
+pub async fn violations(stage: &Stage, placed: &[Placed], end: &End) -> Vec<String> {
+    let (audit, counts, store) = (&end.audit, &end.counts, stage.program.store.as_ref());
     let parked = store.jobs(&JobFilter { parked_only: true, limit: 20, ..JobFilter::default() }).await.expect("jobs");
+    let mut found = Vec::new();
+    let mut must = |holds: bool, otherwise: &dyn Fn() -> String| {
+        if !holds {
+            found.push(otherwise());
+        }
+    };
     let waiting = store.jobs(&JobFilter { limit: 20, ..JobFilter::default() }).await.expect("jobs");
-    let at_rest = end.at_rest;
-    assert!(at_rest, "seed {seed}: not at rest: {audit:#?} {counts:#?}; the first jobs: {waiting:#?}");
-    assert!(audit.books_agree(), "seed {seed}: the books differ: {:#?} {:#?}", audit.differences, audit.unbalanced);
-    assert_eq!((audit.open, audit.unknown), (0, 0), "seed {seed}: {audit:#?}");
-    assert_eq!((audit.channel_effects_doubled, audit.out_of_money), (0, 0), "seed {seed}: {audit:#?}");
-    assert_eq!(counts.parked_jobs, 0, "seed {seed}: parked jobs: {parked:#?}");
+    must(end.at_rest, &|| format!("not at rest: {audit:#?} {counts:#?}; the first jobs: {waiting:#?}"));
+    must(audit.differences.is_empty(), &|| format!("the books differ: {:#?}", audit.differences));
+    must(audit.unbalanced.is_empty(), &|| format!("the ledger does not balance: {:#?}", audit.unbalanced));
+    must(audit.open == 0, &|| format!("{} orders have not ended", audit.open));
+    must(audit.unknown == 0, &|| format!("{} payments are not final", audit.unknown));
+    must(audit.channel_effects_doubled == 0, &|| format!("{} charges too many", audit.channel_effects_doubled));
+    must(audit.out_of_money == 0, &|| format!("{} payers are out of money", audit.out_of_money));
+    must(counts.parked_jobs == 0, &|| format!("parked jobs: {parked:#?}"));
     let orders = u64::try_from(placed.len()).unwrap_or(0);
-    assert_eq!(audit.orders, orders, "seed {seed}: orders that got a 201, and orders in the database");
-    let mut untold = Vec::new();
+    must(audit.orders == orders, &|| format!("{orders} orders got a 201, {} are in the database", audit.orders));
     for one in placed {
-        let dossier = store.dossier(one.order).await.expect("an order");
-        let dossier = dossier.unwrap_or_else(|| panic!("seed {seed}: {} got a 201 and is gone", one.order));
+        let Some(dossier) = store.dossier(one.order).await.expect("the database") else {
+            must(false, &|| format!("{} got a 201 and is gone", one.order));
+            continue;
+        };
         let mut numbers = stage.sink.told().sequences.get(&one.order.to_string()).cloned().unwrap_or_default();
         numbers.sort_unstable();
         numbers.dedup();
         let events: Vec<i64> = (1..=dossier.order.event_count).collect();
-        if numbers != events || events.is_empty() {
-            untold.push(format!("{}: {:?} of {events:?}", one.order, numbers));
-        }
+        must(numbers == events && !events.is_empty(), &|| {
+            format!("the merchant of {} was told {numbers:?} of {events:?}", one.order)
+        });
     }
-    assert!(untold.is_empty(), "seed {seed}: merchants were not told: {untold:#?}");
-    assert_eq!(stage.sink.told().forged, 0, "seed {seed}: webhooks with a wrong signature");
+    let forged = stage.sink.told().forged;
+    must(forged == 0, &|| format!("{forged} webhooks with a wrong signature"));
+    found
 }

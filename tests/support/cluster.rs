@@ -1,26 +1,24 @@
-//! The processes of a campaign and how they die: it knows kills, restarts and lives, and must never know
+//! The processes of a story and how they die: it knows kills, restarts and lives, and must never know
 //! what is played.
 
 use std::time::{Duration, Instant};
 
-use bursar_core::Chance;
-use tokio::task::JoinSet;
+use bursar_core::job::JobKey;
+use uuid::Uuid;
 
-use super::lives::{Lives, held_by, rescued};
-use crate::{Process, Stage, free_port};
+use super::lives::{Lives, held_by};
+use crate::{Process, Sign, Stage, free_port};
 
-/// Longest that a killed process stays away, and longest pause between kills, in real milliseconds.
-const AWAY_MS: u64 = 1_000;
+/// Between two starts of a process that cannot reach its database, as an orchestrator would wait.
+const START_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// What became of the jobs of killed processes.
-#[derive(Clone, Copy, Debug)]
-pub struct Rescues {
-    /// How many jobs dead processes held.
-    pub jobs: usize,
-    /// The longest rescue after a kill that no other kill followed.
-    pub longest_after_single: Duration,
-    /// The longest of all.
-    pub longest: Duration,
+/// How a process died.
+#[derive(Clone, Debug)]
+pub struct Death {
+    /// When.
+    pub died: Instant,
+    /// The jobs that it held, with the identity that holds them.
+    pub left: Vec<(JobKey, Uuid)>,
 }
 
 /// Processes over one stage.
@@ -31,55 +29,62 @@ pub struct Cluster {
     /// Whether each runs jobs.
     works: Vec<bool>,
     lives: Lives,
-    rescues: JoinSet<(usize, Duration)>,
-    calm: Vec<(usize, Duration)>,
-    /// Kills so far.
-    pub kills: u32,
-    /// Kills that hit a process which held jobs.
-    pub kills_with_jobs: u32,
+    /// Starts that ended because the database could not be reached.
+    pub starts_in_vain: u64,
 }
 
 impl Cluster {
     /// `bursar serve`.
     pub async fn single(stage: &Stage) -> Self {
         let mut cluster = Self::empty();
-        cluster.add(stage, "serve", "serve", true).await;
+        cluster.add_gateway(stage, "serve", true).await;
         cluster
     }
 
     /// `bursar gateway` and `workers` times `bursar worker`.
     pub async fn spread(stage: &Stage, workers: usize) -> Self {
         let mut cluster = Self::empty();
-        cluster.add(stage, "gateway", "gateway", false).await;
+        cluster.add_gateway(stage, "gateway", false).await;
         for i in 1..=workers {
-            cluster.add(stage, &format!("worker-{i}"), "worker", true).await;
+            let listen = format!("127.0.0.1:{}", free_port());
+            let sign = Sign::Answers(format!("http://{listen}/livez"));
+            let settings = [stage.settings.clone(), vec![("worker.listen".to_owned(), listen)]].concat();
+            cluster.add(stage, (&format!("worker-{i}"), "worker"), &settings, sign, true).await;
+        }
+        cluster
+    }
+
+    /// `bursar gateway` and `workers` times the very same `bursar worker`: same command line, same settings,
+    /// same folder, as when somebody starts a service twice. (A worker has no name that could be given
+    /// twice: its identity is made anew at each start.)
+    pub async fn twins(stage: &Stage, workers: usize) -> Self {
+        let mut cluster = Self::empty();
+        cluster.add_gateway(stage, "gateway", false).await;
+        for i in 1..=workers {
+            cluster.add(stage, (&format!("twin-{i}"), "worker"), &stage.settings, Sign::Says, true).await;
         }
         cluster
     }
 
     fn empty() -> Self {
-        Self {
-            processes: Vec::new(),
-            works: Vec::new(),
-            lives: Lives::default(),
-            rescues: JoinSet::new(),
-            calm: Vec::new(),
-            kills: 0,
-            kills_with_jobs: 0,
-        }
+        Self { processes: Vec::new(), works: Vec::new(), lives: Lives::default(), starts_in_vain: 0 }
     }
 
-    async fn add(&mut self, stage: &Stage, name: &str, verb: &'static str, works: bool) {
-        let mut settings = stage.settings.clone();
-        let ready_url = if verb == "worker" {
-            let listen = format!("127.0.0.1:{}", free_port());
-            settings.push(("worker.listen".to_owned(), listen.clone()));
-            format!("http://{listen}/livez")
-        } else {
-            format!("{}/readyz", stage.gateway())
-        };
+    async fn add_gateway(&mut self, stage: &Stage, verb: &'static str, works: bool) {
+        let sign = Sign::Answers(format!("{}/readyz", stage.gateway()));
+        self.add(stage, (verb, verb), &stage.settings, sign, works).await;
+    }
+
+    async fn add(
+        &mut self,
+        stage: &Stage,
+        (name, verb): (&str, &'static str),
+        settings: &[(String, String)],
+        sign: Sign,
+        works: bool,
+    ) {
         let from_ms = stage.program.clock.now().as_millis();
-        let mut process = Process::start(name, verb, &settings, &ready_url, stage.folder.path());
+        let mut process = Process::start(name, verb, settings, sign, stage.folder.path());
         process.ready().await;
         self.lives.lived(self.processes.len(), from_ms, stage.program.clock.now().as_millis());
         self.processes.push(process);
@@ -94,72 +99,57 @@ impl Cluster {
         self.lives.last(number).expect("a process of the cluster")
     }
 
-    /// Kills a process at a random instant and starts it again after a random while. A `calm` kill then
-    /// waits until its jobs have run again; the others may follow while a process is still starting.
+    /// The numbers of the processes that run jobs.
+    pub fn workers(&self) -> Vec<usize> {
+        (0..self.processes.len()).filter(|number| self.works.get(*number) == Some(&true)).collect()
+    }
+
+    /// Kills a process with SIGKILL, and looks what it held.
     ///
     /// # Panics
-    /// When a process ended by itself or does not come up.
-    pub async fn kill_one(&mut self, stage: &Stage, chance: &dyn Chance, calm: bool) {
-        tokio::time::sleep(Duration::from_millis(chance.below(AWAY_MS))).await;
-        let number = self.choose(chance);
-        let life = self.life(number);
-        let Some(process) = self.processes.get_mut(number) else { return };
-        process.kill_9();
+    /// When it had ended by itself.
+    pub async fn kill(&mut self, stage: &Stage, number: usize) -> Death {
+        self.processes.get_mut(number).expect("a process of the cluster").kill_9();
         let died = Instant::now();
-        self.kills += 1;
-        let left = if self.works.get(number) == Some(&true) { held_by(&stage.program, life).await } else { Vec::new() };
-        self.kills_with_jobs += u32::from(!left.is_empty());
-        tokio::time::sleep(Duration::from_millis(chance.below(AWAY_MS))).await;
+        let works = self.works.get(number) == Some(&true);
+        let left = if works { held_by(&stage.program, self.life(number)).await } else { Vec::new() };
+        Death { died, left }
+    }
+
+    /// Starts a dead process again, as often as it takes until it reaches its database.
+    ///
+    /// # Panics
+    /// When it does not come up for another reason.
+    pub async fn revive(&mut self, stage: &Stage, number: usize) {
+        let process = self.processes.get_mut(number).expect("a process of the cluster");
+        loop {
+            let from_ms = stage.program.clock.now().as_millis();
+            process.start_again();
+            if process.comes_up().await {
+                self.lives.lived(number, from_ms, stage.program.clock.now().as_millis());
+                return;
+            }
+            self.starts_in_vain += 1;
+            tokio::time::sleep(START_AGAIN_AFTER).await;
+        }
+    }
+
+    /// Starts a dead process again and kills it after `time`, wherever it is then. `None` when it had given
+    /// up before, because it could not reach its database.
+    ///
+    /// # Panics
+    /// When it ended for another reason.
+    pub async fn revive_and_kill(&mut self, stage: &Stage, number: usize, time: Duration) -> Option<Death> {
+        let process = self.processes.get_mut(number).expect("a process of the cluster");
         let from_ms = stage.program.clock.now().as_millis();
         process.start_again();
-        if chance.below(4) == 0 && !calm {
-            // Killed once more somewhere in its start.
-            tokio::time::sleep(Duration::from_millis(chance.below(300))).await;
-            process.kill_9();
-            self.kills += 1;
-            process.start_again();
+        tokio::time::sleep(time).await;
+        if !process.kill_in_its_start() {
+            self.starts_in_vain += 1;
+            return None;
         }
-        process.ready().await;
-        self.lives.lived(number, from_ms, stage.program.clock.now().as_millis());
-        let program = stage.program.clone();
-        let rescue = async move { rescued(&program, left, died).await };
-        if calm {
-            self.calm.push(rescue.await);
-        } else {
-            self.rescues.spawn(rescue);
-        }
-    }
-
-    /// Waits for the last rescues. The number of rescued jobs and the longest time from a kill until each
-    /// of the dead process's jobs had been claimed again (or was done): after kills that were left to
-    /// themselves, and after all.
-    ///
-    /// # Panics
-    /// When a job was never claimed again.
-    pub async fn rescues(&mut self) -> Rescues {
-        let mut all = self.calm.clone();
-        while let Some(rescued) = self.rescues.join_next().await {
-            all.push(rescued.expect("a rescue"));
-        }
-        let longest = |list: &[(usize, Duration)]| list.iter().map(|(_, time)| *time).max().unwrap_or_default();
-        Rescues {
-            jobs: all.iter().map(|(jobs, _)| jobs).sum(),
-            longest_after_single: longest(&self.calm),
-            longest: longest(&all),
-        }
-    }
-
-    /// Workers are hit more often than the gateway: they hold leases.
-    fn choose(&self, chance: &dyn Chance) -> usize {
-        let weights: Vec<u64> = self.works.iter().map(|works| if *works { 2 } else { 1 }).collect();
-        let mut point = chance.below(weights.iter().sum());
-        weights
-            .iter()
-            .position(|weight| {
-                let here = point < *weight;
-                point = point.saturating_sub(*weight);
-                here
-            })
-            .unwrap_or(0)
+        let died = Instant::now();
+        let left = held_by(&stage.program, (from_ms, stage.program.clock.now().as_millis())).await;
+        Some(Death { died, left })
     }
 }

@@ -12,7 +12,7 @@ use crate::Stage;
 
 /// Orders per round.
 const ROUND: u32 = 30;
-/// Orders per second.
+/// Orders per second, unless a story asks for another pace.
 const PER_SECOND: u32 = 25;
 /// Life of an order in seconds of the fast clock: beyond WeChat's minimum age for closing.
 const LIFE_SECONDS: (u64, u64) = (330, 600);
@@ -27,6 +27,11 @@ pub struct Feeding {
 impl Feeding {
     /// Starts to place orders.
     pub fn start(stage: &Stage) -> Self {
+        Self::paced(stage, PER_SECOND)
+    }
+
+    /// Starts to place so many orders per second.
+    pub fn paced(stage: &Stage, per_second: u32) -> Self {
         let enough = Arc::new(AtomicBool::new(false));
         let (until, seed, gateway, backends) = (enough.clone(), stage.seed, stage.gateway(), stage.backends());
         let task = tokio::spawn(async move {
@@ -38,7 +43,7 @@ impl Feeding {
                     gateway: gateway.clone(),
                     orders: ROUND,
                     concurrency: 16,
-                    per_second: Some(PER_SECOND),
+                    per_second: Some(per_second),
                     life_seconds: LIFE_SECONDS,
                     label: format!("s{seed}-r{round}"),
                     patient: true,

@@ -9,7 +9,7 @@ use bursar_store::{JobFilter, JobRow};
 use uuid::Uuid;
 
 /// Longest wait for a dead process's jobs. Far beyond any lease of a test: whoever needs it never ends.
-const RESCUED_WITHIN: Duration = Duration::from_secs(90);
+pub(super) const RESCUED_WITHIN: Duration = Duration::from_secs(90);
 
 /// From when to when (clock milliseconds) processes chose their identity. An identity carries the moment
 /// at which it was made, so the life that it belongs to can be told.
@@ -34,7 +34,8 @@ fn born_in(owner: Uuid, (from_ms, to_ms): (i64, i64)) -> bool {
     (from_ms..=to_ms).contains(&made_ms)
 }
 
-async fn jobs(program: &Program) -> Option<Vec<JobRow>> {
+/// All jobs; `None` when the database does not answer.
+pub(super) async fn jobs(program: &Program) -> Option<Vec<JobRow>> {
     program.store.jobs(&JobFilter { limit: 100_000, ..JobFilter::default() }).await.ok()
 }
 

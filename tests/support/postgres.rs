@@ -2,6 +2,7 @@
 //! must never touch a server that was there before.
 
 use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -49,6 +50,11 @@ impl PrivatePostgres {
         let mut cluster = Self { folder, programs, run_as, port, server };
         cluster.wait_until_it_answers();
         cluster
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
     }
 
     /// A fresh database; its URL.

@@ -12,7 +12,7 @@ use bursar_core::chance::SeededChance;
 use bursar_sandbox::merchant::{Backend, Sink};
 use bursar_sandbox::{Faults, PayerMix, Provisioned, Sandbox, SandboxConfig, provision, system_random};
 
-use crate::free_port;
+use crate::{Proxy, free_port};
 
 /// What a stage is made of.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Scene {
     pub fault_hold_ms: u64,
     /// How many of 10,000 webhooks the receiver refuses.
     pub failing_per_myriad: u64,
+    /// Stands between the program and the channel.
+    pub channel_proxy: Option<Proxy>,
     /// How many times faster than real time the clock runs.
     pub speed: u32,
     /// Where each merchant wants to be told; `None` for the stage's own receiver. As many merchants as
@@ -48,6 +50,7 @@ impl Scene {
             payers: PayerMix::default(),
             fault_hold_ms: 300,
             failing_per_myriad: 200,
+            channel_proxy: None,
             speed: 60,
             webhooks: vec![None, None, None],
             more: Vec::new(),
@@ -130,13 +133,21 @@ impl Stage {
         let seeded: Arc<dyn Chance> = Arc::new(SeededChance::new(scene.seed ^ 0x51_4e_4b));
         let text = std::fs::read_to_string(&secret).expect("the secret");
         let sink = Sink::start(&[text], scene.failing_per_myriad, seeded).await.expect("the receiver");
+        let channel = match &scene.channel_proxy {
+            Some(proxy) => {
+                let address = sandbox.base_url().trim_start_matches("http://").parse();
+                proxy.leads_to(address.expect("the sandbox's address"));
+                format!("http://127.0.0.1:{}", proxy.port())
+            }
+            None => sandbox.base_url(),
+        };
         let mut actors = Vec::new();
         for (i, (keys, webhook)) in keys.iter().zip(&scene.webhooks).enumerate() {
-            let (base_url, own) = (sandbox.base_url(), sink.url());
+            let own = sink.url();
             let role = Role {
                 name: &name(i),
                 keys,
-                base_url: &base_url,
+                base_url: &channel,
                 webhook_url: webhook.as_ref().unwrap_or(&own),
                 webhook_secret: secret.clone(),
                 facts: None,

@@ -60,6 +60,17 @@ pub fn long_form() -> bool {
     }
 }
 
+/// The seed that was asked for (`BURSAR_SEED`), or this one.
+///
+/// # Panics
+/// When the variable is no number.
+pub fn seed(otherwise: u64) -> u64 {
+    match std::env::var("BURSAR_SEED").as_deref() {
+        Ok("") | Err(_) => otherwise,
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("BURSAR_SEED={text}: choose a number")),
+    }
+}
+
 /// A client for loopback.
 ///
 /// # Panics
