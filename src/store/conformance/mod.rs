@@ -13,6 +13,7 @@ mod leases;
 mod migration;
 mod office;
 mod outage;
+mod questions;
 mod races;
 mod reads;
 mod refund_desk;

@@ -1,12 +1,10 @@
 //! Refunds through the desk: what a decision means is what is stored, from the wish to the end.
 
-use bursar_core::decide::QuestionKind;
 use bursar_core::id::{LegId, OrderId, RefundId};
 use bursar_core::job::{JobKey, JobKind};
 use bursar_core::ledger::AccountKind;
-use bursar_core::merchant::{AfterClose, MerchantPolicy};
+use bursar_core::merchant::MerchantPolicy;
 use bursar_core::observation::{Claim, Observation, Source, Subject};
-use bursar_core::order::OrderState;
 use bursar_core::payment::Evidence;
 use bursar_core::refund::{
     Impossible, LegEvidence, LegState, RefundCause, RefundClaim, RefundEvidence, RefundState, Route,
@@ -22,9 +20,6 @@ on_both! {
     a_refund_goes_from_wish_to_end_and_is_stored_as_it_was_decided
     a_refund_above_the_limit_waits_for_a_second_person
     a_refused_refund_sets_its_money_free
-    late_money_goes_back_by_itself_once
-    a_question_about_late_money_is_answered_and_closed
-    a_want_of_funds_is_asked_about_until_the_channel_takes_it_on
     a_leg_that_lost_its_job_is_found_by_the_sweep
     what_is_stored_is_what_its_observations_mean
     what_is_not_there_is_said_so
@@ -101,78 +96,6 @@ async fn a_refused_refund_sets_its_money_free(db: &Db) {
     assert_eq!(dossier.payments[0].returned_minor, 0);
     assert_eq!(office.balances().await.get(&AccountKind::RefundsPayable), None);
     office.refund(order, &request(12_345)).await.unwrap();
-}
-
-/// An order that closed before it was paid.
-async fn closed(office: &Office) -> bursar_core::order::Dossier {
-    let dossier = office.order(&[12_345], false).await;
-    let why = Claim::CloseRequested { reason: "expired".to_owned() };
-    let dossier = office.say(only(&dossier), Source::Clock, 5, why).await;
-    assert_eq!(dossier.order.state, OrderState::Closed);
-    dossier
-}
-
-async fn late_money_goes_back_by_itself_once(db: &Db) {
-    let office = Office::open(&db.store, MerchantPolicy::default()).await;
-    let dossier = closed(&office).await;
-    let payment = dossier.payments[0].clone();
-    let dossier = office.say(payment.id, Source::Notification, 9, Claim::Paid(receipt(&payment))).await;
-    office.stored(&dossier).await;
-    let again = office.say(payment.id, Source::Query, 11, Claim::Paid(receipt(&payment))).await;
-    assert_eq!(again.refunds.len(), 1);
-    let refund = &dossier.refunds[0];
-    assert_eq!((refund.id, refund.late), (RefundCause::LateMoney.refund_of(payment.id), true));
-    assert_eq!(office.jobs(refund.legs[0].id).await, [JobKind::SendRefund]);
-    office.succeed(refund.legs[0].id).await;
-    assert_eq!(office.balances().await, [].into());
-}
-
-async fn a_question_about_late_money_is_answered_and_closed(db: &Db) {
-    let after_close = AfterClose::Park { deadline_ms: 60_000 };
-    let office = Office::open(&db.store, MerchantPolicy { after_close, ..MerchantPolicy::default() }).await;
-    let dossier = closed(&office).await;
-    let payment = dossier.payments[0].clone();
-    let dossier = office.say(payment.id, Source::Notification, 9, Claim::Paid(receipt(&payment))).await;
-    office.stored(&dossier).await;
-    assert!(dossier.refunds.is_empty());
-    let asked = db.store.parked(Some(office.merchant), 9).await.unwrap();
-    assert_eq!(
-        asked.iter().map(|q| (q.subject, q.kind)).collect::<Vec<_>>(),
-        [(payment.id.uuid(), QuestionKind::LateMoney)]
-    );
-    assert_eq!(asked[0].order, dossier.order.id);
-    assert!(db.store.book_lines(None, 9).await.unwrap()[0].parked);
-    assert!(office.jobs(payment.id).await.contains(&JobKind::SettleLateMoney));
-    // The sweep takes it for settled: its job is of the kind that it owes.
-    assert_eq!(db.store.stuck(NOW.plus_ms(1_000_000), 9).await.unwrap(), []);
-    assert!(db.store.cancel_job(JobKey::payment(JobKind::SettleLateMoney, payment.id)).await.unwrap());
-    assert_eq!(db.store.stuck(NOW.plus_ms(1_000_000), 9).await.unwrap(), [payment.id]);
-    let answer = Claim::LateMoneyAnswered { keep: false, by: "mei".to_owned() };
-    let dossier = office.say(payment.id, Source::Operator, 70, answer).await;
-    office.stored(&dossier).await;
-    assert_eq!(dossier.refunds[0].amount.minor, 12_345);
-    assert_eq!(db.store.parked(None, 9).await.unwrap(), []);
-    assert!(!db.store.book_lines(None, 9).await.unwrap()[0].parked);
-}
-
-async fn a_want_of_funds_is_asked_about_until_the_channel_takes_it_on(db: &Db) {
-    let office = Office::open(&db.store, MerchantPolicy::default()).await;
-    let order = office.paid(&[12_345]).await.order.id;
-    let leg = office.refund(order, &request(45)).await.unwrap().refunds[0].legs[0].id;
-    office.say(leg, Source::Intent, 20, Claim::Refund(RefundClaim::Sending)).await;
-    let dossier = office.say_refund(leg, 30, RefundClaim::NoFunds { reason: "NOT_ENOUGH".to_owned() }).await;
-    office.stored(&dossier).await;
-    let t = db.store.timeline(order).await.unwrap().unwrap();
-    let asked: Vec<_> = t.questions.iter().map(|q| (q.subject, q.kind, q.order)).collect();
-    assert_eq!(asked, [(leg.uuid(), QuestionKind::NoFunds, order)]);
-    assert_eq!(db.store.parked(Some(office.merchant), 9).await.unwrap(), t.questions);
-    assert_eq!(db.store.parked(Some(merchant()), 9).await.unwrap(), []);
-    assert!(db.store.refund_lines(None, 9).await.unwrap()[0].parked);
-    assert_eq!(db.store.counts().await.unwrap().parked, 1);
-    office.say(leg, Source::Intent, 40, Claim::Refund(RefundClaim::Sending)).await;
-    let dossier = office.say_refund(leg, 50, RefundClaim::Processing { refund_id: "5030".to_owned() }).await;
-    office.stored(&dossier).await;
-    assert_eq!(db.store.parked(None, 9).await.unwrap(), []);
 }
 
 async fn a_leg_that_lost_its_job_is_found_by_the_sweep(db: &Db) {

@@ -1,6 +1,5 @@
 //! What refuses a change about money that goes back: versions, derived ids, and the sum of what was taken.
 
-use bursar_core::decide::{Question, QuestionKind};
 use bursar_core::merchant::MerchantPolicy;
 use bursar_core::order::Dossier;
 use bursar_core::refund::{Leg, LegState, Refund, RefundCause};
@@ -19,7 +18,6 @@ on_both! {
     a_leg_that_is_not_counted_is_a_mistake_and_not_written
     a_repeated_request_is_a_duplicate_even_when_the_order_has_moved_on
     refused_refunds_do_not_spoil_their_neighbours
-    questions_are_closed_and_asked_anew
     amounts_and_codes_out_of_range_are_refused
 }
 
@@ -244,45 +242,6 @@ async fn refused_refunds_do_not_spoil_their_neighbours(db: &Db) {
     let (a, b) = (reload(&office, &a).await, reload(&office, &b).await);
     assert_eq!((a.payments[0].returned_minor, a.refunds.len()), (60, 1));
     assert_eq!((b.payments[0].returned_minor, b.refunds.len()), (100, 1));
-}
-
-async fn questions_are_closed_and_asked_anew(db: &Db) {
-    let office = office(db).await;
-    let dossier = office.paid(&[12_345]).await;
-    let dossier = office.refund(dossier.order.id, &request(7)).await.unwrap();
-    let (payment, leg) = (dossier.payments[0].id.uuid(), dossier.refunds[0].legs[0].id.uuid());
-    let refund = dossier.refunds[0].id.uuid();
-    let ask = |subject, kind, text: &str| Question { subject, kind, text: text.to_owned() };
-    use QuestionKind::{NoFunds, Overpaid, TransferDue};
-    let questions = vec![
-        ask(leg, NoFunds, "a"),
-        ask(leg, TransferDue, "b"),
-        ask(payment, Overpaid, "c"),
-        ask(refund, Overpaid, "r"),
-    ];
-    assert_eq!(one(&*db.store, Change { questions, ..Change::default() }).await, Answer::Committed);
-    let open = async || {
-        let mut open: Vec<_> = db.store.parked(Some(office.merchant), 9).await.unwrap();
-        assert!(open.iter().all(|q| q.order == dossier.order.id));
-        open.sort_by(|a, b| a.text.cmp(&b.text));
-        open.into_iter().map(|q| (q.subject, q.text)).collect::<Vec<_>>()
-    };
-    let named = |list: &[(uuid::Uuid, &str)]| list.iter().map(|(s, t)| (*s, (*t).to_owned())).collect::<Vec<_>>();
-    assert_eq!(open().await, named(&[(leg, "a"), (leg, "b"), (payment, "c"), (refund, "r")]));
-    // One is closed, one is asked anew with other words, and one that is not open is closed in vain.
-    let change = Change {
-        answered: vec![(leg, NoFunds), (leg, TransferDue), (payment, NoFunds)],
-        questions: vec![ask(leg, TransferDue, "d")],
-        ..Change::default()
-    };
-    assert_eq!(one(&*db.store, change).await, Answer::Committed);
-    assert_eq!(open().await, named(&[(payment, "c"), (leg, "d"), (refund, "r")]));
-    // Asked by one change and answered by the next of the same call.
-    let asked = Change { questions: vec![ask(leg, NoFunds, "e")], ..Change::default() };
-    let answered = Change { answered: vec![(leg, NoFunds), (refund, Overpaid)], ..Change::default() };
-    assert_eq!(db.store.commit(&[asked, answered]).await.unwrap(), [Answer::Committed; 2]);
-    assert_eq!(open().await, named(&[(payment, "c"), (leg, "d")]));
-    assert_eq!(db.store.timeline(dossier.order.id).await.unwrap().unwrap().questions.len(), 2);
 }
 
 async fn amounts_and_codes_out_of_range_are_refused(db: &Db) {
