@@ -15,6 +15,7 @@ mod order;
 mod output;
 mod policy;
 mod questions;
+mod races;
 mod refund;
 mod refund_ask;
 mod refund_view;
@@ -136,6 +137,9 @@ enum Verb {
     Config(config::Verb),
     /// Measure the whole lifecycle of payments on this machine.
     Bench(bench::Bench),
+    /// Race payments against the closing of their orders, against each other and against a missing half, and
+    /// see who lost money.
+    Races(races::Races),
     /// Play seeded histories of crashes, lost answers and lies against the real core and jobs, and check the
     /// laws of money after each.
     Simulate(simulate::Simulate),
@@ -221,6 +225,7 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Doctor(_) => doctor::run(&globals).await,
         Verb::Config(verb) => config::run(&globals, &verb),
         Verb::Bench(bench) => bench::run(&globals, bench).await,
+        Verb::Races(races) => races::run(&globals, races).await,
         Verb::Simulate(simulate) => simulate::run(&globals, simulate),
         Verb::Openapi(_) => output::line(&bursar_gateway::openapi_json()),
         Verb::Diagram(_) => diagram::run(&globals),

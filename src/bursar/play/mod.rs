@@ -5,3 +5,4 @@
 pub mod audit;
 pub mod cast;
 pub mod operator;
+pub mod races;

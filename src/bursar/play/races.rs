@@ -2,7 +2,6 @@
 //! about and measures what became of them, and must never count an order that has not ended.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,21 +9,19 @@ use bursar_core::chance::SeededChance;
 use bursar_core::channel::{ChannelFacts, ChannelKind, Method};
 use bursar_core::id::{ChannelAccountId, OrderId, PaymentId};
 use bursar_core::ledger::AccountKind;
-use bursar_core::merchant::ChannelAccount;
 use bursar_core::order::{Dossier, Order, OrderState};
 use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
 use bursar_core::refund::{Refund, RefundCause, RefundState};
 use bursar_core::{Chance, Currency, Money};
-use bursar_sandbox::merchant::{Backend, Sink, place};
+use bursar_sandbox::merchant::{Backend, Feed, Sink, place};
 use bursar_sandbox::{
     Behaviour, BookEntry, PayMode, PayerMix, RefundBehaviour, RefundMix, Sandbox, SandboxConfig, provision,
     system_random,
 };
 use serde::Serialize;
 
-use super::audit::{all_orders, compare};
-use super::cast::{Actor, Role, enter, webhook_secret, wechat_settings};
-use super::feed;
+use super::audit::{compare, dossiers};
+use super::cast::{Actor, Role, enter, open_account, webhook_secret};
 use crate::compose::{self, Program};
 use crate::config::Config;
 use crate::serve::{Parts, Running, bind, start};
@@ -131,17 +128,24 @@ impl House {
         let refunds = RefundMix { soon_ms: (100, 500), ..RefundMix::all(RefundBehaviour::Success) };
         let accounts = keys.iter().map(|k| k.account.clone()).collect();
         let sandbox = bursar_sandbox::start(SandboxConfig { accounts, payers, refunds, ..base }).await?;
-        let actor = enter_cast(&program, folder.path(), &sandbox, first).await?;
-        let other = ChannelAccount {
-            id: ChannelAccountId::fresh(program.clock.now(), program.chance.as_ref()),
-            merchant: actor.merchant,
-            channel: ChannelKind::Wechat,
-            settings: wechat_settings(second, &sandbox.base_url()),
-            facts: Some(facts()),
-            created_at: program.clock.now(),
+        let secret = webhook_secret(folder.path(), program.chance.as_ref())?;
+        let quiet: Arc<dyn Chance> = Arc::new(SeededChance::new(0));
+        let sink = Sink::start(&[std::fs::read_to_string(&secret)?], 0, quiet).await?;
+        let (base_url, webhook_url) = (sandbox.base_url(), sink.url());
+        // Closing is raced, so it is not put off.
+        let facts = Some(ChannelFacts { min_close_age_ms: 0, ..ChannelKind::Wechat.facts() });
+        let role = |keys| Role {
+            name: "races",
+            keys,
+            base_url: &base_url,
+            webhook_url: &webhook_url,
+            webhook_secret: secret.clone(),
+            facts,
         };
-        program.store.put_account(&other).await?;
-        let accounts = [(actor.account, first.mchid.clone()), (other.id, second.mchid.clone())];
+        let (store, chance, now) = (program.store.as_ref(), program.chance.as_ref(), program.clock.now());
+        let actor = enter(store, &role(first), now, chance).await?;
+        let other = open_account(store, actor.merchant, &role(second), now, chance).await?;
+        let accounts = [(actor.account, first.mchid.clone()), (other, second.mchid.clone())];
         let running = start(program.clone(), Parts::All, Some(listener)).await?;
         Ok(Self { sandbox, program, actor, accounts, running, address, _folder: folder })
     }
@@ -171,7 +175,7 @@ impl House {
 
     async fn report(&self, race: &'static str, started: Instant) -> anyhow::Result<Report> {
         let store = self.program.store.as_ref();
-        let dossiers = all_orders(store, self.actor.merchant).await?;
+        let dossiers = dossiers(store, self.actor.merchant).await?;
         let books = self.sandbox.books();
         let books: HashMap<&str, &BookEntry> = books.iter().map(|b| (b.out_trade_no.as_str(), b)).collect();
         let refunds = self.sandbox.refunds();
@@ -274,33 +278,8 @@ impl House {
             anyhow::ensure!(Instant::now() < deadline, "{payment} did not become payable");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        self.sandbox.pay(&mchid, &payment.bare(), PayMode::Now).map_err(|why| anyhow::anyhow!("{payment}: {why}"))
+        self.sandbox.pay(&mchid, &payment.bare(), PayMode::Normal).map_err(|why| anyhow::anyhow!("{payment}: {why}"))
     }
-}
-
-/// Closing is raced, so it is not put off.
-fn facts() -> ChannelFacts {
-    ChannelFacts { min_close_age_ms: 0, ..ChannelKind::Wechat.facts() }
-}
-
-async fn enter_cast(
-    program: &Program,
-    folder: &Path,
-    sandbox: &Sandbox,
-    keys: &bursar_sandbox::Provisioned,
-) -> anyhow::Result<Actor> {
-    let secret = webhook_secret(folder, program.chance.as_ref())?;
-    let quiet: Arc<dyn Chance> = Arc::new(SeededChance::new(0));
-    let sink = Sink::start(&[std::fs::read_to_string(&secret)?], 0, quiet).await?;
-    let role = Role {
-        name: "races",
-        keys,
-        base_url: &sandbox.base_url(),
-        webhook_url: &sink.url(),
-        webhook_secret: secret,
-        facts: Some(facts()),
-    };
-    enter(program.store.as_ref(), &role, program.clock.now(), program.chance.as_ref()).await
 }
 
 /// Paid and kept, closed and given back, closed without money, or wrong: 0 to 3.
@@ -326,7 +305,15 @@ pub async fn around_closing(config: &Config, url: Option<&str>, orders: u32, per
     let started = Instant::now();
     let payers = PayerMix { closing: 1, landing_ms: (0, AROUND_MS), ..PayerMix::all(Behaviour::InFlight) };
     let house = House::open(config, url, payers).await?;
-    let feed = feed::plain(&house.address, orders, per_second, LIFE_SECONDS);
+    let feed = Feed {
+        gateway: house.address.clone(),
+        orders,
+        concurrency: 64,
+        per_second: Some(per_second),
+        life_seconds: LIFE_SECONDS,
+        label: format!("race-{}", house.program.clock.now().as_millis()),
+        patient: false,
+    };
     let backends = [Backend { api_key: house.actor.api_key.clone() }];
     place(&feed, &backends, &SeededChance::new(11), |_| {}).await?;
     house.settle().await?;
