@@ -28,8 +28,15 @@ fn asked(state: &State, subject: Uuid, kind: QuestionKind) -> bool {
     state.tables.questions.contains_key(&(subject, kind))
 }
 
-fn overpaid(refund: &Refund) -> bool {
-    succeeded(refund) > refund.amount.minor
+/// Whether the payer got more than the refund, or more than one of its payments had taken.
+fn overpaid(dossier: &Dossier, refund: &Refund) -> bool {
+    let arrived = |l: &&Leg| l.state == LegState::Succeeded;
+    let too_much = |leg: &Leg| {
+        let same = dossier.legs().filter(arrived).filter(|l| l.payment == leg.payment);
+        let back: i64 = same.map(|l| l.amount.minor).sum();
+        dossier.payment(leg.payment).is_none_or(|p| back > p.amount.minor)
+    };
+    succeeded(refund) > refund.amount.minor || refund.legs.iter().filter(arrived).any(too_much)
 }
 
 fn succeeded(refund: &Refund) -> i64 {
@@ -79,7 +86,7 @@ fn nothing_of_it_is_lost(state: &mut State, dossier: &Dossier, refund: &Refund) 
         .sum();
     let never = matches!(refund.state, RefundState::Rejected | RefundState::Voided);
     // Who has got too much by another refund gets nothing more before a person has looked.
-    if never || dossier.refunds.iter().any(overpaid) {
+    if never || dossier.refunds.iter().any(|r| overpaid(dossier, r)) {
         return;
     }
     let there = succeeded(refund) + waits;
@@ -146,8 +153,9 @@ fn questions(state: &mut State, dossier: &Dossier) {
             *kind == QuestionKind::Overpaid
                 && (refund.id.uuid() == *id || refund.legs.iter().any(|l| l.id.uuid() == *id))
         });
-        if asked != overpaid(refund) {
-            let text = format!("{}: overpaid {}, asked {asked}", refund.id, overpaid(refund));
+        let overpaid = overpaid(dossier, refund);
+        if asked != overpaid {
+            let text = format!("{}: overpaid {overpaid}, asked {asked}", refund.id);
             state.violated("parked", text);
         }
     }
@@ -182,7 +190,7 @@ fn nothing_is_kept(state: &mut State, dossier: &Dossier) {
         dossier.payments.iter().filter(|p| p.state == PaymentState::Captured).map(|p| p.amount.minor).sum();
     let held = dossier.payments.iter().any(|p| p.state == PaymentState::IntegrityHold);
     let given_up = dossier.legs().any(by_a_person);
-    let over = dossier.refunds.iter().any(overpaid);
+    let over = dossier.refunds.iter().any(|r| overpaid(dossier, r));
     if held || over {
         return;
     }
