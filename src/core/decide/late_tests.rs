@@ -130,6 +130,20 @@ fn what_is_refused_after_the_deadline_goes_back_too() {
 }
 
 #[test]
+fn what_a_person_gave_up_does_not_hide_the_rest() {
+    let mut books = Books::late(8800, MerchantPolicy { approval_above_minor: Some(1000), ..parking() });
+    let asked = books.refund(5000).unwrap();
+    books.pay(0, give_back());
+    books.leg(1, RefundClaim::Sending);
+    books.leg(1, RefundClaim::Abnormal { refund_id: "r".into() });
+    assert_eq!(books.leg_states()[1..], [LegState::Stranded, LegState::AwaitingTransfer]);
+    books.leg(2, RefundClaim::Abandoned { by: "Eve".into(), reason: text() });
+    books.say(asked, RefundClaim::Rejected { by: "Bob".into(), reason: text() });
+    assert_eq!(books.dossier.refunds[2].amount.minor, 5000);
+    books.check();
+}
+
+#[test]
 fn a_hold_takes_the_question_about_late_money_back() {
     let mut books = Books::late(8800, parking());
     let receipt = books.receipt(0);

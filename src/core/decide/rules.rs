@@ -145,14 +145,14 @@ impl Case<'_> {
 
     /// Minor units of the payment that came for a closed order and of which nobody has disposed.
     fn unowned_minor(&self, payment: &Payment) -> i64 {
-        if self.next.order.state != OrderState::Closed {
+        if self.next.order.state != OrderState::Closed || payment.state != PaymentState::Captured {
             return 0;
         }
         // What a person gave up to give back by rule stays.
         let by_rule = self.next.refunds.iter().filter(|r| r.cause != RefundCause::Requested);
         let given_up = by_rule.flat_map(|r| &r.legs).filter(|l| l.payment == payment.id && l.given_up());
-        let given_up = given_up.map(|l| l.amount.minor).fold(0, i64::saturating_add);
-        left_of(&self.next, payment).saturating_sub(given_up)
+        let settled = given_up.map(|l| l.amount.minor).fold(self.next.returned_minor(payment.id), i64::saturating_add);
+        payment.amount.minor.saturating_sub(settled)
     }
 
     /// The order has its money: what its payments brought beyond it goes back, first of what came last.
