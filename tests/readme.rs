@@ -80,8 +80,10 @@ fn every_verb_and_flag_of_the_readme_exists() {
 
 #[test]
 fn flags_that_stand_alone_exist_somewhere() {
-    let ours: String =
-        [&[][..], &["demo"], &["merchant", "add-account"], &["merchant", "policy"]].iter().map(|w| help(w).expect("help")).collect();
+    let ours: String = [&[][..], &["demo"], &["merchant", "add-account"], &["merchant", "policy"]]
+        .iter()
+        .map(|w| help(w).expect("help"))
+        .collect();
     for span in code(&readme()).iter().filter(|span| span.starts_with("--")) {
         let flag = span.split_whitespace().next().expect("a flag");
         assert!(ours.contains(flag), "`{flag}` is no flag of bursar");
