@@ -68,10 +68,10 @@ pub(crate) async fn refund(world: World, context: JobContext, script: Script, wh
         Ok(Granted::Refused(why)) => {
             let mut state = world.lock();
             state.note(|| format!("a refund is refused: {why}"));
-            state.answered.insert(which);
             state.count(Fault::ImpossibleRefund);
             let waits = matches!(why, Impossible::NothingCaptured(_) | Impossible::StillPaying);
-            if waits && attempt < ASKS {
+            // Several copies of the request may be told no: the merchant asks again once.
+            if state.answered.insert(which) && waits && attempt < ASKS {
                 state.at(ASKS_AGAIN_MS, Event::Wish(index, nth, attempt + 1));
             }
         }
