@@ -80,7 +80,7 @@ fn planted_bugs_are_found() {
         Planted::AnswerBeforeCommit,
         Planted::RefundNewNumber,
         Planted::NoReservation,
-        Planted::CompensationForgotten,
+        Planted::PartsAtOnce,
     ] {
         let found = hunt(planted, 1);
         assert!(found.seeds.is_some(), "{} is not found", planted.name());
