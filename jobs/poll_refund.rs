@@ -13,6 +13,10 @@ use crate::ask::{Told, ask_refund};
 use crate::context::LegSubject;
 use crate::observe::{JobError, Outcome, Running};
 
+/// The step of the plan for unknown results by which an unanswered question is asked again: a minute, by
+/// default. The refund's own plan soon waits for hours.
+const UNANSWERED_STEP: i32 = 4;
+
 /// Runs it.
 ///
 /// # Errors
@@ -26,6 +30,11 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         LegState::Succeeded => &context.desk.plans.watch,
         _ => return Ok(Outcome::Done),
     };
+    if let Some(due_at) = subject.leg.due_at.filter(|at| before == LegState::Succeeded && *at > context.now()) {
+        // Planned while it was under way; it has arrived meanwhile, and is watched from then on.
+        let why = "arrived; asked again in case it comes back".to_owned();
+        return Ok(Outcome::Again { due_at, step: 0, why });
+    }
     let step = job.claimed.step.saturating_add(1);
     match ask_refund(&subject).await {
         Told::Claim(Claim::Refund(RefundClaim::Succeeded(_))) if before == LegState::Succeeded => {
@@ -60,7 +69,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         }
         Told::Nothing { why, retry_after_ms } => {
             // An unanswered question does not count: the same step again.
-            let delay = plan.delay_or_last_ms(job.claimed.step).max(retry_after_ms.unwrap_or(0));
+            let delay = context.desk.plans.unknown.delay_or_last_ms(UNANSWERED_STEP).max(retry_after_ms.unwrap_or(0));
             Ok(Outcome::Again { due_at: context.now().plus_ms(delay), step: job.claimed.step, why })
         }
     }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use bursar_core::chance::SeededChance;
 use bursar_core::channel::{ChannelFacts, ChannelKind, Method};
 use bursar_core::id::{ChannelAccountId, OrderId, PaymentId};
@@ -96,19 +97,25 @@ impl Report {
     }
 }
 
-/// One merchant with two accounts, and everything that runs.
+/// One merchant, and everything that runs.
 struct House {
     sandbox: Sandbox,
     program: Program,
     actor: Actor,
-    accounts: [(ChannelAccountId, String); 2],
+    /// Each with its number at the channel.
+    accounts: Vec<(ChannelAccountId, String)>,
     running: Running,
     address: String,
     _folder: tempfile::TempDir,
 }
 
 impl House {
-    async fn open(config: &Config, database_url: Option<&str>, payers: PayerMix) -> anyhow::Result<Self> {
+    async fn open(
+        config: &Config,
+        database_url: Option<&str>,
+        payers: PayerMix,
+        accounts: usize,
+    ) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("bursar-races-").tempdir()?;
         let listener = bind("127.0.0.1:0").await?;
         let address = format!("http://{}", listener.local_addr()?);
@@ -122,8 +129,9 @@ impl House {
         ])?;
         let program = compose::program(&config).await?;
         program.store.migrate().await?;
-        let keys = [provision(folder.path(), "one", &system_random)?, provision(folder.path(), "two", &system_random)?];
-        let [first, second] = &keys;
+        let keys = (0..accounts).map(|n| provision(folder.path(), &format!("account{n}"), &system_random));
+        let keys = keys.collect::<Result<Vec<_>, _>>()?;
+        let (first, others) = keys.split_first().context("a house needs an account")?;
         let base = SandboxConfig::new(program.clock.clone(), first);
         let refunds = RefundMix { soon_ms: (100, 500), ..RefundMix::all(RefundBehaviour::Success) };
         let accounts = keys.iter().map(|k| k.account.clone()).collect();
@@ -144,8 +152,10 @@ impl House {
         };
         let (store, chance, now) = (program.store.as_ref(), program.chance.as_ref(), program.clock.now());
         let actor = enter(store, &role(first), now, chance).await?;
-        let other = open_account(store, actor.merchant, &role(second), now, chance).await?;
-        let accounts = [(actor.account, first.mchid.clone()), (other, second.mchid.clone())];
+        let mut accounts = vec![(actor.account, first.mchid.clone())];
+        for keys in others {
+            accounts.push((open_account(store, actor.merchant, &role(keys), now, chance).await?, keys.mchid.clone()));
+        }
         let running = start(program.clone(), Parts::All, Some(listener)).await?;
         Ok(Self { sandbox, program, actor, accounts, running, address, _folder: folder })
     }
@@ -200,7 +210,8 @@ impl House {
             }
         }
         let [paid, given_back, unpaid, wrong] = ends;
-        let unsure = [AccountKind::Suspense, AccountKind::LateMoney, AccountKind::RefundsPayable].map(AccountKind::code);
+        let unsure =
+            [AccountKind::Suspense, AccountKind::LateMoney, AccountKind::RefundsPayable].map(AccountKind::code);
         let balances = store.balances().await?;
         let left = balances.iter().filter(|(kind, ..)| unsure.contains(kind)).map(|(.., minor)| minor.abs()).sum();
         Ok(Report {
@@ -301,10 +312,15 @@ fn ran(refund: &Refund) -> bool {
 ///
 /// # Errors
 /// When something does not start or does not come to rest.
-pub async fn around_closing(config: &Config, url: Option<&str>, orders: u32, per_second: u32) -> anyhow::Result<Report> {
+pub async fn around_closing(
+    config: &Config,
+    url: Option<&str>,
+    orders: u32,
+    per_second: u32,
+) -> anyhow::Result<Report> {
     let started = Instant::now();
     let payers = PayerMix { closing: 1, landing_ms: (0, AROUND_MS), ..PayerMix::all(Behaviour::InFlight) };
-    let house = House::open(config, url, payers).await?;
+    let house = House::open(config, url, payers, 1).await?;
     let feed = Feed {
         gateway: house.address.clone(),
         orders,
@@ -328,7 +344,7 @@ pub async fn around_closing(config: &Config, url: Option<&str>, orders: u32, per
 /// When something does not start or does not come to rest.
 pub async fn paid_twice(config: &Config, url: Option<&str>, orders: usize) -> anyhow::Result<Report> {
     let started = Instant::now();
-    let house = House::open(config, url, PayerMix::all(Behaviour::Never)).await?;
+    let house = House::open(config, url, PayerMix::all(Behaviour::Never), 2).await?;
     for number in 0..orders {
         let order = house.order(number, 60_000);
         let (one, two) = (house.payment(&order, 0, 10_000), house.payment(&order, 1, 10_000));
@@ -351,7 +367,7 @@ pub async fn paid_twice(config: &Config, url: Option<&str>, orders: usize) -> an
 /// When something does not start or does not come to rest.
 pub async fn half_paid(config: &Config, url: Option<&str>, orders: usize) -> anyhow::Result<Report> {
     let started = Instant::now();
-    let house = House::open(config, url, PayerMix::all(Behaviour::Never)).await?;
+    let house = House::open(config, url, PayerMix::all(Behaviour::Never), 1).await?;
     for number in 0..orders {
         let order = house.order(number, 3_000);
         let (one, two) = (house.payment(&order, 0, 6_000), house.payment(&order, 1, 4_000));
