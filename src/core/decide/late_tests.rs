@@ -215,3 +215,19 @@ fn of_two_late_payments_one_given_back_leaves_the_other_to_pay_the_order() {
     assert_eq!(books.balance(AccountKind::LateMoney), 0);
     books.check();
 }
+
+#[test]
+fn a_late_payment_given_back_by_hand_does_not_take_the_other_with_it() {
+    let mut books = two_ways(parking());
+    for index in [0, 1] {
+        books.pay(index, close());
+        books.pay(index, Claim::ClosedAtChannel);
+    }
+    books.capture(0);
+    books.refund(100).unwrap();
+    books.capture(1);
+    books.pay(1, keep());
+    assert_eq!(books.dossier.order.state, OrderState::Paid);
+    assert_eq!(books.leg_states(), [LegState::Reserved], "what was kept stays");
+    books.check();
+}

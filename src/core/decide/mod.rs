@@ -4,8 +4,8 @@
 //! in one transaction: state, observations, postings, jobs and merchant events, so the queue is the
 //! outbox. Callers that lose a race reload and decide again.
 //!
-//! A decision is a [`case::Case`]: the observation changes one part of the dossier, [`rules`] follow until
-//! nothing follows any more, and [`consequences`] compares before and after.
+//! A decision is a `case::Case`: the observation changes one part of the dossier, `rules` follow until
+//! nothing follows any more, and `consequences` compares before and after.
 
 mod case;
 mod consequences;

@@ -110,7 +110,7 @@ pub struct Books {
     /// Jobs that were added and not dropped. None of them ever ends by itself here.
     pub jobs: BTreeMap<JobKey, Timestamp>,
     pub notes: Vec<(Subject, Observation)>,
-    /// Whether a leg took money again after it had ended without: the channel contradicted itself.
+    /// Whether a leg went on after it had ended without money: the channel contradicted itself.
     pub revived: bool,
 }
 
@@ -188,8 +188,8 @@ impl Books {
             }
         }
         for leg in decision.next.legs() {
-            let ended = |(_, old): (&Refund, &Leg)| !old.state.takes_from_payment();
-            self.revived |= leg.state.takes_from_payment() && self.dossier.leg(leg.id).is_some_and(ended);
+            let ended = |(_, old): (&Refund, &Leg)| !old.state.takes_from_payment() && old.state != leg.state;
+            self.revived |= self.dossier.leg(leg.id).is_some_and(ended);
         }
         self.notes.extend(decision.notes);
         self.dossier = decision.next;

@@ -254,6 +254,37 @@ fn when_two_ways_both_succeed_a_person_is_asked_until_one_comes_back() {
 }
 
 #[test]
+fn the_second_way_is_not_asked_for_when_the_payer_has_the_money() {
+    let mut books = Books::paid(&[60, 40], MerchantPolicy::default());
+    books.ask(Some(40), Allocation::Reverse, true).unwrap();
+    books.leg(1, RefundClaim::Sending);
+    books.leg(1, refused());
+    books.leg(2, RefundClaim::Sending);
+    books.leg(2, abnormal());
+    assert_eq!(books.leg_states()[1..], [NotPossible, SecondWay]);
+    // The channel had not meant its refusal.
+    let arrived = books.arrived(1);
+    books.leg(1, arrived);
+    assert_eq!(books.leg_states()[1..], [Succeeded, Stranded]);
+    assert_eq!(books.job_of_leg(2, JobKind::SendRefund), None);
+    books.check();
+}
+
+#[test]
+fn money_that_comes_back_after_its_replacement_was_dropped_is_replaced_by_its_own_payment_again() {
+    let mut books = sent(&[60, 40]);
+    let last = books.legs().len() - 1;
+    books.leg(last, closed());
+    let arrived = books.arrived(last);
+    books.leg(last, arrived);
+    books.leg(last, RefundClaim::Reversed { reason: text() });
+    let legs = books.legs();
+    assert_eq!(legs[last..].iter().map(|l| l.state).collect::<Vec<_>>(), [Reversed, Abandoned, Reserved]);
+    assert_eq!(legs[last + 2].replaces, Some(legs[last].id));
+    books.check();
+}
+
+#[test]
 fn a_transfer_that_was_really_made_counts_even_when_it_was_needless() {
     let mut books = sent(&[100]);
     books.leg(0, abnormal());
