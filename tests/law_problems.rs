@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use bursar_core::decide::QuestionKind;
 use bursar_core::id::OrderId;
 use bursar_core::observation::{Claim, Observation, Source};
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::PaymentState;
-use bursar_sandbox::{Faults, PayerMix};
+use bursar_core::refund::{LegState, RefundCause, RefundState};
+use bursar_sandbox::{Faults, PayerMix, RefundBehaviour, RefundMix};
 use bursar_tests::{Endpoint, House, Manner, Scene, until};
 
 const WITHIN: Duration = Duration::from_secs(90);
@@ -19,7 +19,16 @@ const WITHIN: Duration = Duration::from_secs(90);
 /// A calm channel and a merchant; 200 seconds of the clock pass in a real one.
 fn calm(seed: u64) -> Scene {
     let more = vec![("worker.lease", "30s".to_owned()), ("worker.renew_every", "10s".to_owned())];
-    Scene { faults: Faults::calm(), failing_per_myriad: 0, speed: 200, webhooks: vec![None], more, ..Scene::new(seed) }
+    let refunds = RefundMix::all(RefundBehaviour::Success);
+    Scene {
+        faults: Faults::calm(),
+        refunds,
+        failing_per_myriad: 0,
+        speed: 200,
+        webhooks: vec![None],
+        more,
+        ..Scene::new(seed)
+    }
 }
 
 fn paid(dossier: &Dossier) -> bool {
@@ -38,7 +47,7 @@ fn only_payment(dossier: &Dossier) -> &bursar_core::payment::Payment {
 /// Money arrived after the cancellation; it was ignored, or the dead order was booked as paid:
 /// woocommerce-gateway-stripe #5703, flexprice #2230, CoreShop #2529.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn money_after_a_cancellation_is_kept_on_the_books_and_asks_a_person() {
+async fn money_after_a_cancellation_is_on_the_books_and_goes_back_by_itself() {
     // Two real seconds at this speed: the query after the close is surely over when the money lands.
     let payers = PayerMix { landing_ms: (400_000, 400_000), ..PayerMix::default() };
     let house = House::open(Scene { payers, ..calm(1) }).await;
@@ -48,11 +57,12 @@ async fn money_after_a_cancellation_is_kept_on_the_books_and_asks_a_person() {
     let late = house.until(order, "the money in flight is found", |d| d.order.late_money).await;
     assert_eq!(late.order.state, OrderState::Closed, "a closed order stays closed");
     assert_eq!(only_payment(&late).state, PaymentState::Captured, "money that was taken is on the books");
-    assert_eq!(house.until_told(order, 2).await, [1, 2]);
+    let back = house.until(order, "the money is back", |d| d.refunded_minor() == 8_800).await;
+    assert_eq!(back.refunds.iter().map(|r| r.cause).collect::<Vec<_>>(), [RefundCause::LateMoney]);
+    assert_eq!(house.until_told(order, 4).await, [1, 2, 3, 4], "closed, late money, refund created, succeeded");
     assert!(!house.stage.sink.told().paid.contains_key(&order.to_string()), "the merchant was told `paid`");
     let questions = house.stage.program.store.parked(None, 10).await.unwrap();
-    let asked: Vec<_> = questions.iter().map(|q| (q.order, q.kind)).collect();
-    assert_eq!(asked, [(order, QuestionKind::LateMoney)]);
+    assert!(questions.is_empty(), "{questions:?}");
     house.books_agree().await;
     house.close().await;
 }
@@ -240,6 +250,74 @@ async fn one_dead_endpoint_delays_nobody() {
         (accepted.len() == orders[0].len()).then_some(())
     };
     until("the dead merchant is told everything when he is back", WITHIN, all).await;
+    house.books_agree().await;
+    house.close().await;
+}
+
+/// Two concurrent refunds exceeded the capture: hyperswitch #13182.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_refunds_at_once_that_do_not_fit_together_one_is_refused() {
+    let house = House::open(calm(21)).await;
+    let order = house.order(0, "soon", 3_600).await;
+    house.until(order, "the order is paid", paid).await;
+    let (one, two) = tokio::join!(house.ask_back(0, order, 5_280, "one"), house.ask_back(0, order, 5_280, "two"));
+    let mut statuses = [one.0, two.0];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [202, 422], "{one:?} {two:?}");
+    house.until(order, "the refund arrived", |d| d.refunded_minor() == 5_280).await;
+    house.books_agree().await;
+    house.close().await;
+}
+
+/// One partial refund was booked two or three times: gumroad #6193.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_that_is_told_again_and_again_is_booked_once() {
+    let faults = Faults { notification_duplicated: 10_000, ..Faults::calm() };
+    let house = House::open(Scene { faults, ..calm(22) }).await;
+    let order = house.order(0, "soon", 3_600).await;
+    house.until(order, "the order is paid", paid).await;
+    assert_eq!(house.ask_back(0, order, 1_000, "one hour less").await.0, 202);
+    house.until(order, "the refund arrived", |d| d.refunded_minor() == 1_000).await;
+    let twice = || async { house.stage.sandbox.refunds().iter().any(|r| r.notifications_accepted > 1).then_some(()) };
+    until("the channel has told of it twice", WITHIN, twice).await;
+    let leg = house.dossier(order).await.refunds[0].legs[0].clone();
+    let booked = house.timeline(order).await.postings;
+    let booked: Vec<_> = booked.iter().filter(|p| p.posting.subject == leg.id.uuid()).collect();
+    assert_eq!(booked.len(), 2, "set aside and given back, once each: {booked:?}");
+    assert_eq!(house.until_told(order, 3).await, [1, 2, 3], "paid, refund created, succeeded");
+    house.books_agree().await;
+    house.close().await;
+}
+
+/// A refund that was still pending was read as failed: craft commerce-stripe #134.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refund_that_takes_long_is_under_way_and_not_failed() {
+    let house = House::open(calm(23)).await;
+    let order = house.order(0, "soon", 3_600).await;
+    house.until(order, "the order is paid", paid).await;
+    assert_eq!(house.ask_back(0, order, 8_800, "all of it [refund:slow]").await.0, 202);
+    let accepted = |d: &Dossier| d.legs().any(|l| l.state == LegState::Processing);
+    let pending = house.until(order, "the channel works on it", accepted).await;
+    assert_eq!(pending.refunds[0].state, RefundState::Running, "acceptance is neither success nor failure");
+    let arrived = house.until(order, "the refund arrived", |d| d.refunded_minor() == 8_800).await;
+    assert_eq!(arrived.legs().count(), 1, "no other way was tried meanwhile");
+    house.books_agree().await;
+    house.close().await;
+}
+
+/// Two ways to pay were both paid for one order: ruoyi-vue-pro #1152, killbill #1015.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_that_is_paid_twice_gives_the_second_payment_back() {
+    // Both payers pay after a minute, in the same second: nobody can close one of them in between.
+    let payers = PayerMix { soon_ms: (60_000, 60_000), ..PayerMix::default() };
+    let house = House::open(Scene { payers, ..calm(24) }).await;
+    let order = house.order(0, "soon", 3_600).await;
+    let (status, answer) = house.offer_another_way(0, order).await;
+    assert_eq!(status, 201, "{answer}");
+    let ended = |d: &Dossier| paid(d) && d.payments.iter().all(|p| p.state.is_final()) && d.refunded_minor() > 0;
+    let twice = house.until(order, "the second payment went back", ended).await;
+    assert_eq!(twice.captured_minor() - twice.refunded_minor(), 8_800, "the order keeps what it costs");
+    assert_eq!(twice.refunds.iter().map(|r| r.cause).collect::<Vec<_>>(), [RefundCause::Duplicate]);
     house.books_agree().await;
     house.close().await;
 }

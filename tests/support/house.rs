@@ -63,6 +63,19 @@ impl House {
         self.post(who, &path, &format!("close-{order}"), &json!({ "reason": "the customer cancelled" })).await.0
     }
 
+    /// Asks for `amount_minor` of the order back, with a number of its own; status and answer.
+    pub async fn ask_back(&self, who: usize, order: OrderId, amount_minor: i64, reason: &str) -> (u16, Value) {
+        let key = format!("r{}", self.stage.program.chance.next_u64());
+        let body = json!({ "amount_minor": amount_minor, "reason": reason });
+        self.post(who, &format!("/v1/orders/{order}/refunds"), &key, &body).await
+    }
+
+    /// Offers another way to pay the order; status and answer.
+    pub async fn offer_another_way(&self, who: usize, order: OrderId) -> (u16, Value) {
+        let body = json!({ "method": "wechat_native" });
+        self.post(who, &format!("/v1/orders/{order}/payments"), &format!("p-{order}"), &body).await
+    }
+
     async fn post(&self, who: usize, path: &str, key: &str, body: &Value) -> (u16, Value) {
         let actor = self.stage.actors.get(who).expect("a merchant");
         let request = http()

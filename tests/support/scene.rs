@@ -10,7 +10,7 @@ use bursar::play::cast::{Actor, Role, enter, webhook_secret};
 use bursar_core::Chance;
 use bursar_core::chance::SeededChance;
 use bursar_sandbox::merchant::{Backend, Sink};
-use bursar_sandbox::{Faults, PayerMix, Provisioned, Sandbox, SandboxConfig, provision, system_random};
+use bursar_sandbox::{Faults, PayerMix, Provisioned, RefundMix, Sandbox, SandboxConfig, provision, system_random};
 
 use crate::{Proxy, free_port};
 
@@ -25,6 +25,8 @@ pub struct Scene {
     pub faults: Faults,
     /// Who pays how.
     pub payers: PayerMix,
+    /// What becomes of refunds.
+    pub refunds: RefundMix,
     /// How long faults of the channel hold a connection, in real milliseconds.
     pub fault_hold_ms: u64,
     /// How many of 10,000 webhooks the receiver refuses.
@@ -48,6 +50,7 @@ impl Scene {
             database: None,
             faults: Faults::normal(),
             payers: PayerMix::default(),
+            refunds: RefundMix::default(),
             fault_hold_ms: 300,
             failing_per_myriad: 200,
             channel_proxy: None,
@@ -124,6 +127,7 @@ impl Stage {
             seed: scene.seed,
             faults: scene.faults,
             payers: scene.payers,
+            refunds: scene.refunds,
             fault_hold_ms: scene.fault_hold_ms,
             accounts: keys.iter().map(|k| k.account.clone()).collect(),
             ..SandboxConfig::new(program.clock.clone(), keys.first().expect("a merchant"))

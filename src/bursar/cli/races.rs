@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Done, Failure, Globals, output};
-use crate::play::races::{Report, Spread, around_closing, half_paid, paid_twice};
+use crate::play::races::{Crowd, Report, Spread, around_closing, crowd, half_paid, paid_twice};
 
 /// Flags.
 #[derive(Args, Debug)]
@@ -15,6 +15,9 @@ pub(crate) struct Races {
     /// Orders that are paid twice, and as many that are paid by half.
     #[arg(long, default_value_t = 50)]
     pairs: usize,
+    /// Refunds of one payment that are asked for at once.
+    #[arg(long, default_value_t = 100)]
+    refunds: usize,
     /// Orders placed per second.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     per_second: u32,
@@ -30,10 +33,16 @@ pub(crate) async fn run(globals: &Globals, flags: Races) -> Done {
     reports.push(paid_twice(&globals.config, url, flags.pairs).await?);
     eprintln!("{} orders are paid by half", flags.pairs);
     reports.push(half_paid(&globals.config, url, flags.pairs).await?);
+    eprintln!("{} refunds of one payment are asked for at once", flags.refunds);
+    let crowd = crowd(&globals.config, url, flags.refunds).await?;
     if globals.json {
-        output::json(&json!(reports))?;
+        output::json(&json!({ "races": reports, "refunds_at_once": crowd }))?;
     } else {
         reports.iter().try_for_each(show)?;
+        show_crowd(&crowd)?;
+    }
+    if !crowd.right() {
+        return Err(Failure::violated("refunds at once: more went back than was taken, or the books differ"));
     }
     match reports.iter().find(|r| !r.right()) {
         Some(report) => Err(Failure::violated(format!("{}: not as it must be", report.race))),
@@ -62,4 +71,20 @@ fn show(report: &Report) -> Done {
         ],
     )?;
     output::line("")
+}
+
+fn show_crowd(crowd: &Crowd) -> Done {
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    output::table(
+        &["refunds of one payment, all at once", ""],
+        &[
+            row("asked for", format!("{} of {} minor units", crowd.asked, crowd.asked_minor)),
+            row("granted", format!("{} of {} minor units", crowd.granted, crowd.granted_minor)),
+            row("refused", crowd.refused.to_string()),
+            row("captured, minor units", crowd.captured_minor.to_string()),
+            row("returned by the sandbox's books", crowd.returned_by_channel_minor.to_string()),
+            row("returned by the ledger", crowd.returned_by_ledger_minor.to_string()),
+            row("books agree", crowd.books_agree.to_string()),
+        ],
+    )
 }

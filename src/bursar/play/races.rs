@@ -7,18 +7,20 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bursar_core::chance::SeededChance;
-use bursar_core::channel::{ChannelFacts, ChannelKind, Method};
-use bursar_core::id::{ChannelAccountId, OrderId, PaymentId};
+use bursar_core::channel::{ChannelFacts, ChannelKind, Method, RefundLimits as Limits};
+use bursar_core::decide::RefundRequest;
+use bursar_core::id::{ChannelAccountId, OrderId, PaymentId, RefundId};
 use bursar_core::ledger::AccountKind;
 use bursar_core::order::{Dossier, Order, OrderState};
 use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
-use bursar_core::refund::{Refund, RefundCause, RefundState};
+use bursar_core::refund::{Allocation, Impossible, Refund, RefundCause, RefundState};
 use bursar_core::{Chance, Currency, Money};
 use bursar_sandbox::merchant::{Backend, Feed, Sink, place};
 use bursar_sandbox::{
-    Behaviour, BookEntry, PayMode, PayerMix, RefundBehaviour, RefundMix, Sandbox, SandboxConfig, provision,
-    system_random,
+    Behaviour, BookEntry, PayMode, PayerMix, RefundBehaviour, RefundLimits, RefundMix, Sandbox, SandboxConfig,
+    provision, system_random,
 };
+use bursar_store::desk::Granted;
 use serde::Serialize;
 
 use super::audit::{compare, dossiers};
@@ -97,6 +99,41 @@ impl Report {
     }
 }
 
+/// What became of refunds that were asked for all at once.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Crowd {
+    /// Refunds asked for, all of one payment and at the same time.
+    pub asked: usize,
+    /// Of them taken.
+    pub granted: usize,
+    /// Of them refused, because not so much was left.
+    pub refused: usize,
+    /// Minor units that the channel took.
+    pub captured_minor: i64,
+    /// Minor units asked for.
+    pub asked_minor: i64,
+    /// Minor units granted.
+    pub granted_minor: i64,
+    /// Minor units that went back, by the sandbox's books.
+    pub returned_by_channel_minor: i64,
+    /// The same by our ledger.
+    pub returned_by_ledger_minor: i64,
+    /// The books agree with the sandbox's, payment by payment and refund by refund.
+    pub books_agree: bool,
+}
+
+impl Crowd {
+    /// Whether nobody got more back than was taken.
+    pub const fn right(&self) -> bool {
+        self.granted_minor <= self.captured_minor
+            && self.returned_by_channel_minor == self.granted_minor
+            && self.returned_by_ledger_minor == self.granted_minor
+            && self.granted > 0
+            && self.granted + self.refused == self.asked
+            && self.books_agree
+    }
+}
+
 /// One merchant, and everything that runs.
 struct House {
     sandbox: Sandbox,
@@ -135,13 +172,14 @@ impl House {
         let base = SandboxConfig::new(program.clock.clone(), first);
         let refunds = RefundMix { soon_ms: (100, 500), ..RefundMix::all(RefundBehaviour::Success) };
         let accounts = keys.iter().map(|k| k.account.clone()).collect();
-        let sandbox = bursar_sandbox::start(SandboxConfig { accounts, payers, refunds, ..base }).await?;
+        let refund_limits = RefundLimits { interval_ms: 0, ..RefundLimits::default() };
+        let settings = SandboxConfig { accounts, payers, refunds, refund_limits, ..base };
+        let sandbox = bursar_sandbox::start(settings).await?;
         let secret = webhook_secret(folder.path(), program.chance.as_ref())?;
         let quiet: Arc<dyn Chance> = Arc::new(SeededChance::new(0));
         let sink = Sink::start(&[std::fs::read_to_string(&secret)?], 0, quiet).await?;
         let (base_url, webhook_url) = (sandbox.base_url(), sink.url());
-        // Closing is raced, so it is not put off.
-        let facts = Some(ChannelFacts { min_close_age_ms: 0, ..ChannelKind::Wechat.facts() });
+        let facts = Some(facts());
         let role = |keys| Role {
             name: "races",
             keys,
@@ -293,6 +331,12 @@ impl House {
     }
 }
 
+/// Closing and refunding are raced, so they are not put off.
+fn facts() -> ChannelFacts {
+    let facts = ChannelKind::Wechat.facts();
+    ChannelFacts { min_close_age_ms: 0, refund: Limits { spacing_ms: 0, ..facts.refund }, ..facts }
+}
+
 /// Paid and kept, closed and given back, closed without money, or wrong: 0 to 3.
 fn end_of(dossier: &Dossier, kept_minor: i64) -> usize {
     let captured = dossier.payments.iter().any(|p| p.state == PaymentState::Captured);
@@ -379,4 +423,59 @@ pub async fn half_paid(config: &Config, url: Option<&str>, orders: usize) -> any
     let report = house.report("combined, the second part never paid", started).await?;
     house.close().await;
     Ok(report)
+}
+
+/// Refunds of one payment are all asked for at once, together for much more than it took.
+///
+/// # Errors
+/// When something does not start or does not come to rest, or a refund is refused for another reason than
+/// that not so much is left.
+pub async fn crowd(config: &Config, url: Option<&str>, refunds: usize) -> anyhow::Result<Crowd> {
+    let house = House::open(config, url, PayerMix::all(Behaviour::Never), 1).await?;
+    let order = house.order(0, 600_000);
+    let (id, captured_minor) = (order.id, order.amount.minor);
+    let payment = house.payment(&order, 0, captured_minor);
+    let paid = payment.id;
+    house.program.desk.open(order, vec![payment], |_, _| {}).await?;
+    house.pay(0, paid).await?;
+    house.settle().await?;
+    let desk = &house.program.desk;
+    let mut asking = tokio::task::JoinSet::new();
+    let mut crowd = Crowd { asked: refunds, captured_minor, ..Crowd::default() };
+    for _ in 0..refunds {
+        // Some 25 of them fit: the channel takes 50 refunds of a payment.
+        let amount_minor = 100 + i64::try_from(house.program.chance.below(600)).unwrap_or(0);
+        let request = RefundRequest {
+            id: RefundId::fresh(desk.clock.now(), desk.chance.as_ref()),
+            amount_minor: Some(amount_minor),
+            allocation: Allocation::Reverse,
+            reason: "一人一半".to_owned(),
+            by: "races".to_owned(),
+            payee: None,
+        };
+        crowd.asked_minor += amount_minor;
+        let desk = desk.clone();
+        asking.spawn(async move { (amount_minor, desk.refund(id, &request, |_, _| {}).await) });
+    }
+    while let Some(done) = asking.join_next().await {
+        let (minor, answer) = done?;
+        match answer? {
+            Granted::Written(_) => {
+                crowd.granted += 1;
+                crowd.granted_minor += minor;
+            }
+            Granted::Refused(Impossible::TooMuch { .. }) => crowd.refused += 1,
+            other => anyhow::bail!("an unexpected answer: {other:?}"),
+        }
+    }
+    house.settle().await?;
+    crowd.returned_by_channel_minor = house.sandbox.books().iter().map(|b| b.refunded_minor).sum();
+    let clearing = AccountKind::Clearing.code();
+    let balances = house.program.store.balances().await?;
+    let account = house.actor.account.uuid();
+    let held = balances.iter().filter(|(kind, owner, ..)| *kind == clearing && *owner == account);
+    crowd.returned_by_ledger_minor = captured_minor - held.map(|(.., minor)| *minor).sum::<i64>();
+    crowd.books_agree = house.agrees().await?;
+    house.close().await;
+    Ok(crowd)
 }
