@@ -13,6 +13,7 @@ pub mod diagram;
 pub mod event;
 pub mod id;
 pub mod job;
+mod join;
 pub mod ledger;
 pub mod merchant;
 pub mod money;

@@ -13,6 +13,7 @@ use crate::channel::{ChannelFacts, Method};
 use crate::clock::Timestamp;
 use crate::compact::{dated, instant, pair};
 use crate::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
+use crate::join::{earliest, latest};
 use crate::money::Money;
 use crate::observation::{Claim, Observation, PayCode, Receipt};
 
@@ -153,18 +154,6 @@ pub struct Evidence {
 
 fn nothing_absent(absent: &(Option<Timestamp>, Option<Timestamp>)) -> bool {
     *absent == (None, None)
-}
-
-fn latest<T: Ord>(slot: &mut Option<T>, value: T) {
-    if slot.as_ref().is_none_or(|old| *old < value) {
-        *slot = Some(value);
-    }
-}
-
-fn earliest<T: Ord>(slot: &mut Option<T>, value: T) {
-    if slot.as_ref().is_none_or(|old| *old > value) {
-        *slot = Some(value);
-    }
 }
 
 impl Evidence {

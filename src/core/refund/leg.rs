@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::compact::{dated, instant};
 use crate::id::{LegId, PaymentId, RefundId};
+use crate::join::{earliest, latest};
 use crate::money::Money;
 use crate::observation::{Claim, Observation};
 
@@ -384,18 +385,6 @@ pub struct LegEvidence {
     /// The first reason (in text order) to distrust what the channel says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mismatch: Option<String>,
-}
-
-fn latest<T: Ord>(slot: &mut Option<T>, value: T) {
-    if slot.as_ref().is_none_or(|old| *old < value) {
-        *slot = Some(value);
-    }
-}
-
-fn earliest<T: Ord>(slot: &mut Option<T>, value: T) {
-    if slot.as_ref().is_none_or(|old| *old > value) {
-        *slot = Some(value);
-    }
 }
 
 impl LegEvidence {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::compact::dated;
 use crate::id::{LegId, MerchantId, OrderId, PaymentId, RefundId};
+use crate::join::earliest;
 use crate::money::Money;
 use crate::observation::{Claim, Observation};
 
@@ -195,11 +196,6 @@ impl RefundEvidence {
     /// This evidence joined with one observation about the refund.
     #[must_use]
     pub fn join(mut self, observation: &Observation) -> Self {
-        fn earliest<T: Ord>(slot: &mut Option<T>, value: T) {
-            if slot.as_ref().is_none_or(|old| *old > value) {
-                *slot = Some(value);
-            }
-        }
         let at = observation.seen_at;
         if let Claim::Refund(claim) = &observation.claim {
             match claim {
