@@ -11,6 +11,7 @@ mod case;
 mod consequences;
 mod jobs;
 mod rules;
+mod ways;
 
 use std::collections::BTreeMap;
 
@@ -138,7 +139,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Whether anything has to be written down. When not, `next` equals what was there.
+    /// Whether an observation told anything new. When not, `next` equals what was there.
     pub const fn news(&self) -> bool {
         !self.notes.is_empty()
     }

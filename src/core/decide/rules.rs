@@ -2,15 +2,11 @@
 //! and refunds, and must never add jobs or postings (see [`super::consequences`]).
 
 use super::case::{Case, Wish};
-use crate::id::LegId;
 use crate::merchant::AfterClose;
-use crate::money::Money;
 use crate::observation::{Claim, Source};
 use crate::order::OrderState;
 use crate::payment::{Payment, PaymentState};
-use crate::refund::{
-    BY_RULE, Leg, LegState, Refund, RefundCause, RefundClaim, RefundState, Route, Share, left_of, reroute, share_by,
-};
+use crate::refund::{BY_RULE, RefundCause, RefundClaim, RefundState, Route, left_of, share_by};
 
 /// Rules follow each other a few times at most; the bound only keeps a mistake of ours from going on for
 /// ever.
@@ -207,56 +203,6 @@ impl Case<'_> {
         true
     }
 
-    /// Legs of which no call is under way are dropped when their refund will not be, or when the payer has,
-    /// or may yet get, the money by another way.
-    fn drop_the_needless(&mut self) -> bool {
-        let mut needless = Vec::new();
-        for refund in &self.next.refunds {
-            let (mut excess, reason) = match refund.state_of_parts() {
-                RefundState::Rejected => (i64::MAX, "the refund was refused"),
-                RefundState::Voided => (i64::MAX, "what it was prepared for did not come to pass"),
-                _ => (refund.taken_minor() - refund.amount.minor, "the payer gets the money by another way"),
-            };
-            for leg in refund.legs.iter().rev() {
-                let claim = dropped(leg, reason).filter(|_| excess > 0);
-                if let Some(claim) = claim {
-                    excess -= leg.amount.minor;
-                    needless.push((leg.id, self.rule(Claim::Refund(claim))));
-                }
-            }
-        }
-        needless.iter().fold(false, |changed, (leg, observation)| changed | self.observe_leg(*leg, observation))
-    }
-
-    /// Money of a refund that no leg carries (any more) goes other ways, in the end by a person.
-    fn find_other_ways(&mut self) -> bool {
-        let mut changed = false;
-        for index in 0..self.next.refunds.len() {
-            while let Some((shares, failed)) = self.next.refunds.get(index).and_then(|r| self.other_ways(r)) {
-                let Some(refund) = self.next.refunds.get_mut(index) else { break };
-                for share in &shares {
-                    refund.add_leg(share, Some(failed), self.now);
-                }
-                changed = true;
-            }
-        }
-        changed
-    }
-
-    fn other_ways(&self, refund: &Refund) -> Option<(Vec<Share>, LegId)> {
-        let missing = refund.missing_minor();
-        if !refund.state_of_parts().may_send() || missing <= 0 {
-            return None;
-        }
-        let replaced = |leg: &Leg| refund.legs.iter().any(|l| l.replaces == Some(leg.id) && !l.needless());
-        let ended = || refund.legs.iter().filter(|l| l.state.failed_route() || l.needless());
-        let failed = ended().find(|l| l.state.failed_route() && !replaced(l)).or_else(|| ended().next_back())?;
-        let amount = Money::new(missing.min(failed.amount.minor), refund.amount.currency);
-        let limits = |payment: &Payment| self.policy.facts_of(payment).refund;
-        let shares = reroute(&self.next, refund, &Leg { amount, ..failed.clone() }, limits, self.now);
-        (!shares.is_empty()).then_some((shares, failed.id))
-    }
-
     fn derive_refunds(&mut self) -> bool {
         let mut changed = false;
         for refund in &mut self.next.refunds {
@@ -266,16 +212,6 @@ impl Case<'_> {
         }
         changed
     }
-}
-
-/// How `leg` is dropped, when it still can be.
-fn dropped(leg: &Leg, reason: &str) -> Option<RefundClaim> {
-    let reason = reason.to_owned();
-    if leg.rests() {
-        return Some(RefundClaim::Abandoned { by: BY_RULE.to_owned(), reason });
-    }
-    let untried = leg.state == LegState::SecondWay && leg.evidence.second_sent_at.is_none();
-    untried.then_some(RefundClaim::SecondFailed { reason })
 }
 
 fn close_reason(payment: &Payment) -> Option<String> {
