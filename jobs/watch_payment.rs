@@ -29,8 +29,9 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         }
         // Declined, and now the channel has it: a call that was thought lost arrived after all (its process
         // stood still in between). It must not stay payable: the machine has it closed.
-        Told::Claim(claim @ Claim::Unpaid) if subject.payment.state == PaymentState::Declined => {
-            context.conclude(job, Source::Query, claim, &subject.dossier, |_: &Dossier| Settlement::Done).await
+        // A payer who failed once may try again: that, too, says that the channel has it.
+        Told::Claim(Claim::Unpaid | Claim::AttemptFailed { .. }) if subject.payment.state == PaymentState::Declined => {
+            context.conclude(job, Source::Query, Claim::Unpaid, &subject.dossier, |_: &Dossier| Settlement::Done).await
         }
         Told::Claim(_) => match plan.delay_ms(step) {
             Some(delay) => {
