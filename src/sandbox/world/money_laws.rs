@@ -89,8 +89,15 @@ fn nothing_of_it_is_lost(state: &mut State, dossier: &Dossier, refund: &Refund) 
     if never || dossier.refunds.iter().any(|r| overpaid(dossier, r)) {
         return;
     }
+    // Nor can more go back than its payments took, when another refund has had it.
+    let spent = |id| {
+        let taken = dossier.legs().filter(|l| l.payment == id && l.state.takes_from_payment());
+        let taken: i64 = taken.map(|l| l.amount.minor).sum();
+        dossier.payment(id).is_some_and(|p| taken >= p.amount.minor)
+    };
+    let spent = refund.legs.iter().all(|l| spent(l.payment));
     let there = succeeded(refund) + waits;
-    if there > refund.amount.minor || there + given_up < refund.amount.minor {
+    if there > refund.amount.minor || (there + given_up < refund.amount.minor && !spent) {
         let text = format!(
             "{} of {} is {}: {} arrived, {waits} wait, {given_up} given up",
             refund.id,
@@ -101,7 +108,7 @@ fn nothing_of_it_is_lost(state: &mut State, dossier: &Dossier, refund: &Refund) 
         state.violated("refund", text);
     }
     let lost = matches!(refund.state, RefundState::Failed | RefundState::PartiallySucceeded);
-    if lost && given_up == 0 {
+    if lost && given_up == 0 && !spent {
         state.violated("refund", format!("{} is {} and nobody gave it up", refund.id, refund.state.name()));
     }
 }
