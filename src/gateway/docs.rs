@@ -92,13 +92,19 @@ fn page(title: &str, content: &str) -> Html<String> {
 pub async fn problem_page(path: Result<Path<String>, PathRejection>) -> Result<Html<String>, Problem> {
     let slug = path.map_or_else(|_| String::new(), |Path(slug)| slug);
     let kind = Kind::ALL.iter().find(|k| k.slug() == slug).ok_or_else(|| Problem::not_found("problem type"))?;
-    let advice = escape(kind.advice());
+    let advice = marked(&escape(kind.advice()));
     let content = format!(
         "<p>HTTP status {}. Type <code>/problems/{}</code>.</p>\n<h2>What to do</h2>\n<p>{advice}</p>\n",
         kind.status().as_u16(),
         kind.slug()
     );
     Ok(page(kind.title(), &content))
+}
+
+/// `text` with what stands between backticks marked as code.
+fn marked(text: &str) -> String {
+    let parts = text.split('`').enumerate();
+    parts.map(|(i, part)| if i % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() }).collect()
 }
 
 /// A small index of this server.

@@ -31,8 +31,9 @@ use crate::serve::{Parts, Running, bind, start};
 
 /// Payments come, at the latest, so long after their orders were closed, in milliseconds.
 const AROUND_MS: i64 = 200;
-/// Life of the orders that are raced, in seconds.
-const LIFE_SECONDS: (u64, u64) = (3, 6);
+/// Life of the orders that are raced, in seconds: long enough that a busy machine has offered each to its
+/// payer before it closes.
+const LIFE_SECONDS: (u64, u64) = (8, 14);
 /// Nothing takes longer than this; a race that does has failed.
 const PATIENCE: Duration = Duration::from_secs(600);
 

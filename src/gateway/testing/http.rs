@@ -85,6 +85,7 @@ async fn every_problem_type_has_a_page_that_says_what_to_do() {
     for kind in Kind::ALL {
         let page = house.get(&format!("/problems/{}", kind.slug())).await.expect(200);
         assert!(page.text().contains("What to do") && page.text().contains(kind.slug()), "{kind:?}");
+        assert!(!page.text().contains('`'), "{kind:?}: backticks are for people who read source");
         assert!(kind.advice().len() > 20);
     }
     assert_eq!(house.get("/problems/%3Cscript%3E").await.expect(404).problem(), "not-found");
