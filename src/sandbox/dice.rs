@@ -27,6 +27,20 @@ pub(crate) fn within(draw: u64, (low, high): (i64, i64)) -> i64 {
     low.saturating_add(i64::try_from(below(draw, width)).unwrap_or(0))
 }
 
+/// One of `table` by its weight relative to their sum; `None` when no weight is above 0.
+pub(crate) fn weighted<T: Copy>(draw: u64, table: &[(u32, T)]) -> Option<T> {
+    let sum = table.iter().map(|(weight, _)| u64::from(*weight)).sum();
+    let mut point = below(draw, sum);
+    for (weight, value) in table {
+        let weight = u64::from(*weight);
+        if point < weight {
+            return Some(*value);
+        }
+        point -= weight;
+    }
+    None
+}
+
 fn finish(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -42,6 +56,14 @@ mod tests {
         assert_eq!(draw(&[1, 2, 3]), draw(&[1, 2, 3]));
         assert_ne!(draw(&[1, 2, 3]), draw(&[1, 3, 2]));
         assert_ne!(draw(&[1, 2]), draw(&[2, 2]));
+    }
+
+    #[test]
+    fn weights_decide_and_no_weight_chooses_nothing() {
+        let table = [(1, 'a'), (0, 'b'), (2, 'c')];
+        let drawn: String = (0..6).filter_map(|n| weighted(n, &table)).collect();
+        assert_eq!(drawn, "accacc");
+        assert_eq!(weighted(7, &[(0, 'a')]), None);
     }
 
     #[test]

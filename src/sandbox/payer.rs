@@ -96,16 +96,7 @@ impl PayerMix {
             (self.never, Behaviour::Never),
             (self.retry, Behaviour::Retry),
         ];
-        let sum = table.iter().map(|(weight, _)| u64::from(*weight)).sum();
-        let mut point = dice::below(draw, sum);
-        for (weight, behaviour) in table {
-            let weight = u64::from(weight);
-            if point < weight {
-                return behaviour;
-            }
-            point -= weight;
-        }
-        Behaviour::Never
+        dice::weighted(draw, &table).unwrap_or(Behaviour::Never)
     }
 
     /// When the payer first acts by itself; `None` when only a close can bring it to act.

@@ -117,16 +117,7 @@ impl RefundMix {
             (self.reversed, RefundBehaviour::Reversed),
             (self.no_funds, RefundBehaviour::NoFunds),
         ];
-        let sum = table.iter().map(|(weight, _)| u64::from(*weight)).sum();
-        let mut point = dice::below(draw, sum);
-        for (weight, behaviour) in table {
-            let weight = u64::from(weight);
-            if point < weight {
-                return behaviour;
-            }
-            point -= weight;
-        }
-        RefundBehaviour::Success
+        dice::weighted(draw, &table).unwrap_or(RefundBehaviour::Success)
     }
 
     /// From the acceptance (or the `applications`-th request to send it to a bank card) to the result.

@@ -4,6 +4,7 @@
 //! A refund is one wish; its legs are the ways by which it is fulfilled. A leg that fails is replaced by
 //! others until the payer has the money or a person has to look.
 
+mod claim;
 mod leg;
 mod plan;
 
@@ -16,7 +17,8 @@ use crate::join::earliest;
 use crate::money::Money;
 use crate::observation::{Claim, Observation};
 
-pub use leg::{Leg, LegEvidence, LegState, RefundClaim, RefundReceipt, Route};
+pub use claim::{RefundClaim, RefundReceipt};
+pub use leg::{Leg, LegEvidence, LegState, Route};
 pub use plan::{Allocation, Impossible, NamedShare, Share, allocate, earliest_call, reroute};
 pub(crate) use plan::{left_of, share_by};
 
