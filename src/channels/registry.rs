@@ -163,6 +163,11 @@ impl Channels {
                 let adapter = Arc::new(wechat::Wechat::new(account.id, settings, keys, parts));
                 Ok(Entry { settings: account.settings.clone(), channel: account.channel, breaker, adapter })
             }
+            ChannelKind::Alipay
+            | ChannelKind::Unionpay
+            | ChannelKind::Stripe
+            | ChannelKind::Bank
+            | ChannelKind::Cash => Err(wrong("this channel is not built in yet".to_owned())),
         }
     }
 
