@@ -15,10 +15,11 @@ use std::sync::Arc;
 use bursar_core::chance::SeededChance;
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::clock::{HOUR_MS, ManualClock};
-use bursar_core::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
+use bursar_core::id::{ChannelAccountId, LegId, MerchantId, OrderId, PaymentId};
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::order::{Order, OrderState};
 use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
+use bursar_core::refund::Leg;
 use bursar_core::{Currency, Money, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -116,6 +117,9 @@ pub(super) fn order() -> Order {
         number: "2027-0001".into(),
         amount: Money::new(1234, Currency::CNY),
         part_payment: false,
+        offers: Vec::new(),
+        payer: None,
+        due_at: None,
         description: "日常保洁 \"2 小时\"".into(),
         state: OrderState::Paying,
         close_reason: None,
@@ -143,6 +147,16 @@ pub(super) fn payment(method: Method) -> Payment {
         due_at: None,
         created_at: NOW,
     }
+}
+
+/// The payment with [`NUMBER`].
+pub(super) fn asked() -> Payment {
+    Payment { id: PaymentId(bursar_core::id::from_text(NUMBER).unwrap()), ..payment(Method::WechatNative) }
+}
+
+/// The leg with [`NUMBER`].
+pub(super) fn asked_leg() -> Leg {
+    Leg { id: LegId(asked().id.uuid()), ..refunds::leg() }
 }
 
 /// Signs `canned` as the channel would, with the key that `serial` names.
