@@ -144,6 +144,14 @@ impl Channels {
     fn build(&self, account: &ChannelAccount) -> Result<Entry, ChannelError> {
         match account.channel {
             ChannelKind::Wechat => self.remote::<wechat::Settings>(account),
+            ChannelKind::Alipay
+            | ChannelKind::Unionpay
+            | ChannelKind::Stripe
+            | ChannelKind::Bank
+            | ChannelKind::Cash => Err(ChannelError::Settings {
+                account: account.id,
+                reason: "this channel is not built in yet".to_owned(),
+            }),
         }
     }
 
