@@ -15,19 +15,18 @@ use std::sync::Arc;
 use bursar_core::chance::SeededChance;
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::clock::{HOUR_MS, ManualClock};
-use bursar_core::id::{ChannelAccountId, LegId, MerchantId, OrderId, PaymentId};
+use bursar_core::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::order::{Order, OrderState};
 use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
-use bursar_core::refund::Leg;
 use bursar_core::{Currency, Money, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::aead::ApiKey;
-use super::sign::SigningKey;
 use crate::http::HttpSettings;
 use crate::registry::Channels;
+use crate::rsa::SigningKey;
 use crate::secrets::{SecretBytes, Secrets};
 use crate::testing::Canned;
 use crate::{Channel, Outcome, Standing, WhyKind};
@@ -117,15 +116,15 @@ pub(super) fn order() -> Order {
         number: "2027-0001".into(),
         amount: Money::new(1234, Currency::CNY),
         part_payment: false,
-        offers: Vec::new(),
-        payer: None,
-        due_at: None,
         description: "日常保洁 \"2 小时\"".into(),
         state: OrderState::Paying,
         close_reason: None,
         late_money: false,
         expires_at: NOW.plus_ms(HOUR_MS),
         event_count: 0,
+        offers: Vec::new(),
+        payer: None,
+        due_at: None,
         version: 1,
         created_at: NOW,
     }
@@ -149,14 +148,9 @@ pub(super) fn payment(method: Method) -> Payment {
     }
 }
 
-/// The payment with [`NUMBER`].
-pub(super) fn asked() -> Payment {
-    Payment { id: PaymentId(bursar_core::id::from_text(NUMBER).unwrap()), ..payment(Method::WechatNative) }
-}
-
-/// The leg with [`NUMBER`].
-pub(super) fn asked_leg() -> Leg {
-    Leg { id: LegId(asked().id.uuid()), ..refunds::leg() }
+/// A payment with this number.
+pub(super) fn numbered(number: &str) -> Payment {
+    Payment { id: format!("pay_{number}").parse().unwrap(), ..payment(Method::WechatNative) }
 }
 
 /// Signs `canned` as the channel would, with the key that `serial` names.
@@ -165,7 +159,7 @@ pub(super) fn signed_with(canned: Canned, key: &str, serial: &str, at: Timestamp
     let mut message = format!("{time}\n{nonce}\n").into_bytes();
     message.extend_from_slice(&canned.body);
     message.push(b'\n');
-    let signature = SigningKey::from_pem(key.as_bytes()).unwrap().sign(&message).unwrap();
+    let signature = SigningKey::read(key.as_bytes()).unwrap().sign(&message).unwrap();
     canned
         .with("Wechatpay-Timestamp", time)
         .with("Wechatpay-Nonce", nonce)
