@@ -484,6 +484,11 @@ impl Payment {
         self.state.is_final() || (by_hand && self.state == PaymentState::AwaitingPayer)
     }
 
+    /// Whether the channel was called for it: it was more than a wish.
+    pub fn was_tried(&self) -> bool {
+        self.evidence.sent_at.is_some()
+    }
+
     /// Minor units that it brought, by what the channel says: the whole amount, or what came in pieces.
     pub fn taken_minor(&self) -> i64 {
         match self.state {
