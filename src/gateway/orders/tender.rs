@@ -79,7 +79,7 @@ pub fn offers(request: &CreateOrder, currency: Currency, errors: &mut Reader<'_>
         let pointer = format!("/offers/{index}");
         match name.parse::<Method>() {
             Ok(method) if offers.contains(&method) => {
-                errors.refuse_at(&pointer, format!("`{method}` is offered twice")),
+                errors.refuse_at(&pointer, format!("`{method}` is offered twice"));
             }
             Ok(method) if !limits::takes(method.channel(), currency) => {
                 errors.refuse_at(&pointer, format!("{} does not take {currency}", method.channel().name()));
