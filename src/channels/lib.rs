@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod registry;
 pub mod secrets;
 
+mod alipay;
 mod beijing;
 mod parts;
 mod pem;
@@ -24,6 +25,7 @@ mod rsa;
 mod settings;
 mod transport;
 mod wechat;
+mod x509;
 
 #[cfg(test)]
 mod testing;
