@@ -19,6 +19,7 @@ pub mod secrets;
 
 mod alipay;
 mod beijing;
+mod host;
 mod parts;
 mod pem;
 mod rsa;

@@ -34,7 +34,8 @@ pub(super) struct Trust {
     /// Authorities below the roots that came with the channel's certificate.
     between: Vec<Vec<u8>>,
     /// Whom the configured certificate of the channel names. A merchant's own certificate leads to the same
-    /// roots: only the name tells them apart.
+    /// roots: only the name tells them apart. That a successor bears the same common name is not confirmed by a
+    /// page; where it does not, calls end as unknown until a person adds the new file to the settings.
     common_names: Vec<String>,
 }
 

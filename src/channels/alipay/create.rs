@@ -140,6 +140,7 @@ impl Alipay {
         }
     }
 
+    /// The code dies after two hours whatever the order's last moment is; another create gives a fresh one.
     async fn precreate(&self, content: &str, number: &str, notify_url: &str) -> Outcome<PayCode> {
         let to = Addresses { notify: Some(notify_url), back: None };
         match self.call_with(Operation::Precreate, content, to).await {

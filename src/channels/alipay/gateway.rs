@@ -120,8 +120,8 @@ impl Gateway {
         Ok(members)
     }
 
-    /// A call at the gateway: public parameters in the query (the charset must stand there, or the form may be
-    /// read as GBK), the content in a form.
+    /// A call at the gateway: public parameters in the query (the charset stands there because otherwise the
+    /// form may be read as GBK, which is not confirmed by a page), the content in a form.
     fn post(&self, http: &Client, host: &Url, method: &str, biz: &str, to: Addresses<'_>) -> Result<Request, Why> {
         let mut members = self.parameters(method, biz, to)?;
         members.remove("biz_content");

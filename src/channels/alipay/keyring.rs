@@ -59,6 +59,7 @@ pub(super) struct Certificates {
 #[derive(Deserialize)]
 struct Downloaded {
     #[serde(default)]
+    /// A PEM file in base64. Whether it brings the authority above it is not confirmed; the configured file may.
     alipay_cert_content: String,
 }
 

@@ -1,5 +1,7 @@
 //! Which messages are taken.
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::headers::HeaderLines;
 use crate::notice::{About, Notice, NotificationRefusal};
@@ -283,6 +285,24 @@ fn a_message_out_of_shape_is_unreadable_so_that_it_comes_again() {
         let refusal = read(&body).unwrap_err();
         assert!(matches!(refusal, NotificationRefusal::Unreadable(_)), "{refusal:?}");
         assert_eq!(channel().refuse(&refusal).status, 400);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn garbage_is_refused_and_nothing_panics(body in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert!(read(&body).is_err());
+    }
+
+    #[test]
+    fn a_genuine_message_with_any_byte_changed_says_nothing_else(at in any::<prop::sample::Index>(), flip in 1_u8..=255) {
+        let body = signed(&paid());
+        let (mut changed, at) = (body.clone(), at.index(body.len()));
+        changed[at] ^= flip;
+        // `+` and `%20`, or the case of a hexadecimal digit, are the same message.
+        prop_assert!(read(&changed).is_err() || read(&changed) == read(&body));
     }
 }
 
