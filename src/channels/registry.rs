@@ -9,6 +9,7 @@ use bursar_core::id::ChannelAccountId;
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::{Chance, Clock};
 
+use crate::alipay;
 use crate::breaker::{Breaker, BreakerState};
 use crate::channel::Channel;
 use crate::counters::{CounterRow, Counters};
@@ -144,14 +145,13 @@ impl Channels {
     fn build(&self, account: &ChannelAccount) -> Result<Entry, ChannelError> {
         match account.channel {
             ChannelKind::Wechat => self.remote::<wechat::Settings>(account),
-            ChannelKind::Alipay
-            | ChannelKind::Unionpay
-            | ChannelKind::Stripe
-            | ChannelKind::Bank
-            | ChannelKind::Cash => Err(ChannelError::Settings {
-                account: account.id,
-                reason: "this channel is not built in yet".to_owned(),
-            }),
+            ChannelKind::Alipay => self.remote::<alipay::Settings>(account),
+            ChannelKind::Unionpay | ChannelKind::Stripe | ChannelKind::Bank | ChannelKind::Cash => {
+                Err(ChannelError::Settings {
+                    account: account.id,
+                    reason: "this channel is not built in yet".to_owned(),
+                })
+            }
         }
     }
 
