@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use bursar_core::clock::Clock;
 
-use crate::{Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix};
+use crate::{
+    AlipayAccount, AlipayKeys, Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix,
+};
 
 /// The settings of a sandbox.
 #[derive(Clone, Debug)]
@@ -32,6 +34,10 @@ pub struct SandboxConfig {
     pub accounts: Vec<MerchantAccount>,
     /// WeChat's own keys, shared by all merchants.
     pub platform: PlatformKeys,
+    /// The merchants' applications on Alipay.
+    pub alipay: Vec<AlipayAccount>,
+    /// Alipay's own keys, shared by all merchants.
+    pub alipay_platform: AlipayKeys,
 }
 
 impl SandboxConfig {
@@ -49,6 +55,8 @@ impl SandboxConfig {
             fault_hold_ms: 300,
             accounts: vec![keys.account.clone()],
             platform: keys.platform.clone(),
+            alipay: vec![keys.alipay.account.clone()],
+            alipay_platform: keys.alipay.platform.clone(),
         }
     }
 
@@ -56,5 +64,6 @@ impl SandboxConfig {
     /// channels' own keys are.
     pub fn admit(&mut self, keys: &Provisioned) {
         self.accounts.push(keys.account.clone());
+        self.alipay.push(keys.alipay.account.clone());
     }
 }

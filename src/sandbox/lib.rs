@@ -25,6 +25,7 @@
 //! of [`RefundMix`].
 
 mod admin;
+mod alipay;
 mod books;
 #[cfg(test)]
 mod cases;
@@ -62,6 +63,9 @@ mod timers;
 mod wechat;
 pub mod world;
 
+pub use alipay::account::AlipayAccount;
+pub use alipay::keys::AlipayKeys;
+pub use alipay::provision::ProvisionedAlipay;
 pub use books::BookEntry;
 pub use channel::Channel;
 pub use config::SandboxConfig;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::folder::{bytes, digits, make_folder, read, read_json, read_optional, write, write_json};
 use crate::keys::{SigningKey, hex_upper};
 use crate::wechat::platform::PlatformCertificate;
-use crate::{MerchantAccount, PlatformKeys, SandboxError, pem};
+use crate::{MerchantAccount, PlatformKeys, ProvisionedAlipay, SandboxError, alipay, pem};
 
 /// An account with its keys: paths for the merchant's side, `account` and `platform` for the sandbox's.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Provisioned {
     pub account: MerchantAccount,
     /// The platform's keys as the sandbox needs them; the same for all accounts of a folder.
     pub platform: PlatformKeys,
+    /// The same merchant on Alipay.
+    pub alipay: ProvisionedAlipay,
 }
 
 /// `account.json`: written last, so that its presence says the folder is whole.
@@ -85,6 +87,7 @@ pub fn provision(dir: &Path, name: &str, random: &dyn Fn(&mut [u8])) -> Result<P
     let merchant_key = SigningKey::from_pem(&read(&merchant_private_key)?)?;
     let secret = <[u8; 32]>::try_from(read(&apiv3_key)?.trim().as_bytes())
         .map_err(|_| SandboxError::BadKey(format!("{} must hold 32 characters", apiv3_key.display())))?;
+    let alipay = alipay::provision::provision(&platform_dir.join("alipay"), &folder.join("alipay"), random)?;
     Ok(Provisioned {
         account: MerchantAccount {
             mchid: file.mchid.clone(),
@@ -102,6 +105,7 @@ pub fn provision(dir: &Path, name: &str, random: &dyn Fn(&mut [u8])) -> Result<P
         wechatpay_public_key: platform_dir.join("wechatpay_public_key.pem"),
         public_key_id: platform.public_key_id.clone(),
         platform,
+        alipay,
     })
 }
 
