@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyUsagePurpose, PKCS_RSA_SHA256, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyUsagePurpose, PKCS_RSA_SHA256,
+    SerialNumber,
 };
 
 use crate::SandboxError;
@@ -67,6 +68,8 @@ fn params(name: &str, unit: &str, (from_ms, until_ms): (i64, i64)) -> Result<Cer
     params.serial_number = Some(SerialNumber::from(serial.to_vec()));
     params.not_before = epoch + since(from_ms);
     params.not_after = epoch + since(until_ms);
+    // The names stand from the general to the special one; the default has one of its own in front.
+    params.distinguished_name = DistinguishedName::new();
     for (kind, text) in [
         (DnType::CountryName, "CN"),
         (DnType::OrganizationName, "Sandbox"),

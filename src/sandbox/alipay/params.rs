@@ -15,6 +15,7 @@ pub(crate) type Params = BTreeMap<String, String>;
 pub(crate) fn read(query: &str, form: &[u8], content_type: Option<&str>) -> Result<Params, Refusal> {
     let charset = charset_of(query, content_type);
     let mut params = Params::new();
+    // An empty value takes no part in a signature, and is as good as none.
     for pair in query.as_bytes().split(|byte| *byte == b'&').chain(form.split(|byte| *byte == b'&')) {
         if pair.is_empty() {
             continue;
@@ -23,7 +24,7 @@ pub(crate) fn read(query: &str, form: &[u8], content_type: Option<&str>) -> Resu
         let (name, value) = pair.split_at(middle);
         let name = text(name, charset)?;
         let value = text(value.get(1..).unwrap_or_default(), charset)?;
-        if params.insert(name.clone(), value).is_some() {
+        if !value.is_empty() && params.insert(name.clone(), value).is_some() {
             return Err(Refusal::invalid("parameter", format!("参数重复：{name}")).without_signature());
         }
     }
@@ -69,8 +70,9 @@ fn text(encoded: &[u8], charset: &'static Encoding) -> Result<String, Refusal> {
             byte => bytes.push(byte),
         }
     }
-    let decoded = charset.decode_without_bom_handling_and_without_replacement(&bytes).map(Cow::into_owned);
-    if charset == UTF_8 { decoded.ok_or_else(wrong) } else { Ok(decoded.unwrap_or_default()) }
+    let (decoded, damaged) = charset.decode_without_bom_handling(&bytes);
+    // What is no GBK does not verify anyway.
+    if damaged && charset == UTF_8 { Err(wrong()) } else { Ok(decoded.into_owned()) }
 }
 
 #[cfg(test)]

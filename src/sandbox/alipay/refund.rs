@@ -97,11 +97,11 @@ fn may_be_refunded(
         return Err(Refusal::business("ACQ.TRADE_HAS_CLOSE", "交易已经关闭"));
     }
     orders.refunds.lawful(order, fen, now_ms, limits).map_err(|why| match why {
-        Unlawful::TooLate => Refusal::business("ACQ.TRADE_HAS_FINISHED", "交易已完结"),
-        Unlawful::TooMany => Refusal::business("ACQ.TRADE_NOT_ALLOW_REFUND", "当前交易不允许退款"),
-        Unlawful::TooMuch => Refusal::business("ACQ.REASON_TRADE_REFUND_FEE_ERR", "退款金额无效"),
+        Unlawful::Late => Refusal::business("ACQ.TRADE_HAS_FINISHED", "交易已完结"),
+        Unlawful::Often => Refusal::business("ACQ.TRADE_NOT_ALLOW_REFUND", "当前交易不允许退款"),
+        Unlawful::Excessive => Refusal::business("ACQ.REASON_TRADE_REFUND_FEE_ERR", "退款金额无效"),
         // [M] The real code is not known; the same number may be tried again in any case.
-        Unlawful::TooSoon => Refusal::business("ACQ.SYSTEM_ERROR", "系统错误"),
+        Unlawful::Soon => Refusal::business("ACQ.SYSTEM_ERROR", "系统错误"),
     })
 }
 
