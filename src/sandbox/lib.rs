@@ -25,23 +25,37 @@
 //! of [`RefundMix`].
 
 mod admin;
+mod alipay;
 mod books;
 #[cfg(test)]
 mod cases;
+mod channel;
 mod config;
 mod counters;
 mod dice;
+mod door;
 mod error;
+mod fates;
 mod faults;
+mod folder;
+mod front;
 mod keys;
 mod limits;
 pub mod merchant;
+mod misbehave;
+mod notify;
+mod orders;
+mod own;
 mod pace;
 mod payer;
+mod payment;
 mod pem;
 mod provision;
 mod refund;
 mod refund_books;
+mod refunding;
+mod refunds;
+mod reply;
 mod sandbox;
 mod serve;
 mod shared;
@@ -49,9 +63,14 @@ mod timers;
 mod wechat;
 pub mod world;
 
+pub use alipay::account::AlipayAccount;
+pub use alipay::keys::AlipayKeys;
+pub use alipay::provision::ProvisionedAlipay;
 pub use books::BookEntry;
+pub use channel::Channel;
 pub use config::SandboxConfig;
 pub use counters::Counters;
+pub use door::{Door, OpenedOrder};
 pub use error::SandboxError;
 pub use faults::Faults;
 pub use keys::system_random;

@@ -2,6 +2,7 @@
 //! keys, and must never use the sandbox's own signing or reading.
 
 mod admin;
+mod alipay;
 mod certificates;
 mod faults;
 mod merchant;
