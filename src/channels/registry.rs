@@ -16,7 +16,7 @@ use crate::http::{self, HttpSettings};
 use crate::parts::Parts;
 use crate::secrets::Secrets;
 use crate::settings::AccountSettings;
-use crate::wechat;
+use crate::{unionpay, wechat};
 
 /// Why an account cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -144,6 +144,11 @@ impl Channels {
     fn build(&self, account: &ChannelAccount) -> Result<Entry, ChannelError> {
         match account.channel {
             ChannelKind::Wechat => self.remote::<wechat::Settings>(account),
+            ChannelKind::Unionpay => self.remote::<unionpay::Settings>(account),
+            ChannelKind::Alipay | ChannelKind::Stripe | ChannelKind::Bank | ChannelKind::Cash => {
+                let reason = "this channel is not built in yet".to_owned();
+                Err(ChannelError::Settings { account: account.id, reason })
+            }
         }
     }
 

@@ -63,7 +63,8 @@ impl Unionpay {
 
     /// Adds the signature.
     pub(super) fn signed(&self, mut fields: Fields) -> Result<Fields, Why> {
-        let signature = self.identity.sign(&fields.canonical()).ok_or_else(|| unwritten("the call cannot be signed"))?;
+        let signature =
+            self.identity.sign(&fields.canonical()).ok_or_else(|| unwritten("the call cannot be signed"))?;
         fields.set(SIGNATURE, signature);
         Ok(fields)
     }
@@ -80,11 +81,15 @@ impl Unionpay {
         let answer = self.transport.exchange(quota, write).await?;
         Span::current().record("status", answer.status);
         let fields = self.believed(&answer)?;
-        if Said::about_call(&fields).meaning == Some(Meaning::TooMany) {
+        let meaning = Said::about_call(&fields).meaning;
+        if meaning == Some(Meaning::TooMany) {
             self.transport.pause(quota, None);
         }
-        // An answer about another transaction, replayed by whoever stands between us, proves nothing.
-        if fields.text("orderId") != order_id || fields.text("txnTime") != txn_time {
+        // An answer about another transaction proves nothing. A complaint about a call that could not be read
+        // may not name it.
+        let about =
+            |name, want: &str| fields.get(name).map_or(meaning != Some(Meaning::Success), |found| found == want);
+        if !about("orderId", &order_id) || !about("txnTime", &txn_time) {
             return Err(Why::new(WhyKind::Unreadable, "the answer is about another transaction"));
         }
         Ok(fields)

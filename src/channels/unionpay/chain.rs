@@ -25,6 +25,9 @@ const COMPANY: &str = "中国银联股份有限公司";
 /// What stands there in some certificates of its test system.
 const TEST_COMPANY: &str = "00040000:SIGN";
 
+/// The label of a certificate in a PEM.
+const LABEL: &str = "CERTIFICATE";
+
 /// From when until when a certificate and all above it are valid, in Unix seconds, both inclusive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Validity {
@@ -66,6 +69,7 @@ impl fmt::Debug for Trust {
 }
 
 /// A certificate of the channel. Whether it is valid now is asked at each use.
+#[derive(Debug)]
 pub(super) struct ChannelKey {
     key: PublicKey,
     validity: Validity,
@@ -110,15 +114,11 @@ impl Trust {
     /// Which member is wrong and what is expected of it.
     pub(super) fn new(roots: &[&[u8]], middles: &[&[u8]], test_names: bool, sha1: bool) -> Result<Self, String> {
         let mut trust = Self { issuers: Vec::new(), test_names, sha1 };
-        for pem in roots {
-            let der = certificate(pem).ok_or_else(|| no_certificate("root_certificates"))?;
+        for der in certificates("root_certificates", roots)? {
             let root = parse(&der).filter(is_authority).ok_or_else(|| no_certificate("root_certificates"))?;
             trust.add(&root, Validity::of(&root));
         }
-        let mut waiting = Vec::new();
-        for pem in middles {
-            waiting.push(certificate(pem).ok_or_else(|| no_certificate("middle_certificates"))?);
-        }
+        let mut waiting = certificates("middle_certificates", middles)?;
         // In whatever order they are named: each round takes those that are led to by then.
         while !waiting.is_empty() {
             let before = waiting.len();
@@ -173,8 +173,9 @@ impl Trust {
     ///
     /// # Errors
     /// Why it is not believed.
-    pub(super) fn channel_key(&self, pem: &[u8]) -> Result<ChannelKey, Distrust> {
-        let der = certificate(pem).ok_or(Distrust::Unreadable)?;
+    pub(super) fn channel_key(&self, text: &[u8]) -> Result<ChannelKey, Distrust> {
+        let der =
+            std::str::from_utf8(text).ok().and_then(|text| pem::decode(LABEL, text)).ok_or(Distrust::Unreadable)?;
         let certificate = parse(&der).ok_or(Distrust::Unreadable)?;
         let validity = self.issued(&certificate).ok_or(Distrust::Stranger)?;
         if !self.is_channel(&certificate) {
@@ -194,11 +195,23 @@ impl Trust {
 }
 
 fn no_certificate(member: &str) -> String {
-    format!("settings: `{member}`: a file does not hold the certificate of an authority in a PEM, such as acp_prod_root.cer")
+    format!(
+        "settings: `{member}`: a file does not hold the certificate of an authority in a PEM, such as acp_prod_root.cer"
+    )
 }
 
-fn certificate(text: &[u8]) -> Option<Vec<u8>> {
-    std::str::from_utf8(text).ok().and_then(|text| pem::decode("CERTIFICATE", text))
+/// All certificates in the files of `member`, each of which must hold one at least.
+fn certificates(member: &str, files: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+    let mut all = Vec::new();
+    for file in files {
+        let text = std::str::from_utf8(file).map_err(|_| no_certificate(member))?;
+        let found = pem::decode_all(LABEL, text);
+        if found.is_empty() {
+            return Err(no_certificate(member));
+        }
+        all.extend(found);
+    }
+    Ok(all)
 }
 
 /// Whether it may issue certificates at all, by its own words.

@@ -114,6 +114,10 @@ impl Said {
         Self { code: shorten(code), message: shorten(message), meaning }
     }
 
+    pub(super) fn is_success(&self) -> bool {
+        self.meaning == Some(Success)
+    }
+
     /// The definite no that it is; `None` when it is none.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         let class = match self.meaning? {
@@ -163,7 +167,8 @@ mod tests {
 
     #[test]
     fn codes_that_want_a_question_are_never_a_no() {
-        for code in ["00", "A6", "01", "02", "03", "04", "05", "06", "12", "34", "37", "42", "98", "99", "", "a6", "Z9"] {
+        for code in ["00", "A6", "01", "02", "03", "04", "05", "06", "12", "34", "37", "42", "98", "99", "", "a6", "Z9"]
+        {
             assert_eq!(said(code).refusal(), None, "{code}");
         }
     }
