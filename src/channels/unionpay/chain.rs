@@ -132,8 +132,9 @@ impl Trust {
             }
             waiting = left;
             if waiting.len() == before {
-                return Err("settings: `middle_certificates`: one of them does not lead to a root certificate; \
-                            give the certificates that belong together"
+                return Err("settings: `middle_certificates`: one of them does not lead to a root certificate, or is \
+                            signed with SHA-1 while `sha1_certificates` is false; give certificates that belong \
+                            together"
                     .into());
             }
         }
