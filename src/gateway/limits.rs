@@ -93,10 +93,13 @@ pub const MEMBERS_MAX: usize = 64;
 /// How much of a bad value is repeated in an error message, in characters.
 pub const SHOWN_MAX_CHARS: usize = 48;
 
-/// The currencies that orders on a channel may have.
-pub const fn currencies(channel: ChannelKind) -> &'static [Currency] {
+/// Whether orders on a channel may be in `currency`. What an account takes is its bank's matter.
+pub fn takes(channel: ChannelKind, currency: Currency) -> bool {
     match channel {
-        ChannelKind::Wechat => &[Currency::CNY],
+        ChannelKind::Wechat | ChannelKind::Alipay | ChannelKind::Unionpay | ChannelKind::Cash => {
+            currency == Currency::CNY
+        }
+        ChannelKind::Stripe | ChannelKind::Bank => true,
     }
 }
 

@@ -95,7 +95,7 @@ pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut R
         Some(Method::WechatH5) if details.client_ip.is_none() => {
             errors.refuse_at("/payer/client_ip", "`wechat_h5` needs the payer's IP address");
         }
-        Some(Method::WechatNative | Method::WechatJsapi | Method::WechatH5 | Method::WechatApp) | None => {}
+        _ => {}
     }
     details
 }

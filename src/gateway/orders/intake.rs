@@ -175,6 +175,9 @@ pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Vec<Payme
         close_reason: None,
         late_money: false,
         part_payment: request.part_payment.unwrap_or_default(),
+        offers: Vec::new(),
+        payer: None,
+        due_at: None,
         expires_at: expires_at
             .unwrap_or_else(|| scene.now.plus_ms(scene.settings.default_expiry_seconds.saturating_mul(1_000))),
         event_count: 0,

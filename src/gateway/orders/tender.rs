@@ -43,7 +43,7 @@ pub fn way(named: Named<'_>, currency: Currency, scene: Scene<'_>, errors: &mut 
     let method: Option<Method> = checks::take(errors, "method", named.method.parse());
     let payer = checks::payer(named.payer, method, errors);
     let method = method?;
-    if !limits::currencies(method.channel()).contains(&currency) {
+    if !limits::takes(method.channel(), currency) {
         errors.refuse("currency", format!("{} does not take {currency}", method.channel().name()));
     }
     let account = checks::account(named.account_id, method.channel(), scene, errors)?;

@@ -145,6 +145,23 @@ pub enum PayCodeView {
         /// Names and values as the SDK wants them, signature included.
         fields: BTreeMap<String, String>,
     },
+    /// Have the payer's browser post `fields` as a form to `action`.
+    Form {
+        /// The channel's page.
+        action: String,
+        /// Names and values of the form, signature included.
+        fields: BTreeMap<String, String>,
+    },
+    /// Show the payer where to transfer the money, and the reference by which it is recognised.
+    Transfer {
+        /// Names and values: account, its holder, bank, reference.
+        fields: BTreeMap<String, String>,
+    },
+    /// Somebody comes and collects it; tell the payer the code, with which he confirms the amount.
+    Cash {
+        /// The code.
+        code: String,
+    },
 }
 
 impl From<&PayCode> for PayCodeView {
@@ -153,13 +170,15 @@ impl From<&PayCode> for PayCodeView {
             PayCode::QrCode { url } => Self::QrCode { url: url.clone() },
             PayCode::Redirect { url } => Self::Redirect { url: url.clone() },
             PayCode::Sdk { fields } => Self::Sdk { fields: fields.clone() },
+            PayCode::Form { action, fields } => Self::Form { action: action.clone(), fields: fields.clone() },
+            PayCode::Transfer { fields } => Self::Transfer { fields: fields.clone() },
+            PayCode::Cash { code } => Self::Cash { code: code.clone() },
         }
     }
 }
 
 impl From<&Payment> for PaymentView {
     fn from(payment: &Payment) -> Self {
-        let receipt = payment.evidence.paid.as_ref();
         let payable = payment.state == PaymentState::AwaitingPayer;
         Self {
             id: payment.id,
@@ -169,8 +188,8 @@ impl From<&Payment> for PaymentView {
             returned_minor: payment.returned_minor,
             account_id: payment.account,
             code: payment.evidence.code().filter(|_| payable).map(PayCodeView::from),
-            transaction_id: receipt.map(|r| r.transaction_id.clone()),
-            paid_at: receipt.map(|r| r.paid_at),
+            transaction_id: payment.evidence.transaction_id().map(str::to_owned),
+            paid_at: payment.evidence.paid_at(),
         }
     }
 }
