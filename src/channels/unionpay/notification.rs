@@ -13,7 +13,7 @@ use super::codes::Said;
 use super::fields::Fields;
 use super::transaction::Transaction;
 use crate::notice::{About, Notice, NotificationRefusal};
-use crate::outcome::{WhyKind, shorten};
+use crate::outcome::{RefundStanding, Standing, Why, WhyKind, shorten};
 
 fn unreadable(what: impl Into<String>) -> NotificationRefusal {
     NotificationRefusal::Unreadable(shorten(&what.into()))
@@ -33,7 +33,7 @@ impl Unionpay {
     /// `now` is `None` for a message whose certificate was in force when it was stored.
     pub(super) fn read_message(&self, body: &[u8], now: Option<Timestamp>) -> Result<Notice, NotificationRefusal> {
         let fields = Fields::read_form(body).map_err(unreadable)?;
-        self.keyring.verify(&fields, now)?;
+        self.keyring.verify(&fields, now).inspect_err(|doubt| tracing::warn!(?doubt, "a message is not believed"))?;
         let said = Said::about_call(&fields);
         let or_at = now.unwrap_or_else(|| self.now());
         let transaction = Transaction::new(&fields, &said, &self.own.mer_id, or_at);
@@ -44,17 +44,20 @@ impl Unionpay {
         let number = fields.get("orderId").ok_or_else(|| unreadable("it has no orderId"))?.to_owned();
         let (channel_id, at) = (id_of(&fields), transaction.at());
         // What is not sure, by a code that is known or by one that is not, is asked about.
-        let look = |why: crate::outcome::Why, about| match why.kind {
+        let look = |why: Why, about| match why.kind {
             WhyKind::Unreadable if said.is_success() => Err(unreadable(why.detail)),
             _ => Ok(Notice::Look { channel_id: channel_id.clone(), about, at }),
         };
         if transaction.is_payment() {
             match transaction.standing() {
+                // That it knows nothing of it is no message: it has written one.
+                Ok(Standing::Absent) => look(said.why(), About::Payment(number)),
                 Ok(standing) => Ok(Notice::Payment { channel_id, number, standing, at }),
                 Err(why) => look(why, About::Payment(number)),
             }
         } else if transaction.is_refund() {
             match transaction.refund_standing() {
+                Ok(RefundStanding::Absent) => look(said.why(), About::Refund(number)),
                 Ok(standing) => Ok(Notice::Refund { channel_id, number, standing, at }),
                 Err(why) => look(why, About::Refund(number)),
             }

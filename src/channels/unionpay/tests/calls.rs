@@ -215,9 +215,7 @@ async fn another_amount_currency_or_merchant_is_a_receipt_that_says_so() {
 
 #[tokio::test]
 async fn an_answer_about_another_transaction_proves_nothing() {
-    for (name, value) in
-        [("orderId", "x0000000000000000000000003"), ("txnTime", "20270115160001"), ("orderId", "")]
-    {
+    for (name, value) in [("orderId", "x0000000000000000000000003"), ("txnTime", "20270115160001"), ("orderId", "")] {
         for more in [vec![(name, value)], vec![(name, value), ("respCode", "34")]] {
             if value.is_empty() && more.len() > 1 {
                 continue;

@@ -192,7 +192,7 @@ fn a_payment_that_we_never_made_is_told_by_its_number() {
 fn a_failed_attempt_is_told_and_what_is_not_sure_is_asked_about() {
     let failed = read(&message(told(&[("respCode", "64"), ("respMsg", "no funds")]))).unwrap();
     assert!(matches!(failed, Notice::Payment { standing: Standing::AttemptFailed(why), .. } if why == "64: no funds"));
-    for code in ["03", "05", "12", "Z9", ""] {
+    for code in ["03", "05", "12", "34", "Z9", ""] {
         let notice = read(&message(told(&[("respCode", code)]))).unwrap();
         assert!(matches!(&notice, Notice::Look { about: About::Payment(n), .. } if n == NUMBER), "{code}: {notice:?}");
         let notice = read(&message(told(&[("respCode", code), ("txnType", "04")]))).unwrap();
