@@ -25,6 +25,7 @@ mod pem;
 mod rsa;
 mod settings;
 mod transport;
+mod unionpay;
 mod wechat;
 mod x509;
 

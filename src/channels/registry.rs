@@ -17,7 +17,7 @@ use crate::http::{self, HttpSettings};
 use crate::parts::Parts;
 use crate::secrets::Secrets;
 use crate::settings::AccountSettings;
-use crate::wechat;
+use crate::{unionpay, wechat};
 
 /// Why an account cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -146,11 +146,10 @@ impl Channels {
         match account.channel {
             ChannelKind::Wechat => self.remote::<wechat::Settings>(account),
             ChannelKind::Alipay => self.remote::<alipay::Settings>(account),
-            ChannelKind::Unionpay | ChannelKind::Stripe | ChannelKind::Bank | ChannelKind::Cash => {
-                Err(ChannelError::Settings {
-                    account: account.id,
-                    reason: "this channel is not built in yet".to_owned(),
-                })
+            ChannelKind::Unionpay => self.remote::<unionpay::Settings>(account),
+            ChannelKind::Stripe | ChannelKind::Bank | ChannelKind::Cash => {
+                let reason = "this channel is not built in yet".to_owned();
+                Err(ChannelError::Settings { account: account.id, reason })
             }
         }
     }
