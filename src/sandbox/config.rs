@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use bursar_core::clock::Clock;
 
-use crate::{Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix};
+use crate::{
+    Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix, UnionpayAccount,
+    UnionpayKeys,
+};
 
 /// The settings of a sandbox.
 #[derive(Clone, Debug)]
@@ -32,6 +35,10 @@ pub struct SandboxConfig {
     pub accounts: Vec<MerchantAccount>,
     /// WeChat's own keys, shared by all merchants.
     pub platform: PlatformKeys,
+    /// The merchants' accounts on UnionPay.
+    pub unionpay: Vec<UnionpayAccount>,
+    /// UnionPay's own keys, shared by all merchants.
+    pub unionpay_network: UnionpayKeys,
 }
 
 impl SandboxConfig {
@@ -49,6 +56,8 @@ impl SandboxConfig {
             fault_hold_ms: 300,
             accounts: vec![keys.account.clone()],
             platform: keys.platform.clone(),
+            unionpay: vec![keys.unionpay.account.clone()],
+            unionpay_network: keys.unionpay.network.clone(),
         }
     }
 
@@ -56,5 +65,6 @@ impl SandboxConfig {
     /// channels' own keys are.
     pub fn admit(&mut self, keys: &Provisioned) {
         self.accounts.push(keys.account.clone());
+        self.unionpay.push(keys.unionpay.account.clone());
     }
 }

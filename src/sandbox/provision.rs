@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::folder::{bytes, digits, make_folder, read, read_json, read_optional, write, write_json};
 use crate::keys::{SigningKey, hex_upper};
+use crate::unionpay::provision::provision_unionpay;
 use crate::wechat::platform::PlatformCertificate;
-use crate::{MerchantAccount, PlatformKeys, SandboxError, pem};
+use crate::{MerchantAccount, PlatformKeys, ProvisionedUnionpay, SandboxError, pem};
 
 /// An account with its keys: paths for the merchant's side, `account` and `platform` for the sandbox's.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Provisioned {
     pub account: MerchantAccount,
     /// The platform's keys as the sandbox needs them; the same for all accounts of a folder.
     pub platform: PlatformKeys,
+    /// The account on UnionPay.
+    pub unionpay: ProvisionedUnionpay,
 }
 
 /// `account.json`: written last, so that its presence says the folder is whole.
@@ -102,6 +105,7 @@ pub fn provision(dir: &Path, name: &str, random: &dyn Fn(&mut [u8])) -> Result<P
         wechatpay_public_key: platform_dir.join("wechatpay_public_key.pem"),
         public_key_id: platform.public_key_id.clone(),
         platform,
+        unionpay: provision_unionpay(dir, name, random)?,
     })
 }
 

@@ -15,8 +15,11 @@ use crate::notify::Delivery;
 use crate::orders::Orders;
 use crate::pace::Pace;
 use crate::timers::{Due, Timers};
+use crate::unionpay::front::Unionpay;
 use crate::wechat::front::Wechat;
-use crate::{Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, wechat};
+use crate::{
+    Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, unionpay, wechat,
+};
 
 /// The shared state.
 pub(crate) struct Shared {
@@ -28,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) hold: Duration,
     // The fronts, one of each channel.
     pub(crate) wechat: Wechat,
+    pub(crate) unionpay: Unionpay,
     pub(crate) tally: Tally,
     pub(crate) timers: Timers,
     pub(crate) outbox: mpsc::UnboundedSender<Delivery>,
@@ -39,7 +43,7 @@ pub(crate) struct Shared {
 
 /// Everything that merchants can ask the channels.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new().merge(wechat::api::routes())
+    Router::new().merge(wechat::api::routes()).merge(unionpay::api::routes())
 }
 
 impl Shared {
@@ -51,6 +55,7 @@ impl Shared {
             refund_limits: config.refund_limits,
             hold: Duration::from_millis(config.fault_hold_ms),
             wechat: Wechat::new(config.accounts, config.platform)?,
+            unionpay: Unionpay::new(&config.unionpay, config.unionpay_network)?,
             tally: Tally::default(),
             timers: Timers::default(),
             outbox,
@@ -65,11 +70,12 @@ impl Shared {
     pub(crate) fn front(&self, channel: Channel) -> &dyn Front {
         match channel {
             Channel::Wechat => &self.wechat,
+            Channel::Unionpay => &self.unionpay,
         }
     }
 
-    pub(crate) fn fronts(&self) -> [&dyn Front; 1] {
-        [&self.wechat]
+    pub(crate) fn fronts(&self) -> [&dyn Front; 2] {
+        [&self.wechat, &self.unionpay]
     }
 
     // A poisoned lock means that a test's assertion failed inside; the data is whole all the same.

@@ -153,10 +153,8 @@ mod tests {
         let (_, parent) = X509Certificate::from_der(&parent).unwrap();
         parsed(child, |child| {
             let key = VerifyingKey::from_der(parent.public_key().raw).unwrap();
-            let signature = base64::Engine::encode(
-                &base64::engine::general_purpose::STANDARD,
-                child.signature_value.data.as_ref(),
-            );
+            let signature =
+                base64::Engine::encode(&base64::engine::general_purpose::STANDARD, child.signature_value.data.as_ref());
             child.issuer() == parent.subject() && key.accepts(child.tbs_certificate.as_ref(), &signature)
         })
     }

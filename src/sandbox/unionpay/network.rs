@@ -54,6 +54,11 @@ impl UnionpayKeys {
         };
         Ok((keys, middle))
     }
+
+    /// Somebody else who signs, one of two.
+    pub(crate) fn forger(&self, draw: u64) -> &Signer {
+        if draw % 2 == 0 { &self.stranger } else { &self.neighbour }
+    }
 }
 
 impl Signer {

@@ -1,7 +1,9 @@
 //! A key and its certificate in one file with a password (PKCS#12), as the network hands them out: it
 //! knows that file's form, and must never know what the key is for.
 
-use p12_keystore::{Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey, PrivateKeyChain};
+use p12_keystore::{
+    Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey, PrivateKeyChain,
+};
 
 use crate::keys::SigningKey;
 use crate::unionpay::certificate;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::SandboxError;
+use crate::folder::{digits, make_folder, read, read_json, read_optional, write, write_json};
 use crate::keys::SigningKey;
-use crate::provision::{check_name, digits, make_folder, read, read_json, read_optional, write};
 use crate::unionpay::account::UnionpayAccount;
 use crate::unionpay::certificate::{self, Authority};
 use crate::unionpay::network::{MIDDLE, Signer, UnionpayKeys};
@@ -16,22 +16,22 @@ use crate::unionpay::pfx;
 
 /// An account with its keys: paths for the merchant's side, `account` and `network` for the sandbox's.
 #[derive(Clone, Debug)]
-pub struct UnionpayProvisioned {
+pub struct ProvisionedUnionpay {
     /// The merchant number (`merId`): fifteen digits.
     pub mer_id: String,
     /// The number of the merchant's certificate (`certId`): its serial in decimal.
     pub cert_id: String,
-    /// `unionpay_sign.pfx`: the merchant's key and certificate as PKCS#12, in the old scheme of the real files.
+    /// `sign.pfx`: the merchant's key and certificate as PKCS#12, in the old scheme of the real files.
     pub sign_pfx: PathBuf,
-    /// `unionpay_sign_password`: the password of that file, without a line end.
+    /// `sign_password`: the password of that file, without a line end.
     pub sign_password: PathBuf,
-    /// `unionpay_sign_key.pem`: the same key, PKCS#8.
+    /// `sign_key.pem`: the same key, PKCS#8.
     pub sign_key: PathBuf,
-    /// `unionpay_sign_cert.pem`: the same certificate.
+    /// `sign_cert.pem`: the same certificate.
     pub sign_certificate: PathBuf,
-    /// `unionpay_root.pem`: the authority that the network's certificate leads to.
+    /// `root.pem`: the authority that the network's certificate leads to.
     pub root: PathBuf,
-    /// `unionpay_middle.pem`: the authority between them.
+    /// `middle.pem`: the authority between them.
     pub middle: PathBuf,
     /// The account as the sandbox needs it.
     pub account: UnionpayAccount,
@@ -39,40 +39,35 @@ pub struct UnionpayProvisioned {
     pub network: UnionpayKeys,
 }
 
-/// `unionpay.json` of a merchant: written last, so that its presence says the keys are whole.
+/// `account.json` of a merchant: written last, so that its presence says the keys are whole.
 #[derive(Serialize, Deserialize)]
 struct AccountFile {
     mer_id: String,
 }
 
-/// `unionpay.json` of the network: likewise.
+/// `network.json`: likewise.
 #[derive(Serialize, Deserialize)]
 struct NetworkFile {
     /// Of the files of this folder.
     version: u32,
 }
 
-/// Makes the keys of an account with UnionPay in the folder `dir/name`, and those of the network in
-/// `dir/platform`, or loads what is there; keys of other channels in the same folders are left alone.
-/// `random` gives the merchant number and the password; RSA keys are always made from the system's
-/// randomness. Not for two processes at once on the same new folder.
-///
-/// # Errors
-/// A bad name, a folder that cannot be used, or a damaged key file.
-pub fn provision_unionpay(
+/// Makes the keys of an account in the folder `dir/name/unionpay`, and those of the network in
+/// `dir/platform/unionpay`, or loads what is there. `random` gives the merchant number and the password. The
+/// caller has looked whether `name` is good.
+pub(crate) fn provision_unionpay(
     dir: &Path,
     name: &str,
     random: &dyn Fn(&mut [u8]),
-) -> Result<UnionpayProvisioned, SandboxError> {
-    check_name(name)?;
-    let platform = dir.join("platform");
+) -> Result<ProvisionedUnionpay, SandboxError> {
+    let platform = dir.join("platform").join("unionpay");
     let (network, authority) = network_keys(&platform)?;
-    let folder = dir.join(name);
+    let folder = dir.join(name).join("unionpay");
     make_folder(&folder)?;
     let file = |name: &str| folder.join(name);
-    let (sign_pfx, sign_password) = (file("unionpay_sign.pfx"), file("unionpay_sign_password"));
-    let (sign_key, sign_certificate) = (file("unionpay_sign_key.pem"), file("unionpay_sign_cert.pem"));
-    let summary = file("unionpay.json");
+    let (sign_pfx, sign_password) = (file("sign.pfx"), file("sign_password"));
+    let (sign_key, sign_certificate) = (file("sign_key.pem"), file("sign_cert.pem"));
+    let summary = file("account.json");
     let account: AccountFile = match read_optional(&summary)? {
         Some(text) => read_json(&summary, &text)?,
         None => {
@@ -85,12 +80,12 @@ pub fn provision_unionpay(
             write(&sign_certificate, &pem)?;
             write(&sign_password, &password)?;
             write(&sign_pfx, pfx::write(&key, &pem, &password)?)?;
-            write(&summary, serde_json::to_string_pretty(&account).unwrap_or_default())?;
+            write_json(&summary, &account)?;
             account
         }
     };
     let certificate_pem = read(&sign_certificate)?;
-    Ok(UnionpayProvisioned {
+    Ok(ProvisionedUnionpay {
         cert_id: certificate::read(&certificate_pem)?.cert_id,
         account: UnionpayAccount { mer_id: account.mer_id.clone(), certificate_pem },
         mer_id: account.mer_id,
@@ -98,16 +93,16 @@ pub fn provision_unionpay(
         sign_password,
         sign_key,
         sign_certificate,
-        root: platform.join("unionpay_root.pem"),
-        middle: platform.join("unionpay_middle.pem"),
+        root: platform.join("root.pem"),
+        middle: platform.join("middle.pem"),
         network,
     })
 }
 
 fn network_keys(folder: &Path) -> Result<(UnionpayKeys, Authority), SandboxError> {
     make_folder(folder)?;
-    let file = |name: &str| folder.join(format!("unionpay_{name}.pem"));
-    let summary = folder.join("unionpay.json");
+    let file = |name: &str| folder.join(format!("{name}.pem"));
+    let summary = folder.join("network.json");
     if let Some(text) = read_optional(&summary)? {
         let _: NetworkFile = read_json(&summary, &text)?;
         let key = |name: &str| -> Result<_, SandboxError> { Ok(Arc::new(SigningKey::from_pem(&read(&file(name))?)?)) };
@@ -135,7 +130,7 @@ fn network_keys(folder: &Path) -> Result<(UnionpayKeys, Authority), SandboxError
     ] {
         write(&file(name), text)?;
     }
-    write(&summary, serde_json::to_string_pretty(&NetworkFile { version: 1 }).unwrap_or_default())?;
+    write_json(&summary, &NetworkFile { version: 1 })?;
     Ok((keys, authority))
 }
 
@@ -144,14 +139,14 @@ mod tests {
     use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
 
     use super::*;
-    use crate::{pem, system_random};
+    use crate::{pem, provision, system_random};
 
     #[test]
     fn what_was_provisioned_is_loaded_again_and_the_network_is_shared() {
         let dir = tempfile::tempdir().unwrap();
-        let first = provision_unionpay(dir.path(), "shop", &system_random).unwrap();
-        let again = provision_unionpay(dir.path(), "shop", &system_random).unwrap();
-        let other = provision_unionpay(dir.path(), "clinic", &system_random).unwrap();
+        let first = provision(dir.path(), "shop", &system_random).unwrap().unionpay;
+        let again = provision(dir.path(), "shop", &system_random).unwrap().unionpay;
+        let other = provision(dir.path(), "clinic", &system_random).unwrap().unionpay;
         assert_eq!((&first.mer_id, &first.cert_id), (&again.mer_id, &again.cert_id));
         assert_eq!(first.network.genuine.pem, again.network.genuine.pem);
         assert_ne!(first.mer_id, other.mer_id);
@@ -163,7 +158,7 @@ mod tests {
     #[test]
     fn the_file_with_the_password_and_the_plain_files_hold_the_same_key() {
         let dir = tempfile::tempdir().unwrap();
-        let made = provision_unionpay(dir.path(), "shop", &system_random).unwrap();
+        let made = provision(dir.path(), "shop", &system_random).unwrap().unionpay;
         let password = std::fs::read_to_string(&made.sign_password).unwrap();
         let file = std::fs::read(&made.sign_pfx).unwrap();
         let store = KeyStore::from_pkcs12(&file, &password, Pkcs12ImportPolicy::Strict).unwrap();
@@ -173,14 +168,5 @@ mod tests {
         let certificate = std::fs::read_to_string(&made.sign_certificate).unwrap();
         assert_eq!(certificate::der(&certificate).unwrap(), chain.certs()[0].as_der());
         assert!(chain.certs()[0].subject().contains(&made.mer_id));
-    }
-
-    #[test]
-    fn keys_of_two_channels_share_a_folder() {
-        let dir = tempfile::tempdir().unwrap();
-        let wechat = crate::provision(dir.path(), "shop", &system_random).unwrap();
-        let union = provision_unionpay(dir.path(), "shop", &system_random).unwrap();
-        assert_eq!(crate::provision(dir.path(), "shop", &system_random).unwrap().mchid, wechat.mchid);
-        assert_eq!(provision_unionpay(dir.path(), "shop", &system_random).unwrap().mer_id, union.mer_id);
     }
 }
