@@ -64,6 +64,12 @@ impl Desk {
         self.merchant.query(&form).await.get("queryId").to_owned()
     }
 
+    /// Moves the clock on until nothing is due any more, and so many notifications have arrived in all.
+    async fn settled_and_told(&self, count: usize) {
+        self.settle().await;
+        eventually("all notifications arrive", || self.inbox.count() == count).await;
+    }
+
     fn pay(&self, number: &str, mode: PayMode) {
         self.sandbox.pay(&keys().provisioned.mer_id, number, mode).unwrap();
     }

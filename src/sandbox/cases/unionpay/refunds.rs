@@ -11,12 +11,18 @@ async fn a_refund_is_accepted_then_settled_and_then_told() {
     let answer = desk.merchant.send("backTransReq.do", &form).await;
     assert_eq!((answer.code().as_str(), answer.get("origQryId"), answer.is_genuine()), ("00", id, true));
     let entry = desk.refund_entry("refund0001");
-    assert_eq!((entry.state.as_str(), entry.succeeded_minor, entry.out_trade_no.as_str()), ("PROCESSING", 0, "order0001"));
+    assert_eq!(
+        (entry.state.as_str(), entry.succeeded_minor, entry.out_trade_no.as_str()),
+        ("PROCESSING", 0, "order0001")
+    );
     assert_eq!(entry.refund_id, answer.get("queryId"));
     assert_eq!(desk.merchant.query(&form).await.original(), "05");
-    desk.settle().await;
+    desk.settled_and_told(1).await;
     let told = desk.merchant.query(&form).await;
-    assert_eq!((told.original().as_str(), told.get("txnType").as_str(), told.get("txnAmt").as_str()), ("00", "04", "300"));
+    assert_eq!(
+        (told.original().as_str(), told.get("txnType").as_str(), told.get("txnAmt").as_str()),
+        ("00", "04", "300")
+    );
     assert_eq!(desk.refund_entry("refund0001").succeeded_minor, 300);
     assert_eq!((desk.entry("order0001").state.as_str(), desk.entry("order0001").refunded_minor), ("REFUND", 300));
     let notice = desk.inbox.notices().remove(0);
@@ -94,9 +100,10 @@ async fn a_refund_that_the_bank_refuses_is_told_to_whoever_asks_only() {
         assert!(["60", "63"].contains(&code.as_str()), "{tag}: {code}");
         assert_eq!(desk.refund_entry(number).state, "CLOSED", "the money is the merchant's again");
     }
-    assert_eq!((desk.inbox.count(), desk.entry("order0001").refunded_minor), (0, 0));
+    assert_eq!(desk.entry("order0001").refunded_minor, 0);
     desk.refunded(&id, "refund0004", 8_800, "reversed").await;
-    desk.settle().await;
+    desk.settled_and_told(1).await;
+    assert_eq!(desk.inbox.notices()[0]["orderId"], "refund0004");
     assert_eq!((desk.entry("order0001").refunded_minor, desk.sandbox.counters().refund_reversals), (8_800, 0));
 }
 

@@ -35,7 +35,9 @@ async fn a_request_that_is_not_signed_by_its_merchant_is_refused() {
 async fn a_field_that_is_missing_or_has_not_its_form_is_named() {
     let desk = desk().await;
     let good = desk.merchant.purchase("order0001");
-    for name in ["txnType", "txnSubType", "bizType", "channelType", "currencyCode", "orderId", "txnTime", "txnAmt", "backUrl"] {
+    for name in
+        ["txnType", "txnSubType", "bizType", "channelType", "currencyCode", "orderId", "txnTime", "txnAmt", "backUrl"]
+    {
         let answer = desk.merchant.send("appTransReq.do", &good.clone().without(name)).await;
         assert_eq!(answer.code(), "13", "{name}");
         assert!(answer.get("respMsg").contains(&format!("field={name}[")), "{answer:?}");
