@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Channel {
     /// WeChat Pay.
     Wechat,
+    /// Alipay.
+    Alipay,
     /// UnionPay.
     Unionpay,
 }
@@ -17,6 +19,7 @@ impl Channel {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Wechat => "wechat",
+            Self::Alipay => "alipay",
             Self::Unionpay => "unionpay",
         }
     }
@@ -25,6 +28,7 @@ impl Channel {
     pub(crate) const fn lane(self) -> u64 {
         match self {
             Self::Wechat => 0,
+            Self::Alipay => 1,
             Self::Unionpay => 2,
         }
     }

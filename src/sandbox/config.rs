@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bursar_core::clock::Clock;
 
 use crate::{
-    Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix, UnionpayAccount,
-    UnionpayKeys,
+    AlipayAccount, AlipayKeys, Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix,
+    UnionpayAccount, UnionpayKeys,
 };
 
 /// The settings of a sandbox.
@@ -35,6 +35,10 @@ pub struct SandboxConfig {
     pub accounts: Vec<MerchantAccount>,
     /// WeChat's own keys, shared by all merchants.
     pub platform: PlatformKeys,
+    /// The merchants' applications on Alipay.
+    pub alipay: Vec<AlipayAccount>,
+    /// Alipay's own keys, shared by all merchants.
+    pub alipay_platform: AlipayKeys,
     /// The merchants' accounts on UnionPay.
     pub unionpay: Vec<UnionpayAccount>,
     /// UnionPay's own keys, shared by all merchants.
@@ -56,6 +60,8 @@ impl SandboxConfig {
             fault_hold_ms: 300,
             accounts: vec![keys.account.clone()],
             platform: keys.platform.clone(),
+            alipay: vec![keys.alipay.account.clone()],
+            alipay_platform: keys.alipay.platform.clone(),
             unionpay: vec![keys.unionpay.account.clone()],
             unionpay_network: keys.unionpay.network.clone(),
         }
@@ -65,6 +71,7 @@ impl SandboxConfig {
     /// channels' own keys are.
     pub fn admit(&mut self, keys: &Provisioned) {
         self.accounts.push(keys.account.clone());
+        self.alipay.push(keys.alipay.account.clone());
         self.unionpay.push(keys.unionpay.account.clone());
     }
 }

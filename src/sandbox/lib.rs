@@ -25,6 +25,7 @@
 //! of [`RefundMix`].
 
 mod admin;
+mod alipay;
 mod books;
 #[cfg(test)]
 mod cases;
@@ -63,6 +64,9 @@ mod unionpay;
 mod wechat;
 pub mod world;
 
+pub use alipay::account::AlipayAccount;
+pub use alipay::keys::AlipayKeys;
+pub use alipay::provision::ProvisionedAlipay;
 pub use books::BookEntry;
 pub use channel::Channel;
 pub use config::SandboxConfig;

@@ -73,7 +73,7 @@ async fn serve(State(world): State<Arc<Shared>>, Path(service): Path<String>, re
     }
     let Some((reply, plain)) = written(&world, &fields, outcome, browser) else { return hang_up() };
     misbehave::after_effect(&world, fault, drawn.request, reply, |reply, coin| {
-        let spoilt = plain.map(|plain| answer::forged(plain, world.unionpay.keys(), coin, drawn.request >> 33));
+        let spoilt = plain.map(|plain| answer::forged(plain, &world.unionpay.keys(), coin, drawn.request >> 33));
         if let Some(Ok(spoilt)) = spoilt {
             *reply = spoilt;
         }

@@ -22,6 +22,12 @@ pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
 }
 
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authority(..)")
+    }
+}
+
 /// What a certificate says that matters here.
 pub(crate) struct Facts {
     /// The serial number in decimal, as `certId` is written.

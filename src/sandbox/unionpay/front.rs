@@ -2,6 +2,7 @@
 //! ask of its dialect.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use crate::door::Door;
@@ -14,8 +15,9 @@ use crate::shared::Shared;
 use crate::timers::About;
 use crate::unionpay::account::{UnionpayAccount, UnionpayMerchant};
 use crate::unionpay::api;
+use crate::unionpay::certificate;
 use crate::unionpay::fields::Fields;
-use crate::unionpay::network::UnionpayKeys;
+use crate::unionpay::network::{Signer, UnionpayKeys};
 use crate::unionpay::purchase::handed_over;
 use crate::unionpay::request::Name;
 use crate::unionpay::story;
@@ -27,7 +29,7 @@ pub(crate) const WAITS_S: [i64; 4] = [60, 120, 240, 300];
 /// The front.
 pub(crate) struct Unionpay {
     merchants: HashMap<String, UnionpayMerchant>,
-    keys: UnionpayKeys,
+    keys: RwLock<UnionpayKeys>,
 }
 
 /// What UnionPay keeps of an order.
@@ -51,15 +53,24 @@ impl Unionpay {
                 return Err(SandboxError::Config(format!("merchant {} is given twice", account.mer_id)));
             }
         }
-        Ok(Self { merchants, keys })
+        Ok(Self { merchants, keys: RwLock::new(keys) })
     }
 
     pub(crate) fn merchant(&self, mer_id: &str) -> Option<&UnionpayMerchant> {
         self.merchants.get(mer_id)
     }
 
-    pub(crate) fn keys(&self) -> &UnionpayKeys {
-        &self.keys
+    pub(crate) fn keys(&self) -> RwLockReadGuard<'_, UnionpayKeys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Signs with a new certificate from now on, and gives its serial in decimal.
+    pub(crate) fn rotate_certificate(&self) -> Result<String, SandboxError> {
+        let authority = self.keys().authority.clone();
+        let renewed = Signer::network(&authority)?;
+        let cert_id = certificate::read(&renewed.pem)?.cert_id;
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).genuine = renewed;
+        Ok(cert_id)
     }
 
     fn open_form(&self, world: &Shared, fields: &BTreeMap<String, String>) -> Result<usize, String> {

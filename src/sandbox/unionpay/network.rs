@@ -21,7 +21,8 @@ const NEIGHBOUR: &str = "041@9310000000012345@隔壁科技有限公司@00000002"
 #[derive(Clone, Debug)]
 pub struct UnionpayKeys {
     pub(crate) root_pem: String,
-    pub(crate) middle_pem: String,
+    /// Issues certificates to the network and its merchants.
+    pub(crate) authority: Arc<Authority>,
     pub(crate) genuine: Signer,
     /// The right name, issued by an authority of its own.
     pub(crate) stranger: Signer,
@@ -37,31 +38,34 @@ pub(crate) struct Signer {
 }
 
 impl UnionpayKeys {
-    /// New keys, and the authority that issues certificates to merchants. Takes a moment, as five RSA keys
-    /// are made.
-    pub(crate) fn generate() -> Result<(Self, Authority), SandboxError> {
+    /// New keys; takes a moment, as five RSA keys are made.
+    pub(crate) fn generate() -> Result<Self, SandboxError> {
         let root = Authority::root("Sandbox ACS CA")?;
         let middle = root.below(MIDDLE)?;
         let impostor = Authority::root(MIDDLE)?;
         let forger = Arc::new(SigningKey::generate()?);
-        let genuine = Arc::new(SigningKey::generate()?);
-        let keys = Self {
+        Ok(Self {
             root_pem: root.pem,
-            middle_pem: middle.pem.clone(),
-            genuine: Signer { pem: middle.issue(NETWORK, &genuine)?, key: genuine },
+            genuine: Signer::network(&middle)?,
             stranger: Signer { pem: impostor.issue(NETWORK, &forger)?, key: forger.clone() },
             neighbour: Signer { pem: middle.issue(NEIGHBOUR, &forger)?, key: forger },
-        };
-        Ok((keys, middle))
+            authority: Arc::new(middle),
+        })
     }
 
     /// Somebody else who signs, one of two.
     pub(crate) fn forger(&self, draw: u64) -> &Signer {
-        if draw % 2 == 0 { &self.stranger } else { &self.neighbour }
+        if draw.is_multiple_of(2) { &self.stranger } else { &self.neighbour }
     }
 }
 
 impl Signer {
+    /// The network, with a new key.
+    pub(crate) fn network(authority: &Authority) -> Result<Self, SandboxError> {
+        let key = SigningKey::generate()?;
+        Ok(Self { pem: authority.issue(NETWORK, &key)?, key: Arc::new(key) })
+    }
+
     /// Signs `fields` and adds the certificate to verify them with.
     pub(crate) fn sign(&self, fields: &mut Fields) -> Result<(), SandboxError> {
         fields.set("signMethod", "01");

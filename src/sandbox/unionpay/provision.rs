@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::SandboxError;
-use crate::folder::{digits, make_folder, read, read_json, read_optional, write, write_json};
+use crate::folder::{digits, make_folder, read, read_json, read_optional, write, write_bytes, write_json};
 use crate::keys::SigningKey;
 use crate::unionpay::account::UnionpayAccount;
 use crate::unionpay::certificate::{self, Authority};
@@ -61,7 +61,7 @@ pub(crate) fn provision_unionpay(
     random: &dyn Fn(&mut [u8]),
 ) -> Result<ProvisionedUnionpay, SandboxError> {
     let platform = dir.join("platform").join("unionpay");
-    let (network, authority) = network_keys(&platform)?;
+    let network = network_keys(&platform)?;
     let folder = dir.join(name).join("unionpay");
     make_folder(&folder)?;
     let file = |name: &str| folder.join(name);
@@ -75,11 +75,11 @@ pub(crate) fn provision_unionpay(
             let account = AccountFile { mer_id: format!("9{}", digits(random, 14)) };
             let password = digits(random, 6);
             let key = SigningKey::generate()?;
-            let pem = authority.issue(&format!("041@Z2026-01-01@{}:SIGN@00000001", account.mer_id), &key)?;
-            write(&sign_key, key.to_pem()?)?;
+            let pem = network.authority.issue(&format!("041@Z2026-01-01@{}:SIGN@00000001", account.mer_id), &key)?;
+            write(&sign_key, &key.to_pem()?)?;
             write(&sign_certificate, &pem)?;
             write(&sign_password, &password)?;
-            write(&sign_pfx, pfx::write(&key, &pem, &password)?)?;
+            write_bytes(&sign_pfx, &pfx::write(&key, &pem, &password)?)?;
             write_json(&summary, &account)?;
             account
         }
@@ -99,7 +99,7 @@ pub(crate) fn provision_unionpay(
     })
 }
 
-fn network_keys(folder: &Path) -> Result<(UnionpayKeys, Authority), SandboxError> {
+fn network_keys(folder: &Path) -> Result<UnionpayKeys, SandboxError> {
     make_folder(folder)?;
     let file = |name: &str| folder.join(format!("{name}.pem"));
     let summary = folder.join("network.json");
@@ -108,30 +108,29 @@ fn network_keys(folder: &Path) -> Result<(UnionpayKeys, Authority), SandboxError
         let key = |name: &str| -> Result<_, SandboxError> { Ok(Arc::new(SigningKey::from_pem(&read(&file(name))?)?)) };
         let forger = key("forger_key")?;
         let authority = Authority::kept(MIDDLE, read(&file("middle"))?, &read(&file("middle_key"))?)?;
-        let keys = UnionpayKeys {
+        return Ok(UnionpayKeys {
             root_pem: read(&file("root"))?,
-            middle_pem: authority.pem.clone(),
+            authority: Arc::new(authority),
             genuine: Signer { key: key("network_key")?, pem: read(&file("network"))? },
             stranger: Signer { key: forger.clone(), pem: read(&file("stranger"))? },
             neighbour: Signer { key: forger, pem: read(&file("neighbour"))? },
-        };
-        return Ok((keys, authority));
+        });
     }
-    let (keys, authority) = UnionpayKeys::generate()?;
+    let keys = UnionpayKeys::generate()?;
     for (name, text) in [
         ("root", keys.root_pem.clone()),
-        ("middle", keys.middle_pem.clone()),
-        ("middle_key", authority.key_pem()),
+        ("middle", keys.authority.pem.clone()),
+        ("middle_key", keys.authority.key_pem()),
         ("network", keys.genuine.pem.clone()),
         ("network_key", keys.genuine.key.to_pem()?),
         ("forger_key", keys.stranger.key.to_pem()?),
         ("stranger", keys.stranger.pem.clone()),
         ("neighbour", keys.neighbour.pem.clone()),
     ] {
-        write(&file(name), text)?;
+        write(&file(name), &text)?;
     }
     write_json(&summary, &NetworkFile { version: 1 })?;
-    Ok((keys, authority))
+    Ok(keys)
 }
 
 #[cfg(test)]

@@ -51,6 +51,21 @@ async fn a_notification_is_sent_five_times_at_the_documented_gaps_and_then_given
     }
 }
 
+#[tokio::test]
+async fn a_renewed_certificate_of_the_network_travels_with_what_it_signs() {
+    let desk = desk().await;
+    let form = desk.ordered("order0001", "never").await;
+    let before = desk.merchant.query(&form).await;
+    let cert_id = desk.sandbox.rotate_unionpay_certificate().await.unwrap();
+    let after = desk.merchant.query(&form).await;
+    assert!(before.is_genuine() && after.is_genuine());
+    assert_ne!(before.get("signPubKeyCert"), after.get("signPubKeyCert"));
+    assert!(cert_id.len() > 20 && cert_id.bytes().all(|byte| byte.is_ascii_digit()), "{cert_id}");
+    desk.pay("order0001", PayMode::Normal);
+    desk.settled_and_told(1).await;
+    assert_eq!(desk.inbox.notices()[0]["signPubKeyCert"], after.get("signPubKeyCert"));
+}
+
 async fn probed(desk: &Desk, number: &str) -> Vec<super::inbox::Notice> {
     let before = desk.inbox.count();
     desk.ordered(number, "never").await;
