@@ -103,6 +103,7 @@ async fn rotate_certificate(State(world): State<Arc<Shared>>, Query(query): Quer
     let rotated = tokio::task::spawn_blocking(move || match query.channel.unwrap_or(Channel::Wechat) {
         Channel::Wechat => world.wechat.rotate_certificate(world.pace.now_ms()),
         Channel::Alipay => world.alipay.rotate_certificate(world.pace.now_ms()),
+        Channel::Unionpay => world.unionpay.rotate_certificate(),
     });
     match rotated.await {
         Ok(Ok(serial)) => Json(json!({ "serial": serial })).into_response(),

@@ -10,6 +10,8 @@ pub enum Channel {
     Wechat,
     /// Alipay.
     Alipay,
+    /// UnionPay.
+    Unionpay,
 }
 
 impl Channel {
@@ -18,6 +20,7 @@ impl Channel {
         match self {
             Self::Wechat => "wechat",
             Self::Alipay => "alipay",
+            Self::Unionpay => "unionpay",
         }
     }
 
@@ -26,6 +29,7 @@ impl Channel {
         match self {
             Self::Wechat => 0,
             Self::Alipay => 1,
+            Self::Unionpay => 2,
         }
     }
 }

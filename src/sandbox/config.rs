@@ -8,6 +8,7 @@ use bursar_core::clock::Clock;
 
 use crate::{
     AlipayAccount, AlipayKeys, Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix,
+    UnionpayAccount, UnionpayKeys,
 };
 
 /// The settings of a sandbox.
@@ -38,6 +39,10 @@ pub struct SandboxConfig {
     pub alipay: Vec<AlipayAccount>,
     /// Alipay's own keys, shared by all merchants.
     pub alipay_platform: AlipayKeys,
+    /// The merchants' accounts on UnionPay.
+    pub unionpay: Vec<UnionpayAccount>,
+    /// UnionPay's own keys, shared by all merchants.
+    pub unionpay_network: UnionpayKeys,
 }
 
 impl SandboxConfig {
@@ -57,6 +62,8 @@ impl SandboxConfig {
             platform: keys.platform.clone(),
             alipay: vec![keys.alipay.account.clone()],
             alipay_platform: keys.alipay.platform.clone(),
+            unionpay: vec![keys.unionpay.account.clone()],
+            unionpay_network: keys.unionpay.network.clone(),
         }
     }
 
@@ -65,5 +72,6 @@ impl SandboxConfig {
     pub fn admit(&mut self, keys: &Provisioned) {
         self.accounts.push(keys.account.clone());
         self.alipay.push(keys.alipay.account.clone());
+        self.unionpay.push(keys.unionpay.account.clone());
     }
 }

@@ -60,6 +60,7 @@ mod sandbox;
 mod serve;
 mod shared;
 mod timers;
+mod unionpay;
 mod wechat;
 pub mod world;
 
@@ -80,5 +81,8 @@ pub use provision::{Provisioned, provision};
 pub use refund::{RefundBehaviour, RefundMix};
 pub use refund_books::RefundEntry;
 pub use sandbox::{PayMode, Sandbox, start};
+pub use unionpay::account::UnionpayAccount;
+pub use unionpay::network::UnionpayKeys;
+pub use unionpay::provision::ProvisionedUnionpay;
 pub use wechat::account::MerchantAccount;
 pub use wechat::platform::PlatformKeys;

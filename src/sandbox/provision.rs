@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::folder::{bytes, digits, make_folder, read, read_json, read_optional, write, write_json};
 use crate::keys::{SigningKey, hex_upper};
+use crate::unionpay::provision::provision_unionpay;
 use crate::wechat::platform::PlatformCertificate;
-use crate::{MerchantAccount, PlatformKeys, ProvisionedAlipay, SandboxError, alipay, pem};
+use crate::{MerchantAccount, PlatformKeys, ProvisionedAlipay, ProvisionedUnionpay, SandboxError, alipay, pem};
 
 /// An account with its keys: paths for the merchant's side, `account` and `platform` for the sandbox's.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Provisioned {
     pub platform: PlatformKeys,
     /// The same merchant on Alipay.
     pub alipay: ProvisionedAlipay,
+    /// The account on UnionPay.
+    pub unionpay: ProvisionedUnionpay,
 }
 
 /// `account.json`: written last, so that its presence says the folder is whole.
@@ -106,6 +109,7 @@ pub fn provision(dir: &Path, name: &str, random: &dyn Fn(&mut [u8])) -> Result<P
         public_key_id: platform.public_key_id.clone(),
         platform,
         alipay,
+        unionpay: provision_unionpay(dir, name, random)?,
     })
 }
 

@@ -16,9 +16,10 @@ use crate::notify::Delivery;
 use crate::orders::Orders;
 use crate::pace::Pace;
 use crate::timers::{Due, Timers};
+use crate::unionpay::front::Unionpay;
 use crate::wechat::front::Wechat;
 use crate::{
-    Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, alipay, wechat,
+    Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, alipay, unionpay, wechat,
 };
 
 /// The shared state.
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     // The fronts, one of each channel.
     pub(crate) wechat: Wechat,
     pub(crate) alipay: Alipay,
+    pub(crate) unionpay: Unionpay,
     pub(crate) tally: Tally,
     pub(crate) timers: Timers,
     pub(crate) outbox: mpsc::UnboundedSender<Delivery>,
@@ -43,7 +45,7 @@ pub(crate) struct Shared {
 
 /// Everything that merchants can ask the channels.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new().merge(wechat::api::routes()).merge(alipay::gateway::routes())
+    Router::new().merge(wechat::api::routes()).merge(alipay::gateway::routes()).merge(unionpay::api::routes())
 }
 
 impl Shared {
@@ -56,6 +58,7 @@ impl Shared {
             hold: Duration::from_millis(config.fault_hold_ms),
             wechat: Wechat::new(config.accounts, config.platform)?,
             alipay: Alipay::new(config.alipay, config.alipay_platform)?,
+            unionpay: Unionpay::new(&config.unionpay, config.unionpay_network)?,
             tally: Tally::default(),
             timers: Timers::default(),
             outbox,
@@ -71,11 +74,12 @@ impl Shared {
         match channel {
             Channel::Wechat => &self.wechat,
             Channel::Alipay => &self.alipay,
+            Channel::Unionpay => &self.unionpay,
         }
     }
 
-    pub(crate) fn fronts(&self) -> [&dyn Front; 2] {
-        [&self.wechat, &self.alipay]
+    pub(crate) fn fronts(&self) -> [&dyn Front; 3] {
+        [&self.wechat, &self.alipay, &self.unionpay]
     }
 
     // A poisoned lock means that a test's assertion failed inside; the data is whole all the same.
