@@ -5,6 +5,7 @@
 //! definite yes, a definite no, or *unknown*, and nothing turns an unknown into a no.
 //! [`Channels::of`] gives the adapter of an account; [`MerchantHttp`] tells merchants.
 
+pub mod bank;
 pub mod breaker;
 pub mod channel;
 pub mod counters;
