@@ -31,20 +31,23 @@ use async_trait::async_trait;
 use bursar_core::Timestamp;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
+use bursar_core::payment::Payment;
+use bursar_core::refund::Leg;
 use serde_json::json;
 use tokio::runtime::Handle;
 
 use self::aead::ApiKey;
 use self::certificates::Keyring;
-pub(crate) use self::settings::{Keys, Settings};
+use self::settings::Keys;
+pub(crate) use self::settings::Settings;
 use self::transaction::Payee;
 use self::transport::Transport;
 use crate::channel::{Channel, CreateRequest, Payee as BankPayee, RefundRequest};
-use crate::counters::{Verb, outcome_name};
+use crate::counters::Verb;
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
 use crate::outcome::{Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing, Why};
-use crate::registry::Parts;
+use crate::parts::Parts;
 
 /// The adapter of one account.
 #[derive(Debug)]
@@ -76,13 +79,13 @@ fn check_notify_url(url: &str) -> Result<(), Refusal> {
 }
 
 impl Wechat {
-    pub(crate) fn new(account: ChannelAccountId, settings: Settings, keys: Keys, parts: Parts) -> Self {
+    fn new(account: ChannelAccountId, settings: Settings, keys: Keys, parts: Parts) -> Self {
         let Keys { signing, api, channel } = keys;
         Self {
             account,
-            keyring: Arc::new(Keyring::new(channel, settings.download_certificates)),
+            keyring: Arc::new(Keyring::new(channel, settings.own.download_certificates)),
             transport: Arc::new(Transport::new(&settings, signing, parts)),
-            payee: Payee { mchid: settings.mchid, appid: settings.appid },
+            payee: Payee { mchid: settings.own.mchid, appid: settings.own.appid },
             api: Arc::new(api),
         }
     }
@@ -95,15 +98,8 @@ impl Wechat {
         fetch_keys(&self.keyring, &self.transport, &self.api).await
     }
 
-    /// Counts and logs an outcome.
     fn ended<T>(&self, verb: Verb, outcome: Outcome<T>) -> Outcome<T> {
-        self.transport.parts().counters.count(verb, outcome_name(&outcome));
-        match &outcome {
-            Outcome::Done(_) => tracing::debug!("done"),
-            Outcome::Refused(refusal) => tracing::info!(%refusal, "refused"),
-            Outcome::Unknown(why) => tracing::warn!(%why, not_sent = why.not_sent, "unknown"),
-        }
-        outcome
+        self.transport.parts().ended(verb, outcome)
     }
 }
 
@@ -129,15 +125,15 @@ impl Channel for Wechat {
         self.ended(Verb::Create, outcome)
     }
 
-    #[tracing::instrument(name = "channel.query", skip_all, fields(account = %self.account, number = %number, status, request_id))]
-    async fn query(&self, number: &str) -> Outcome<Standing> {
-        let outcome = self.query_order(number).await;
+    #[tracing::instrument(name = "channel.query", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
+    async fn query(&self, payment: &Payment) -> Outcome<Standing> {
+        let outcome = self.query_order(&payment.number()).await;
         self.ended(Verb::Query, outcome)
     }
 
-    #[tracing::instrument(name = "channel.close", skip_all, fields(account = %self.account, number = %number, status, request_id))]
-    async fn close(&self, number: &str) -> Outcome<Closed> {
-        let outcome = self.close_order(number).await;
+    #[tracing::instrument(name = "channel.close", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
+    async fn close(&self, payment: &Payment) -> Outcome<Closed> {
+        let outcome = self.close_order(&payment.number()).await;
         self.ended(Verb::Close, outcome)
     }
 
@@ -147,9 +143,9 @@ impl Channel for Wechat {
         self.ended(Verb::Refund, outcome)
     }
 
-    #[tracing::instrument(name = "channel.query_refund", skip_all, fields(account = %self.account, number = %number, status, request_id))]
-    async fn query_refund(&self, number: &str) -> Outcome<RefundStanding> {
-        let outcome = self.ask_refund(number).await;
+    #[tracing::instrument(name = "channel.query_refund", skip_all, fields(account = %self.account, number = %leg.number(), status, request_id))]
+    async fn query_refund(&self, _payment: &Payment, leg: &Leg) -> Outcome<RefundStanding> {
+        let outcome = self.ask_refund(&leg.number()).await;
         self.ended(Verb::QueryRefund, outcome)
     }
 

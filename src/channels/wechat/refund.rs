@@ -11,10 +11,11 @@ use super::call::Answered;
 use super::errors::{ApiError, FREQUENCY_LIMITED, Meaning};
 use super::payee::SealedPayee;
 use super::refunded::Refunded;
-use super::transport::{Answer, Call};
+use super::transport::Call;
 use super::{Wechat, check_notify_url, number, refused};
 use crate::channel::{Channel, RefundRequest};
 use crate::outcome::{Outcome, RefundStanding, Refusal, RefusalClass, Why, WhyKind};
+use crate::transport::Answer;
 
 /// Longest reason that the channel takes. It does not say whether characters or bytes are meant, so the
 /// shorter is kept.
@@ -132,7 +133,7 @@ impl Wechat {
             Ok(Answered::Success(answer)) => self.read_refund_answer(&answer, request),
             Ok(Answered::Error(error)) => match judge(error, self.is_settling(request.payment)) {
                 No::Sure(outcome) => outcome,
-                No::Doubtful(refusal) => match self.query_refund(&request.leg.number()).await {
+                No::Doubtful(refusal) => match self.query_refund(request.payment, request.leg).await {
                     Outcome::Done(RefundStanding::Absent) => Outcome::Refused(refusal),
                     // An earlier attempt had an effect after all.
                     Outcome::Done(standing) => Outcome::Done(standing),
@@ -189,7 +190,7 @@ impl Wechat {
             Ok(Answered::Success(answer)) => self.read_refund_answer(&answer, request),
             Ok(Answered::Error(error)) => match judge(error, false) {
                 No::Sure(outcome) => outcome,
-                No::Doubtful(refusal) => match self.query_refund(&out_refund_no).await {
+                No::Doubtful(refusal) => match self.query_refund(request.payment, request.leg).await {
                     Outcome::Done(RefundStanding::Abnormal { .. }) => Outcome::Refused(refusal),
                     // It is under way again: an earlier attempt had been taken.
                     Outcome::Done(standing) if standing != RefundStanding::Absent => Outcome::Done(standing),

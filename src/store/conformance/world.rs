@@ -47,6 +47,9 @@ pub fn order(merchant: MerchantId, number: &str) -> Order {
         close_reason: None,
         late_money: false,
         part_payment: false,
+        offers: Vec::new(),
+        payer: None,
+        due_at: None,
         expires_at: NOW.plus_ms(900_000),
         event_count: 0,
         version: 0,
@@ -102,7 +105,7 @@ pub async fn one(store: &dyn Store, change: Change) -> Answer {
 pub fn observed(payment: &Payment, source: Source, at_ms: i64, claim: Claim) -> (Payment, Change) {
     let observation = Observation::new(source, NOW.plus_ms(at_ms), claim);
     let evidence = payment.evidence.clone().join(payment.amount, &observation);
-    let state = evidence.state(payment.method.channel().facts());
+    let state = evidence.state(payment.amount, payment.method.channel().facts());
     let next = Payment { evidence, state, ..payment.clone() };
     let change = Change {
         payments: vec![next.clone()],

@@ -24,9 +24,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::aead::ApiKey;
-use super::sign::SigningKey;
 use crate::http::HttpSettings;
 use crate::registry::Channels;
+use crate::rsa::SigningKey;
 use crate::secrets::{SecretBytes, Secrets};
 use crate::testing::Canned;
 use crate::{Channel, Outcome, Standing, WhyKind};
@@ -122,6 +122,9 @@ pub(super) fn order() -> Order {
         late_money: false,
         expires_at: NOW.plus_ms(HOUR_MS),
         event_count: 0,
+        offers: Vec::new(),
+        payer: None,
+        due_at: None,
         version: 1,
         created_at: NOW,
     }
@@ -145,13 +148,18 @@ pub(super) fn payment(method: Method) -> Payment {
     }
 }
 
+/// A payment with this number.
+pub(super) fn numbered(number: &str) -> Payment {
+    Payment { id: format!("pay_{number}").parse().unwrap(), ..payment(Method::WechatNative) }
+}
+
 /// Signs `canned` as the channel would, with the key that `serial` names.
 pub(super) fn signed_with(canned: Canned, key: &str, serial: &str, at: Timestamp) -> Canned {
     let (time, nonce) = (at.as_seconds().to_string(), "an-answers-nonce");
     let mut message = format!("{time}\n{nonce}\n").into_bytes();
     message.extend_from_slice(&canned.body);
     message.push(b'\n');
-    let signature = SigningKey::from_pem(key.as_bytes()).unwrap().sign(&message).unwrap();
+    let signature = SigningKey::read(key.as_bytes()).unwrap().sign(&message).unwrap();
     canned
         .with("Wechatpay-Timestamp", time)
         .with("Wechatpay-Nonce", nonce)
