@@ -29,6 +29,7 @@ mod wechat;
 #[cfg(test)]
 mod testing;
 
+pub use bank::BankSettings;
 pub use breaker::BreakerState;
 pub use channel::{Channel, CreateRequest, Payee, RefundRequest};
 pub use counters::{CounterRow, Verb};

@@ -144,10 +144,6 @@ ids! {
     DeliveryId = "dlv";
     /// An address at which a merchant wants to be told.
     EndpointId = "whe";
-    /// One statement of a bank that was imported.
-    StatementId = "stm";
-    /// One line of a bank's statement; derived from the account and what the bank knows the line by.
-    LineId = "sln";
     /// An API key (its public half).
     ApiKeyId = "key";
 }
