@@ -17,7 +17,9 @@ pub mod outcome;
 pub mod registry;
 pub mod secrets;
 
+mod alipay;
 mod beijing;
+mod host;
 mod parts;
 mod pem;
 mod rsa;
@@ -25,6 +27,7 @@ mod settings;
 mod transport;
 mod unionpay;
 mod wechat;
+mod x509;
 
 #[cfg(test)]
 mod testing;

@@ -9,6 +9,7 @@ use bursar_core::id::ChannelAccountId;
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::{Chance, Clock};
 
+use crate::alipay;
 use crate::breaker::{Breaker, BreakerState};
 use crate::channel::Channel;
 use crate::counters::{CounterRow, Counters};
@@ -144,8 +145,9 @@ impl Channels {
     fn build(&self, account: &ChannelAccount) -> Result<Entry, ChannelError> {
         match account.channel {
             ChannelKind::Wechat => self.remote::<wechat::Settings>(account),
+            ChannelKind::Alipay => self.remote::<alipay::Settings>(account),
             ChannelKind::Unionpay => self.remote::<unionpay::Settings>(account),
-            ChannelKind::Alipay | ChannelKind::Stripe | ChannelKind::Bank | ChannelKind::Cash => {
+            ChannelKind::Stripe | ChannelKind::Bank | ChannelKind::Cash => {
                 let reason = "this channel is not built in yet".to_owned();
                 Err(ChannelError::Settings { account: account.id, reason })
             }
