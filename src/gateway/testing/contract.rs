@@ -70,7 +70,11 @@ async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
     let far = house.refund_again(&far).await;
     let refund = |refund: &Value, verb: &str| format!("/v1/refunds/{}/{verb}", text(&refund["id"]));
     let leg = |refund: &Value, at: usize| refund["legs"][at]["id"].clone();
+    let choice = house.offering_order("n-choice").await;
+    let held = house.authorized_order("n-held").await;
     vec![
+        ("/v1/orders/{id}/pick", path(&choice, "pick"), json!({ "method": "wechat_native" }), 201),
+        ("/v1/orders/{id}/capture", path(&held, "capture"), json!({ "by": "Li Na" }), 202),
         ("/v1/orders", "/v1/orders".to_owned(), order_body(), 201),
         ("/v1/orders/{id}/payments", path(&open, "payments"), json!({ "method": "wechat_native" }), 201),
         ("/v1/orders/{id}/close", path(&open, "close"), json!({ "reason": "x" }), 200),
@@ -148,7 +152,7 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         assert_described(&document, &operation, &answer, &format!("{method} {path}"));
         called.insert(format!("{method} {path}"));
     }
-    assert_eq!(called.len(), 21, "{called:?}");
+    assert_eq!(called.len(), 24, "{called:?}");
 }
 
 #[test]
