@@ -52,10 +52,10 @@ fn texts(folder: &Path) -> HashMap<PathBuf, String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let read = |path: PathBuf| {
         if path.is_dir() {
-            texts(&path)
-        } else {
-            HashMap::from([(path.clone(), std::fs::read_to_string(&path).unwrap())])
+            return texts(&path);
         }
+        // Some key files are no text.
+        std::fs::read_to_string(&path).ok().map(|text| (path, text)).into_iter().collect()
     };
     entries.flat_map(read).collect()
 }
