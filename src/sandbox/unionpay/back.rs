@@ -125,10 +125,10 @@ fn may_be_voided(orders: &Orders, order: &Order, back: &Return, now_ms: i64) -> 
 
 fn in_words(why: Unlawful) -> Refusal {
     match why {
-        Unlawful::TooLate => Refusal::original("the original transaction is too old"),
+        Unlawful::Late => Refusal::original("the original transaction is too old"),
         // Whether the real network says 33 or 36 here is not confirmed.
-        Unlawful::TooMuch => Refusal::new("33", "the refunds exceed the original transaction"),
-        Unlawful::TooMany => Refusal::new("33", "the original transaction was refunded too many times"),
-        Unlawful::TooSoon => Refusal::new("37", "too many requests"),
+        Unlawful::Excessive => Refusal::new("33", "the refunds exceed the original transaction"),
+        Unlawful::Often => Refusal::new("33", "the original transaction was refunded too many times"),
+        Unlawful::Soon => Refusal::new("37", "too many requests"),
     }
 }
