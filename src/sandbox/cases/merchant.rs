@@ -23,7 +23,7 @@ pub struct Keys {
     private: KeyPair,
     platform: Vec<u8>,
     apiv3: Vec<u8>,
-    /// The text of every file that was provisioned; the folder itself is gone.
+    /// The text of every file of text that was provisioned; the folder itself is gone.
     files: HashMap<PathBuf, String>,
 }
 
@@ -52,10 +52,11 @@ fn texts(folder: &Path) -> HashMap<PathBuf, String> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let read = |path: PathBuf| {
         if path.is_dir() {
-            return texts(&path);
+            texts(&path)
+        } else {
+            // Files with a password are no text.
+            std::fs::read_to_string(&path).map(|text| HashMap::from([(path, text)])).unwrap_or_default()
         }
-        // Some key files are no text.
-        std::fs::read_to_string(&path).ok().map(|text| (path, text)).into_iter().collect()
     };
     entries.flat_map(read).collect()
 }
