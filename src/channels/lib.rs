@@ -5,6 +5,7 @@
 //! definite yes, a definite no, or *unknown*, and nothing turns an unknown into a no.
 //! [`Channels::of`] gives the adapter of an account; [`MerchantHttp`] tells merchants.
 
+pub mod bank;
 pub mod breaker;
 pub mod channel;
 pub mod counters;
@@ -17,17 +18,22 @@ pub mod outcome;
 pub mod registry;
 pub mod secrets;
 
+mod alipay;
 mod beijing;
+mod host;
 mod parts;
 mod pem;
 mod rsa;
 mod settings;
 mod transport;
+mod unionpay;
 mod wechat;
+mod x509;
 
 #[cfg(test)]
 mod testing;
 
+pub use bank::BankSettings;
 pub use breaker::BreakerState;
 pub use channel::{Channel, CreateRequest, Payee, RefundRequest};
 pub use counters::{CounterRow, Verb};

@@ -7,6 +7,7 @@
 pub mod bank;
 pub mod chance;
 pub mod channel;
+pub mod choosing;
 pub mod clock;
 mod compact;
 pub mod decide;

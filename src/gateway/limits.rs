@@ -61,6 +61,8 @@ impl Default for GatewaySettings {
 
 /// Longest merchant order number, in characters: fits every index and every channel's attachment.
 pub const NUMBER_MAX_CHARS: usize = 64;
+/// Longest name of a region, in characters.
+pub const REGION_MAX_CHARS: usize = 64;
 /// Longest description, in characters: the shortest limit among the channels (WeChat Pay).
 pub const DESCRIPTION_MAX_CHARS: usize = 127;
 /// Longest reason of a close request, in characters: it is shown in lists.

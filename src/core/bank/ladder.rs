@@ -343,7 +343,8 @@ fn outgoing(line: &StatementLine, signs: &Signs, legs: &[LegCandidate]) -> Match
 /// reference or an account in common.
 fn reversed(line: &StatementLine, signs: &Signs, earlier: &[EarlierLine]) -> Match {
     let same = |a: &Option<String>, b: &Option<String>| {
-        a.as_deref().zip(b.as_deref()).is_some_and(|(a, b)| !plain(a).is_empty() && plain(a) == plain(b))
+        let both = a.as_deref().zip(b.as_deref());
+        both.is_some_and(|(a, b)| plain(a).chars().count() >= MIN_NUMBER && plain(a) == plain(b))
     };
     let fits = |e: &&EarlierLine| {
         e.line.amount == line.amount
@@ -368,6 +369,9 @@ fn reversed(line: &StatementLine, signs: &Signs, earlier: &[EarlierLine]) -> Mat
         Some(several) => nobody(Why::SeveralToReverse { named: several.to_vec() }),
     }
 }
+
+/// Shorter numbers are none: some banks write `N` or `0` where they have nothing to say.
+const MIN_NUMBER: usize = 4;
 
 const fn nobody(why: Why) -> Match {
     Match::Nobody { why }

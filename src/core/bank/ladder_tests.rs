@@ -156,20 +156,22 @@ fn a_payments_reference_on_an_outgoing_transfer_is_not_a_refund() {
 #[test]
 fn a_reversal_takes_back_the_one_line_that_it_has_something_in_common_with() {
     let with = |line: StatementLine, number: &str| StatementLine { bank_reference: Some(number.to_owned()), ..line };
-    let before = [earlier(1, with(credit("a"), "B1")), earlier(2, with(credit("b"), "B2"))];
+    let before = [earlier(1, with(credit("a"), "BANK-1")), earlier(2, with(credit("b"), "BANK-2"))];
     let look = |line: &StatementLine, earlier: &[EarlierLine]| {
         find(line, &Candidates { earlier, ..Candidates::default() }, Window::default())
     };
     let back = |number: &str| StatementLine { reversal: true, ..with(debit("冲正"), number) };
-    assert_eq!(look(&back("b 2"), &before), Match::Reversal { of: before[1].id });
+    assert_eq!(look(&back("bank 2"), &before), Match::Reversal { of: before[1].id });
     let nothing = Match::Nobody { why: Why::NothingToReverse };
-    assert_eq!(look(&back("B3"), &before), nothing);
-    assert_eq!(look(&StatementLine { amount: cny(1), ..back("B1") }, &before), nothing);
-    assert_eq!(look(&StatementLine { direction: Direction::Credit, ..back("B1") }, &before), nothing);
-    assert_eq!(look(&StatementLine { booked_on: day("2026-11-21"), ..back("B1") }, &before), nothing);
-    let twins = [before[0].clone(), earlier(3, with(credit("c"), "B1"))];
+    assert_eq!(look(&back("BANK-3"), &before), nothing);
+    assert_eq!(look(&StatementLine { amount: cny(1), ..back("BANK-1") }, &before), nothing);
+    assert_eq!(look(&StatementLine { direction: Direction::Credit, ..back("BANK-1") }, &before), nothing);
+    assert_eq!(look(&StatementLine { booked_on: day("2026-11-21"), ..back("BANK-1") }, &before), nothing);
+    let short = [earlier(4, with(credit("d"), "N"))];
+    assert_eq!(look(&back("N"), &short), nothing);
+    let twins = [before[0].clone(), earlier(3, with(credit("c"), "BANK-1"))];
     let several = Why::SeveralToReverse { named: vec![twins[0].id, twins[1].id] };
-    assert_eq!(look(&back("B1"), &twins), Match::Nobody { why: several });
+    assert_eq!(look(&back("BANK-1"), &twins), Match::Nobody { why: several });
 }
 
 #[test]
