@@ -5,6 +5,7 @@
 //! [`statement`]s.
 
 mod settings;
+mod sheets;
 pub mod statement;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use bursar_core::payment::Payment;
 use bursar_core::refund::Leg;
 
 pub use self::settings::BankSettings;
+pub use self::sheets::{Upload, read_upload};
 use crate::channel::{Channel, CreateRequest, RefundRequest};
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};

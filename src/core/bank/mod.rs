@@ -6,6 +6,7 @@
 //! Nobody's money waits for a person: it is never guessed.
 
 mod day;
+mod intake;
 mod ladder;
 mod line;
 mod reference;
@@ -15,6 +16,7 @@ mod row;
 mod ladder_tests;
 
 pub use day::Day;
+pub use intake::{KnownLines, Sheet, lookups, news};
 pub use ladder::{Candidates, EarlierLine, LegCandidate, Match, PaymentCandidate, Rung, Why, Window, find, same_name};
 pub use line::{Direction, Party, StatementLine};
 pub use reference::{
