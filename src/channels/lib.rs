@@ -18,13 +18,17 @@ pub mod outcome;
 pub mod registry;
 pub mod secrets;
 
+mod alipay;
 mod beijing;
+mod host;
 mod parts;
 mod pem;
 mod rsa;
 mod settings;
 mod transport;
+mod unionpay;
 mod wechat;
+mod x509;
 
 #[cfg(test)]
 mod testing;

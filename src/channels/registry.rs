@@ -9,6 +9,7 @@ use bursar_core::id::ChannelAccountId;
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::{Chance, Clock};
 
+use crate::alipay;
 use crate::bank;
 use crate::breaker::{Breaker, BreakerState};
 use crate::channel::Channel;
@@ -17,7 +18,7 @@ use crate::http::{self, HttpSettings};
 use crate::parts::Parts;
 use crate::secrets::Secrets;
 use crate::settings::AccountSettings;
-use crate::wechat;
+use crate::{unionpay, wechat};
 
 /// Why an account cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -146,15 +147,15 @@ impl Channels {
     fn build(&self, account: &ChannelAccount) -> Result<Entry, ChannelError> {
         match account.channel {
             ChannelKind::Wechat => self.remote::<wechat::Settings>(account),
+            ChannelKind::Alipay => self.remote::<alipay::Settings>(account),
+            ChannelKind::Unionpay => self.remote::<unionpay::Settings>(account),
             ChannelKind::Bank => {
                 let settings = bank::BankSettings::read(&account.settings);
                 local(account, settings.map(|s| Arc::new(bank::Bank::new(s)) as Arc<dyn Channel>))
             }
-            ChannelKind::Alipay | ChannelKind::Unionpay | ChannelKind::Stripe | ChannelKind::Cash => {
-                Err(ChannelError::Settings {
-                    account: account.id,
-                    reason: "this channel is not built in yet".to_owned(),
-                })
+            ChannelKind::Stripe | ChannelKind::Cash => {
+                let reason = "this channel is not built in yet".to_owned();
+                Err(ChannelError::Settings { account: account.id, reason })
             }
         }
     }

@@ -81,6 +81,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn timeline(&self, order: OrderId) -> Result<Option<Timeline>>;
     /// Payments that owe a job (`due_at` before `before`) and have no live one, oldest first.
     async fn stuck(&self, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>>;
+    /// The same for orders whose payers choose.
+    async fn stuck_orders(&self, before: Timestamp, limit: u32) -> Result<Vec<OrderId>>;
     /// The same for legs of refunds.
     async fn stuck_legs(&self, before: Timestamp, limit: u32) -> Result<Vec<LegId>>;
     /// Deliveries created before `before` that are neither delivered nor given up, have an endpoint and no
@@ -92,8 +94,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Every payment with what we believe of it, for a comparison with a channel's books, in pages by
     /// id (`after` exclusive).
     async fn book_lines(&self, after: Option<PaymentId>, limit: u32) -> Result<Vec<BookLine>>;
-    /// Every leg of a refund that went through a channel, for the same comparison, in pages by id (`after`
-    /// exclusive).
+    /// Every leg of a refund, for the same comparison, in pages by id (`after` exclusive). A channel knows only
+    /// those that went through it.
     async fn refund_lines(&self, after: Option<LegId>, limit: u32) -> Result<Vec<RefundLine>>;
     /// Balances per account and currency: (account kind code, owner, currency, debits less credits in
     /// minor units).

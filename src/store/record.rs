@@ -2,6 +2,7 @@
 //! found.
 
 use bursar_core::Timestamp;
+use bursar_core::channel::Method;
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
 use bursar_core::id::{DeliveryId, EndpointId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
@@ -9,7 +10,7 @@ use bursar_core::job::{JobKey, JobKind, Queue};
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::PaymentState;
-use bursar_core::refund::{LegState, RefundState};
+use bursar_core::refund::{LegState, RefundState, Route};
 use uuid::Uuid;
 
 /// A wish for jobs.
@@ -132,7 +133,7 @@ pub struct Timeline {
 /// A stored observation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ObservationRow {
-    /// What it is about: the 128 bits of the id of a payment, refund or leg.
+    /// What it is about: the 128 bits of the id of a payment, refund, leg or order.
     pub subject: Uuid,
     /// Counts per subject.
     pub sequence: i64,
@@ -213,13 +214,17 @@ pub struct ParkedRow {
 pub struct BookLine {
     /// The payment.
     pub payment: PaymentId,
+    /// How the payer pays.
+    pub method: Method,
     /// Its order's state.
     pub order_state: OrderState,
     /// Where it stands.
     pub state: PaymentState,
     /// What was to be taken, in minor units.
     pub amount_minor: i64,
-    /// The channel's number of the capture.
+    /// Minor units that it brought: less or more than that when money came in pieces.
+    pub taken_minor: i64,
+    /// The channel's number of the capture; of several pieces the first.
     pub transaction_id: Option<String>,
     /// Whether its order got late money.
     pub late_money: bool,
@@ -236,6 +241,8 @@ pub struct RefundLine {
     pub leg: LegId,
     /// The payment whose money goes back.
     pub payment: PaymentId,
+    /// By which way it goes.
+    pub route: Route,
     /// Where it stands.
     pub state: LegState,
     /// Minor units.

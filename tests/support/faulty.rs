@@ -92,6 +92,7 @@ through! {
     orders(filter: &OrderFilter) -> Vec<Dossier>;
     timeline(order: OrderId) -> Option<Timeline>;
     stuck(before: Timestamp, limit: u32) -> Vec<PaymentId>;
+    stuck_orders(before: Timestamp, limit: u32) -> Vec<OrderId>;
     stuck_legs(before: Timestamp, limit: u32) -> Vec<LegId>;
     stuck_deliveries(before: Timestamp, limit: u32) -> Vec<(DeliveryId, MerchantId)>;
     parked(merchant: Option<MerchantId>, limit: u32) -> Vec<ParkedRow>;
