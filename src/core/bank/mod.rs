@@ -22,4 +22,4 @@ pub use line::{Direction, Party, StatementLine};
 pub use reference::{
     REFERENCE_LENGTH, VIRTUAL_DIGITS, find_references, is_reference, reference, reference_of_virtual, virtual_number,
 };
-pub use row::{LineRow, LineState, LineSubject, StatementRow};
+pub use row::{LineRow, LineState, LineSubject, StatementRow, Unassignable};
