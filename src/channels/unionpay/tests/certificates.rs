@@ -114,8 +114,16 @@ fn a_certificate_vouches_for_its_own_key_only() {
 fn middle_certificates_are_taken_in_any_order_but_must_lead_to_the_root() {
     let roots = [ROOT.as_bytes()];
     assert!(Trust::new(&roots, &[format!("{MIDDLE}{ROOT}").as_bytes()], false, false).is_ok());
-    let error = Trust::new(&[MIDDLE.as_bytes()], &[CHANNEL.as_bytes()], false, false).err().unwrap();
-    assert!(error.contains("authority"), "{error}");
+    // A certificate may be given for an issuer's only when it says of itself that it may issue; neither of these
+    // does, one by naming other uses of its key, one by saying so.
+    for leaf in [CHANNEL, SHA1] {
+        for (roots, middles) in [([leaf.as_bytes()], [MIDDLE.as_bytes()]), (roots, [leaf.as_bytes()])] {
+            let error = Trust::new(&roots, &middles, false, true).err().unwrap();
+            assert!(error.contains("certificate of an authority"), "{error}");
+        }
+    }
+    let error = Trust::new(&[MIDDLE.as_bytes()], &[ROOT.as_bytes()], false, false).err().unwrap();
+    assert!(error.contains("does not lead to a root"), "{error}");
 }
 
 #[tokio::test]
