@@ -12,6 +12,7 @@ use bursar_core::money::Money;
 use bursar_core::observation::Subject;
 use bursar_core::payment::Payment;
 use bursar_core::refund::{Leg, Route};
+use bursar_store::LikeLine;
 
 use crate::JobContext;
 use crate::observe::JobError;
@@ -68,8 +69,7 @@ pub(super) async fn load(context: &JobContext, row: &LineRow) -> Result<Loaded, 
     if incoming && row.line.counterparty.name.is_some() {
         let days = Window::default().days.saturating_add(1);
         let since = row.line.booked_on.begins_in_beijing().plus_ms(days.saturating_mul(-DAY_MS));
-        let Money { minor, currency } = row.line.amount;
-        payments.extend(store.open_transfers(row.account, minor, currency, since, SAME_AMOUNT).await?);
+        payments.extend(store.open_transfers(row.account, row.line.amount, since, SAME_AMOUNT).await?);
     }
     let mut loaded = Loaded::default();
     for dossier in store.dossiers_of(&payments).await? {
@@ -117,9 +117,9 @@ fn leg(leg: &Leg) -> LegCandidate {
 /// Lines that this one may take back: those not taken back yet.
 async fn earlier(context: &JobContext, row: &LineRow) -> Result<Vec<EarlierLine>, JobError> {
     let since = row.line.booked_on.plus_days(-REVERSAL_DAYS);
-    let (Money { minor, currency }, way) = (row.line.amount, row.line.direction.opposite());
-    let store = context.desk.gatherer.store();
-    let found = store.lines_like(row.account, minor, currency, way, since, EARLIER_LINES).await?;
+    let direction = row.line.direction.opposite();
+    let like = LikeLine { account: row.account, amount: row.line.amount, direction, since, limit: EARLIER_LINES };
+    let found = context.desk.gatherer.store().lines_like(&like).await?;
     let open = found.into_iter().filter(|l| l.state != LineState::Reversed && l.id != row.id);
     Ok(open
         .map(|l| EarlierLine {

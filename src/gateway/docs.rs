@@ -33,7 +33,7 @@ impl Modify for ApiKeyScheme {
         title = "Bursar",
         description = "Takes orders, asks the channels for money, and tells what became of it.\n\n\
             Amounts are integers in minor units. Times are RFC 3339 in UTC. Unknown members are refused. \
-            Every unsafe call needs an `Idempotency-Key` (a file of statements is its own); the answer that was given first is given again, byte for byte. \
+            Every unsafe call needs an `Idempotency-Key`; the answer that was given first is given again, byte for byte. \
             Errors are `application/problem+json`; their `type` is a page that says what to do.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),

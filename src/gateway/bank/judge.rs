@@ -121,23 +121,23 @@ pub async fn ignore(
     let path = format!("/v1/bank/{account}/lines/{id}/ignore");
     let Posted { body, keyed } = posted::json(&app, caller, &headers, &path, body).await?;
     let work = async {
-        let mut reader = Reader::parse(&body)?;
-        let (by, reason) = (people::person("by", &mut reader), people::reason(&mut reader));
-        reader.finish()?;
+        let (by, reason) = read_reason(&body)?;
         let now = app.clock.now();
         judge(&app, account, id, &keyed, |row| row.left_out(&reason, &by, now)).await
     };
     keyed.once(&app, work).await
 }
 
-fn read_assignment(body: &[u8]) -> Result<(LineSubject, String), Problem> {
+/// The members of the body: whose the line is, and who says so.
+///
+/// # Errors
+/// See [`Reader::parse`] and [`Reader::finish`].
+pub fn read_assignment(body: &[u8]) -> Result<(LineSubject, String), Problem> {
     let mut reader = Reader::parse(body)?;
     let by = people::person("by", &mut reader);
     let mut named: Vec<LineSubject> = Vec::new();
-    let mut given = 0;
     for member in ["payment", "leg", "line"] {
         let Some(text) = reader.optional_text(member) else { continue };
-        given += 1;
         let read = match member {
             "payment" => text.parse().map(LineSubject::Payment),
             "leg" => text.parse().map(LineSubject::Leg),
@@ -148,12 +148,22 @@ fn read_assignment(body: &[u8]) -> Result<(LineSubject, String), Problem> {
             Err(message) => reader.refuse(member, message),
         }
     }
-    if given != 1 {
-        reader.refuse_at("", "exactly one of `payment`, `leg` and `line` must be there");
-    }
     reader.finish()?;
-    let subject = named.first().copied().ok_or_else(|| Problem::internal("a member that was there is gone"))?;
-    Ok((subject, by))
+    match named.as_slice() {
+        [subject] => Ok((*subject, by)),
+        _ => Err(Problem::member("", "exactly one of `payment`, `leg` and `line` must be there")),
+    }
+}
+
+/// The members of the body: who says so, and why.
+///
+/// # Errors
+/// See [`Reader::parse`] and [`Reader::finish`].
+pub fn read_reason(body: &[u8]) -> Result<(String, String), Problem> {
+    let mut reader = Reader::parse(body)?;
+    let read = (people::person("by", &mut reader), people::reason(&mut reader));
+    reader.finish()?;
+    Ok(read)
 }
 
 /// What a line is given to must be the caller's, and about this account.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use bursar_core::id::StatementId;
+use bursar_core::id::{self, StatementId};
 use http::{StatusCode, Uri};
 
 use super::view::{StatementPage, StatementView};
@@ -41,10 +41,11 @@ pub async fn list(
     let scope = format!("statements.1|{account}");
     let mut parameters = Parameters::parse(&uri)?;
     let limit = parameters.limit(&app.settings);
-    let after = parameters.take("cursor", |text| cursor::read(&scope, text, StatementId));
+    let before = parameters.take("cursor", |text| cursor::read(&scope, text, StatementId));
     parameters.finish()?;
     let store = app.desk.gatherer.store();
-    let mut rows = store.statements(account, after, limit.saturating_add(1)).await?;
+    let before = before.map(|id| (id::made_at(id.uuid()), id));
+    let mut rows = store.statements(account, before, limit.saturating_add(1)).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
