@@ -16,8 +16,9 @@ use bursar_core::order::Dossier;
 use bursar_core::refund::Refund;
 use bursar_core::{Money, Timestamp};
 use bursar_store::{
-    Answer, BookLine, Change, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow,
-    LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result, Statements, Store, StoreError, Timeline,
+    Answer, BookLine, Change, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, LikeLine,
+    LineFilter, Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result, Statements, Store, StoreError,
+    Timeline,
 };
 use uuid::Uuid;
 

@@ -2,6 +2,7 @@
 //! merchants, and a channel whose proofs the tests can make. It must never open a socket.
 
 mod answer;
+mod bank;
 mod choose;
 mod close;
 mod combined;
