@@ -10,6 +10,9 @@ use crate::limits::{PERSON_MAX_CHARS, REASON_MAX_CHARS, REFERENCE_MAX_CHARS, sho
 /// Who answers when nobody does in time (see [`bursar_core::observation::Claim::LateMoneyAnswered`]).
 const BY_DEADLINE: &str = "deadline";
 
+/// Names that stand for nobody.
+const OURS: [&str; 3] = [BY_RULE, BY_DEADLINE, BY_CODE];
+
 /// The name of a person that must be there; spaces around it do not count.
 pub fn person(name: &str, reader: &mut Reader<'_>) -> String {
     let given = reader.text(name);
@@ -24,14 +27,26 @@ pub fn optional_person(name: &str, reader: &mut Reader<'_>) -> Option<String> {
 }
 
 /// One space where there were several: two spellings of one name are one person.
-fn one_spaced(name: &str) -> String {
+pub fn one_spaced(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether `name`, which the member `member` gives, can be a person's.
+///
+/// # Errors
+/// A sentence naming `member` and what is wrong.
+pub fn check(member: &str, name: &str) -> Result<(), String> {
+    text::check(member, name, PERSON_MAX_CHARS)?;
+    if OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours)) {
+        return Err(format!("`{member}` must be a person's name, not `{name}`"));
+    }
+    Ok(())
 }
 
 /// What follows by itself is written down under a name of its own, which nobody else may use.
 fn not_us(name: &str, given: String, reader: &mut Reader<'_>) -> String {
     let given = one_spaced(&given);
-    if [BY_RULE, BY_DEADLINE].iter().any(|ours| given.eq_ignore_ascii_case(ours)) {
+    if OURS.iter().any(|ours| given.eq_ignore_ascii_case(ours)) {
         reader.refuse(name, format!("`{name}` must be a person's name, not `{given}`"));
     }
     given

@@ -34,7 +34,7 @@ alter table posting drop constraint posting_credit_kind_check;
 alter table posting add constraint posting_credit_kind_check check (credit_kind between 1 and 8);
 
 alter table question drop constraint question_kind_check;
-alter table question add constraint question_kind_check check (kind between 1 and 7);
+alter table question add constraint question_kind_check check (kind between 1 and 8);
 
 alter table delivery drop constraint delivery_kind_check;
 alter table delivery add constraint delivery_kind_check check (kind between 1 and 12);

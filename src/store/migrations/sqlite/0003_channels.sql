@@ -90,7 +90,7 @@ alter table posting_new rename to posting;
 
 create table question_new (
   subject blob not null,
-  kind integer not null check (kind between 1 and 7),
+  kind integer not null check (kind between 1 and 8),
   opened_at integer not null,
   text text not null,
   order_id blob not null,
