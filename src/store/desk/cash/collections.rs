@@ -1,7 +1,7 @@
 //! What people say about cash on site: it knows that a collection and what its payment hears of it are one commit,
 //! and must never know who may say what.
 
-use bursar_core::cash::{CashError, Collection, CollectionState, check_code, BY_PAYER};
+use bursar_core::cash::{BY_PAYER, CashError, Collection, CollectionState, check_code};
 use bursar_core::decide::{Question, QuestionKind};
 use bursar_core::id::CollectionId;
 use bursar_core::observation::{Observation, Source};
