@@ -1,6 +1,7 @@
 //! What people write about themselves and what they did: it knows names, reasons and references, and must
 //! never repeat a bad one in full.
 
+use bursar_core::cash::BY_PAYER;
 use bursar_core::refund::BY_RULE;
 use bursar_core::text;
 
@@ -11,7 +12,7 @@ use crate::limits::{PERSON_MAX_CHARS, REASON_MAX_CHARS, REFERENCE_MAX_CHARS, sho
 const BY_DEADLINE: &str = "deadline";
 
 /// Names that stand for nobody.
-const OURS: [&str; 3] = [BY_RULE, BY_DEADLINE, BY_CODE];
+const OURS: [&str; 3] = [BY_RULE, BY_DEADLINE, BY_PAYER];
 
 /// The name of a person that must be there; spaces around it do not count.
 pub fn person(name: &str, reader: &mut Reader<'_>) -> String {
@@ -69,16 +70,30 @@ fn checked(name: &str, given: Option<String>, max_chars: usize, reader: &mut Rea
 /// The reference of a bank transfer. No check for card numbers: one in ten references of 13 to 19 digits
 /// looks like one by chance.
 pub fn reference(reader: &mut Reader<'_>) -> String {
-    let Some(given) = reader.text("reference") else { return String::new() };
+    let given = reader.text("reference");
+    given.map(|given| plain("reference", &given, reader)).unwrap_or_default()
+}
+
+/// Anything else that is looked up by its characters (a bag, a receipt), and must be there.
+pub fn label(name: &str, reader: &mut Reader<'_>) -> String {
+    let given = reader.text(name);
+    given.map(|given| plain(name, &given, reader)).unwrap_or_default()
+}
+
+/// The same, that may be absent.
+pub fn optional_label(name: &str, reader: &mut Reader<'_>) -> Option<String> {
+    let given = reader.optional_text(name)?;
+    Some(plain(name, &given, reader))
+}
+
+fn plain(name: &str, given: &str, reader: &mut Reader<'_>) -> String {
     let trimmed = given.trim();
     let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '.' | ':' | '/' | '-');
     if trimmed.is_empty() || trimmed.len() > REFERENCE_MAX_CHARS || !trimmed.chars().all(lawful) {
         let max = REFERENCE_MAX_CHARS;
-        let given = shown(&given);
-        reader.refuse(
-            "reference",
-            format!("`reference` must be 1 to {max} letters, digits, spaces or `_ . : / -`, not `{given}`"),
-        );
+        let given = shown(given);
+        reader
+            .refuse(name, format!("`{name}` must be 1 to {max} letters, digits, spaces or `_ . : / -`, not `{given}`"));
     }
     trimmed.to_owned()
 }

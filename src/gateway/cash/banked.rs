@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::act::act;
+use super::act::Deed;
 use super::view::HandInView;
 use crate::App;
 use crate::auth::Caller;
@@ -65,10 +65,9 @@ pub async fn banked(
         let BankHandIn { reference, by } = read(&body)?;
         super::counted(&app, caller, id).await?;
         let view = |row: &HandIn| to_json(&HandInView::from(row));
-        act(&app, &keyed, StatusCode::OK, view, super::no_hand_in, async |complete| {
-            app.desk.bank_hand_in(id, &reference, &by, complete).await
-        })
-        .await
+        let deed = Deed::new(&app, &keyed, StatusCode::OK, &view);
+        let end = app.desk.bank_hand_in(id, &reference, &by, &deed.complete()).await?;
+        deed.answer(end, super::no_hand_in).await
     };
     keyed.once(&app, work).await
 }

@@ -18,7 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::act::act;
+use super::act::Deed;
 use super::view::{CollectionView, TakenView};
 use crate::auth::Caller;
 use crate::errors::ChangeErrors;
@@ -34,8 +34,8 @@ use crate::{App, orders, people};
 #[schema(as = CollectCash)]
 pub struct CollectCash {
     /// A UUID that the worker's device makes once for this collection, and sends with each repetition.
-    #[schema(value_type = String, format = Uuid)]
-    pub client_id: Uuid,
+    #[schema(value_type = String, example = "0192f5d0-7c1e-7b1a-9d5e-3f2a1b0c4d5e")]
+    pub client_id: CollectionId,
     /// For which payment (`pay_…`), when the order has several by cash.
     #[schema(value_type = Option<String>, nullable = false)]
     pub payment: Option<PaymentId>,
@@ -91,18 +91,16 @@ pub async fn collect(
     let work = async {
         let request = read(&body)?;
         let dossier = orders::owned(&app, caller, id).await?;
-        let known = app.desk.gatherer.store().collection(CollectionId(request.client_id)).await?;
+        let known = app.desk.gatherer.store().collection(request.client_id).await?;
         let known = known.filter(|c| c.order == id).map(|c| c.payment);
         let payment = the_payment(&dossier, request.payment.or(known))?;
         let told = told(&request, payment, app.clock.now());
         let (over_limit, claimed_minor) = meanwhile(&app, &told).await?;
-        let view = |row: &Collection| {
-            to_json(&TakenView { collection: CollectionView::from(row), over_limit, claimed_minor })
-        };
-        act(&app, &keyed, StatusCode::CREATED, view, super::no_collection, async |complete| {
-            app.desk.collect(&told, complete).await
-        })
-        .await
+        let view =
+            |row: &Collection| to_json(&TakenView { collection: CollectionView::from(row), over_limit, claimed_minor });
+        let deed = Deed::new(&app, &keyed, StatusCode::CREATED, &view);
+        let end = app.desk.collect(&told, &deed.complete()).await?;
+        deed.answer(end, super::no_collection).await
     };
     keyed.once(&app, work).await
 }
@@ -147,13 +145,13 @@ pub fn read(body: &[u8]) -> Result<CollectCash, Problem> {
     })
 }
 
-fn client_id(reader: &mut Reader<'_>) -> Option<Uuid> {
+fn client_id(reader: &mut Reader<'_>) -> Option<CollectionId> {
     let text = reader.text("client_id")?;
     let read = Uuid::try_parse(&text).ok().filter(|id| !id.is_nil() && !id.is_max());
     if read.is_none() {
         reader.refuse("client_id", format!("`client_id` must be a UUID, not `{}`", shown(&text)));
     }
-    read
+    read.map(CollectionId)
 }
 
 fn check_amounts(amount: Option<i64>, tendered: i64, change: i64, errors: &mut Reader<'_>) {
@@ -196,7 +194,7 @@ fn the_payment(dossier: &Dossier, named: Option<PaymentId>) -> Result<&Payment, 
 fn told(request: &CollectCash, payment: &Payment, now: Timestamp) -> Collection {
     let change_minor = request.change_minor.unwrap_or_default();
     Collection {
-        id: CollectionId(request.client_id),
+        id: request.client_id,
         payment: payment.id,
         order: payment.order,
         merchant: payment.merchant,
@@ -222,10 +220,9 @@ fn told(request: &CollectCash, payment: &Payment, now: Timestamp) -> Collection 
 /// Whether its worker carries too much with it, and what is claimed for its payment.
 async fn meanwhile(app: &App, told: &Collection) -> Result<(bool, i64), Problem> {
     let store = app.desk.gatherer.store();
-    let of_payment = store.collections_of(&[told.payment]).await?;
+    let of_payment = store.collections_of(told.payment).await?;
     let known = of_payment.iter().any(|c| c.id == told.id);
-    let claims = of_payment.iter().filter(|c| c.state == CollectionState::Claimed);
-    let mut claimed_minor = claims.map(|c| c.amount.minor).fold(0, i64::saturating_add);
+    let mut claimed_minor = super::claimed_minor(&of_payment);
     let mut drawer = app.desk.drawer(told.merchant, told.account, &told.worker, told.amount.currency).await?;
     if !known {
         claimed_minor = claimed_minor.saturating_add(told.amount.minor);

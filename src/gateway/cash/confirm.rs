@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::act::act;
+use super::act::Deed;
 use super::view::CollectionView;
 use crate::App;
 use crate::auth::Caller;
@@ -66,10 +66,9 @@ pub async fn confirm(
         let confirmer = read(&body)?;
         super::collection(&app, caller, id).await?;
         let view = |row: &Collection| to_json(&CollectionView::from(row));
-        act(&app, &keyed, StatusCode::OK, view, super::no_collection, async |complete| {
-            app.desk.confirm_collection(id, &confirmer, complete).await
-        })
-        .await
+        let deed = Deed::new(&app, &keyed, StatusCode::OK, &view);
+        let end = app.desk.confirm_collection(id, &confirmer, &deed.complete()).await?;
+        deed.answer(end, super::no_collection).await
     };
     keyed.once(&app, work).await
 }

@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::act::act;
+use super::act::Deed;
 use super::view::CollectionView;
 use crate::App;
 use crate::auth::Caller;
@@ -109,11 +109,12 @@ async fn say(app: &App, caller: Caller, id: CollectionId, posted: Posted, verb: 
         let Contradiction { by, reason } = read(&body)?;
         super::collection(app, caller, id).await?;
         let view = |row: &Collection| to_json(&CollectionView::from(row));
-        act(app, &keyed, StatusCode::OK, view, super::no_collection, async |complete| match verb {
-            Verb::Dispute => app.desk.dispute_collection(id, &by, &reason, complete).await,
-            Verb::Refuse => app.desk.refuse_collection(id, &by, &reason, complete).await,
-        })
-        .await
+        let deed = Deed::new(app, &keyed, StatusCode::OK, &view);
+        let end = match verb {
+            Verb::Dispute => app.desk.dispute_collection(id, &by, &reason, &deed.complete()).await?,
+            Verb::Refuse => app.desk.refuse_collection(id, &by, &reason, &deed.complete()).await?,
+        };
+        deed.answer(end, super::no_collection).await
     };
     keyed.once(app, work).await
 }

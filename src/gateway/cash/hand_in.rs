@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::act::act;
+use super::act::Deed;
 use super::view::HandInView;
 use crate::App;
 use crate::auth::Caller;
@@ -78,10 +78,9 @@ pub async fn hand_in(
         let id = HandInId::fresh(at, app.chance.as_ref());
         let counting = Counting { id, by: received_by, at, counted_minor, bag };
         let view = |row: &HandIn| to_json(&HandInView::from(row));
-        act(&app, &keyed, StatusCode::CREATED, view, super::no_hand_in, async |complete| {
-            app.desk.hand_in(account, &worker, &counting, complete).await
-        })
-        .await
+        let deed = Deed::new(&app, &keyed, StatusCode::CREATED, &view);
+        let end = app.desk.hand_in(account, &worker, &counting, &deed.complete()).await?;
+        deed.answer(end, super::no_hand_in).await
     };
     keyed.once(&app, work).await
 }
@@ -96,7 +95,7 @@ pub fn read(body: &[u8]) -> Result<HandInCash, Problem> {
         worker: people::person("worker", &mut reader),
         counted_minor: reader.integer("counted_minor").unwrap_or_default(),
         received_by: people::person("received_by", &mut reader),
-        bag: people::optional_reference("bag", &mut reader),
+        bag: people::optional_label("bag", &mut reader),
     };
     let counted = request.counted_minor;
     if !(0..=AMOUNT_MAX_MINOR).contains(&counted) {

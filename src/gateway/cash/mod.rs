@@ -1,18 +1,18 @@
 //! Cash in the API: one file per verb; it knows whose a cash account, collection or hand-in is, and must never know
 //! who may do what (`bursar_core::cash` does).
 
-pub mod act;
-pub mod banked;
-pub mod approve;
-pub mod collect;
-pub mod collections;
-pub mod collector;
-pub mod confirm;
-pub mod dispute;
-pub mod drawers;
-pub mod hand_in;
-pub mod hand_ins;
-pub mod paid_out;
+pub(crate) mod act;
+pub(crate) mod approve;
+pub(crate) mod banked;
+pub(crate) mod collect;
+pub(crate) mod collections;
+pub(crate) mod collector;
+pub(crate) mod confirm;
+pub(crate) mod dispute;
+pub(crate) mod drawers;
+pub(crate) mod hand_in;
+pub(crate) mod hand_ins;
+pub(crate) mod paid_out;
 mod problems;
 pub mod view;
 
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use bursar_channels::CashSettings;
-use bursar_core::cash::{Collection, DrawerLimits, HandIn};
+use bursar_core::cash::{Collection, CollectionState, DrawerLimits, HandIn};
 use bursar_core::channel::ChannelKind;
 use bursar_core::id::{ChannelAccountId, CollectionId, HandInId};
 use bursar_core::merchant::ChannelAccount;
@@ -64,6 +64,12 @@ async fn limits(app: &App, id: ChannelAccountId) -> Result<DrawerLimits, Problem
     let account = known(app, id).await?.ok_or_else(no_account)?;
     let settings = CashSettings::read(&account.settings);
     settings.map(|s| s.limits()).map_err(|why| Problem::internal(&format!("{id}: {why}")))
+}
+
+/// What workers say to have collected and nobody has confirmed yet, in minor units.
+pub(crate) fn claimed_minor(collections: &[Collection]) -> i64 {
+    let claims = collections.iter().filter(|c| c.state == CollectionState::Claimed);
+    claims.map(|c| c.amount.minor).fold(0, i64::saturating_add)
 }
 
 /// The caller's collection. Another merchant's is as absent as none.

@@ -14,12 +14,11 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::act::act;
+use super::act::Deed;
 use crate::App;
 use crate::auth::Caller;
 use crate::errors::ChangeErrors;
 use crate::json::Reader;
-use crate::limits::REFERENCE_MAX_CHARS;
 use crate::orders::view::to_json;
 use crate::people;
 use crate::posted::{self, Posted};
@@ -87,10 +86,9 @@ pub async fn paid_out(
         };
         let missing = || Problem::not_found("refund");
         let handover = Handover { worker, by, proof };
-        act(&app, &keyed, StatusCode::OK, view, missing, async |complete| {
-            app.desk.pay_out(leg, &handover, complete).await
-        })
-        .await
+        let deed = Deed::new(&app, &keyed, StatusCode::OK, &view);
+        let end = app.desk.pay_out(leg, &handover, &deed.complete()).await?;
+        deed.answer(end, missing).await
     };
     keyed.once(&app, work).await
 }
@@ -104,12 +102,8 @@ pub fn read(body: &[u8]) -> Result<PayOut, Problem> {
     let leg = refunds::legs::leg_id(&mut reader);
     let worker = people::person("worker", &mut reader);
     let by = people::person("by", &mut reader);
-    let proof = people::optional_reference("proof", &mut reader);
-    if proof.is_none() && reader.is_clean() {
-        reader.refuse("proof", format!("`proof` is missing: 1 to {REFERENCE_MAX_CHARS} characters"));
-    }
+    let proof = people::label("proof", &mut reader);
     reader.finish()?;
-    let incomplete = || Problem::internal("a checked request lacks a member");
-    let (leg, proof) = (leg.ok_or_else(incomplete)?, proof.ok_or_else(incomplete)?);
+    let leg = leg.ok_or_else(|| Problem::internal("a checked request has no leg"))?;
     Ok(PayOut { leg, worker, by, proof })
 }

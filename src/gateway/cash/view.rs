@@ -6,7 +6,6 @@ use bursar_core::clock::HOUR_MS;
 use bursar_core::id::{ChannelAccountId, CollectionId, HandInId, OrderId, PaymentId};
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// Cash that a worker says to have taken.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -16,8 +15,8 @@ pub struct CollectionView {
     #[schema(value_type = String)]
     pub id: CollectionId,
     /// What the collector's device calls it.
-    #[schema(value_type = String, format = Uuid)]
-    pub client_id: Uuid,
+    #[schema(value_type = String, example = "0192f5d0-7c1e-7b1a-9d5e-3f2a1b0c4d5e")]
+    pub client_id: String,
     /// For which order (`ord_…`).
     #[schema(value_type = String)]
     pub order_id: OrderId,
@@ -73,7 +72,7 @@ impl From<&Collection> for CollectionView {
     fn from(row: &Collection) -> Self {
         Self {
             id: row.id,
-            client_id: row.id.uuid(),
+            client_id: row.id.uuid().to_string(),
             order_id: row.order,
             payment_id: row.payment,
             account_id: row.account,

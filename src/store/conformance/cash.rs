@@ -274,7 +274,7 @@ async fn a_collection_that_is_refused_after_all_is_no_money(db: &Db) {
     let rows = CashRows { collections: vec![disputed.clone()], ..CashRows::default() };
     assert_eq!(write(db, rows).await, Answer::Committed);
     let disputed = Collection { version: 2, ..disputed };
-    let refused = disputed.refuse("钱", "false notes").unwrap();
+    let refused = disputed.refuse("李梅", "false notes").unwrap();
     let Taken::Written(next) = tell(&office, &refused, Some(&disputed)).await else { panic!() };
     let stored = office.stored(&next).await;
     assert_eq!(stored.payments[0].state, PaymentState::CaptureReversed);
