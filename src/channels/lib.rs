@@ -17,7 +17,12 @@ pub mod outcome;
 pub mod registry;
 pub mod secrets;
 
+mod beijing;
+mod parts;
 mod pem;
+mod rsa;
+mod settings;
+mod transport;
 mod wechat;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Adapters by account: it knows which accounts are in use, and must never know what is inside one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -13,7 +13,9 @@ use crate::breaker::{Breaker, BreakerState};
 use crate::channel::Channel;
 use crate::counters::{CounterRow, Counters};
 use crate::http::{self, HttpSettings};
+use crate::parts::Parts;
 use crate::secrets::Secrets;
+use crate::settings::AccountSettings;
 use crate::wechat;
 
 /// Why an account cannot be used.
@@ -30,16 +32,6 @@ pub enum ChannelError {
     /// This machine cannot do HTTP.
     #[error("{0}")]
     Http(String),
-}
-
-/// What every adapter is made of.
-#[derive(Clone, Debug)]
-pub(crate) struct Parts {
-    pub(crate) http: reqwest::Client,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) chance: Arc<dyn Chance>,
-    pub(crate) breaker: Arc<Breaker>,
-    pub(crate) counters: Arc<Counters>,
 }
 
 /// The breaker of one account, for metrics.
@@ -106,14 +98,17 @@ pub struct Channels {
     /// By connect time-out, which belongs to the client; accounts with the same one share the pool.
     clients: RwLock<HashMap<u64, reqwest::Client>>,
     entries: RwLock<HashMap<ChannelAccountId, Entry>>,
-    wechat: Arc<Counters>,
+    /// By channel, over all its accounts.
+    counters: BTreeMap<ChannelKind, Arc<Counters>>,
 }
 
 impl Channels {
     /// An empty registry.
     pub fn new(http: HttpSettings, secrets: Arc<dyn Secrets>, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
         let (clients, entries) = (RwLock::default(), RwLock::default());
-        Self { http, secrets, clock, chance, clients, entries, wechat: Arc::default() }
+        // All of them at once: a counter that appears late hides its first increase.
+        let counters = ChannelKind::ALL.into_iter().map(|channel| (channel, Arc::default())).collect();
+        Self { http, secrets, clock, chance, clients, entries, counters }
     }
 
     /// The adapter of `account`.
@@ -147,23 +142,25 @@ impl Channels {
     }
 
     fn build(&self, account: &ChannelAccount) -> Result<Entry, ChannelError> {
-        let wrong = |reason| ChannelError::Settings { account: account.id, reason };
         match account.channel {
-            ChannelKind::Wechat => {
-                let settings = wechat::Settings::read(&account.settings).map_err(wrong)?;
-                let keys = settings.load_keys(&*self.secrets).map_err(wrong)?;
-                let breaker = Arc::new(settings.breaker());
-                let parts = Parts {
-                    http: self.client(settings.connect_timeout_ms)?,
-                    clock: self.clock.clone(),
-                    chance: self.chance.clone(),
-                    breaker: breaker.clone(),
-                    counters: self.wechat.clone(),
-                };
-                let adapter = Arc::new(wechat::Wechat::new(account.id, settings, keys, parts));
-                Ok(Entry { settings: account.settings.clone(), channel: account.channel, breaker, adapter })
-            }
+            ChannelKind::Wechat => self.remote::<wechat::Settings>(account),
         }
+    }
+
+    /// The adapter of a channel that is called over HTTP.
+    fn remote<S: AccountSettings>(&self, account: &ChannelAccount) -> Result<Entry, ChannelError> {
+        let wrong = |reason| ChannelError::Settings { account: account.id, reason };
+        let settings = S::read(&account.settings).map_err(wrong)?;
+        let breaker = Arc::new(settings.common().breaker());
+        let parts = Parts {
+            http: self.client(settings.common().connect_timeout_ms)?,
+            clock: self.clock.clone(),
+            chance: self.chance.clone(),
+            breaker: breaker.clone(),
+            counters: self.counters.get(&account.channel).cloned().unwrap_or_default(),
+        };
+        let adapter = settings.adapter(account.id, &*self.secrets, parts).map_err(wrong)?;
+        Ok(Entry { settings: account.settings.clone(), channel: account.channel, breaker, adapter })
     }
 
     fn client(&self, connect_timeout_ms: u64) -> Result<reqwest::Client, ChannelError> {
@@ -178,7 +175,7 @@ impl Channels {
 
     /// How often which verb ended how, since the program started, zeros included.
     pub fn counters(&self) -> Vec<CounterRow> {
-        self.wechat.rows(ChannelKind::Wechat.name())
+        self.counters.iter().flat_map(|(channel, counters)| counters.rows(channel.name())).collect()
     }
 
     /// The breakers of all accounts that were used since the program started.

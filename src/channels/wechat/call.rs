@@ -4,11 +4,12 @@ use tracing::Span;
 
 use super::Wechat;
 use super::errors::{ApiError, Meaning};
-use super::transport::{Answer, Call, retry_after_ms};
+use super::transport::{Call, request_id};
 use super::verify;
 use crate::headers::HeaderLookup;
 use crate::notice::NotificationRefusal;
 use crate::outcome::{Why, WhyKind};
+use crate::transport::Answer;
 
 /// An answer that was judged.
 pub(super) enum Answered {
@@ -26,7 +27,7 @@ impl Wechat {
             drop(self.fetch_keys().await);
         }
         let answer = self.transport.exchange(call).await?;
-        let (status, request_id) = (answer.status, answer.request_id());
+        let (status, request_id) = (answer.status, request_id(&answer));
         // On the span, so that every line about this call names it: the channel's support asks for it.
         Span::current().record("status", status).record("request_id", request_id);
         let read = || ApiError::read(status, request_id, &answer.body);
@@ -36,7 +37,7 @@ impl Wechat {
                 Ok(Answered::Success(answer))
             }
             429 => {
-                let retry_after_ms = retry_after_ms(&answer);
+                let retry_after_ms = answer.retry_after_ms();
                 match read().map(|error| ApiError { retry_after_ms, ..error }) {
                     Some(error) if error.is_too_many() && self.may_be_believed(&answer).await.is_ok() => {
                         Ok(Answered::Error(error))
@@ -74,7 +75,7 @@ impl Wechat {
             verdict = verify();
         }
         verdict.map_err(|refusal| {
-            let detail = format!("HTTP {}, request {}: {refusal}", answer.status, answer.request_id());
+            let detail = format!("HTTP {}, request {}: {refusal}", answer.status, request_id(answer));
             Why::new(WhyKind::BadSignature, detail)
         })
     }
@@ -82,5 +83,5 @@ impl Wechat {
 
 /// Trouble with an answer whose body says nothing.
 fn bare(answer: &Answer, kind: WhyKind) -> Why {
-    Why::new(kind, format!("HTTP {}, request {}, without a code of the channel", answer.status, answer.request_id()))
+    Why::new(kind, format!("HTTP {}, request {}, without a code of the channel", answer.status, request_id(answer)))
 }

@@ -9,11 +9,13 @@ use bursar_core::clock::{HOUR_MS, SECOND_MS};
 use serde::Deserialize;
 
 use super::aead::{ApiKey, Sealed};
-use super::transport::{Answer, Call, Transport};
+use super::transport::{Call, Transport, request_id};
 use super::verify::{self, ChannelKey, platform_certificate, serial_key};
 use crate::headers::HeaderLookup;
 use crate::notice::NotificationRefusal;
 use crate::outcome::{Why, WhyKind};
+use crate::parts::passed;
+use crate::transport::Answer;
 
 /// Fetched certificates are fetched again after this time. Source: the channel recommends 12 h or less.
 const REFRESH_MS: i64 = 12 * HOUR_MS;
@@ -50,11 +52,6 @@ struct Item {
     serial_no: String,
     expire_time: String,
     encrypt_certificate: Sealed,
-}
-
-/// Whether `ms` have passed since `then`; a clock that went back counts as passed.
-fn passed(then: Option<Timestamp>, now: Timestamp, ms: i64) -> bool {
-    then.is_none_or(|then| !(0..ms).contains(&now.since_ms(then)))
 }
 
 impl Keyring {
@@ -106,7 +103,7 @@ impl Keyring {
         self.fetched.write().unwrap_or_else(PoisonError::into_inner).tried_at = Some(now);
         let answer = transport.exchange(Call::get("/v3/certificates")).await?;
         let keys = self.open(&answer, api, now)?;
-        tracing::info!(count = keys.len(), request_id = answer.request_id(), "platform certificates fetched");
+        tracing::info!(count = keys.len(), request_id = request_id(&answer), "platform certificates fetched");
         let mut fetched = self.fetched.write().unwrap_or_else(PoisonError::into_inner);
         fetched.keys = keys;
         fetched.at = Some(now);

@@ -7,12 +7,12 @@ use bursar_core::channel::Method as PayMethod;
 use bursar_core::money::Currency;
 use bursar_core::observation::PayCode;
 use bytes::Bytes;
-use jiff::tz::{Offset, TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::call::Answered;
 use super::transport::Call;
 use super::{Wechat, bad_number, check_notify_url, number, refused, sign};
+use crate::beijing;
 use crate::channel::CreateRequest;
 use crate::outcome::{Outcome, Refusal, RefusalClass, Why, WhyKind};
 
@@ -62,13 +62,6 @@ struct Success {
     h5_url: Option<String>,
 }
 
-/// The instant in Beijing time with whole seconds, as the channel writes times.
-fn beijing(at: bursar_core::Timestamp) -> Option<String> {
-    let zone = TimeZone::fixed(Offset::constant(8));
-    let zoned = jiff::Timestamp::from_second(at.as_seconds()).ok()?.to_zoned(zone);
-    Some(zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
-}
-
 const fn path(method: PayMethod) -> &'static str {
     match method {
         PayMethod::WechatNative => "/v3/pay/transactions/native",
@@ -108,7 +101,7 @@ impl Wechat {
             mchid: &self.payee.mchid,
             description: &order.description,
             out_trade_no: &out_trade_no,
-            time_expire: beijing(order.expires_at)
+            time_expire: beijing::rfc3339(order.expires_at)
                 .ok_or_else(|| wrong("EXPIRES_AT", "the last moment to pay is beyond the calendar"))?,
             attach: order.id.to_string(),
             notify_url: request.notify_url,
@@ -151,7 +144,7 @@ impl Wechat {
         fields: impl FnOnce(String, String, String) -> Vec<(&'static str, String)>,
     ) -> Option<PayCode> {
         let parts = self.transport.parts();
-        let (time, nonce) = (parts.clock.now().as_seconds().to_string(), sign::nonce(&*parts.chance));
+        let (time, nonce) = (parts.now().as_seconds().to_string(), parts.nonce());
         let message = sign::pay_message(&self.payee.appid, &time, &nonce, last);
         let signature = self.transport.signing().sign(message.as_bytes())?;
         let fields: BTreeMap<_, _> =
@@ -187,17 +180,5 @@ impl Wechat {
                 ("sign", signature),
             ]
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_in_beijing_time_with_whole_seconds() {
-        let at = bursar_core::Timestamp::parse_rfc3339("2026-11-22T16:00:00.999Z").unwrap();
-        assert_eq!(beijing(at).unwrap(), "2026-11-23T00:00:00+08:00");
-        assert_eq!(beijing(bursar_core::Timestamp::from_millis(i64::MAX)), None);
     }
 }

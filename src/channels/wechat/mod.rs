@@ -36,15 +36,16 @@ use tokio::runtime::Handle;
 
 use self::aead::ApiKey;
 use self::certificates::Keyring;
-pub(crate) use self::settings::{Keys, Settings};
+use self::settings::Keys;
+pub(crate) use self::settings::Settings;
 use self::transaction::Payee;
 use self::transport::Transport;
 use crate::channel::{Channel, CreateRequest, Payee as BankPayee, RefundRequest};
-use crate::counters::{Verb, outcome_name};
+use crate::counters::Verb;
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
 use crate::outcome::{Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing, Why};
-use crate::registry::Parts;
+use crate::parts::Parts;
 
 /// The adapter of one account.
 #[derive(Debug)]
@@ -76,13 +77,13 @@ fn check_notify_url(url: &str) -> Result<(), Refusal> {
 }
 
 impl Wechat {
-    pub(crate) fn new(account: ChannelAccountId, settings: Settings, keys: Keys, parts: Parts) -> Self {
+    fn new(account: ChannelAccountId, settings: Settings, keys: Keys, parts: Parts) -> Self {
         let Keys { signing, api, channel } = keys;
         Self {
             account,
-            keyring: Arc::new(Keyring::new(channel, settings.download_certificates)),
+            keyring: Arc::new(Keyring::new(channel, settings.own.download_certificates)),
             transport: Arc::new(Transport::new(&settings, signing, parts)),
-            payee: Payee { mchid: settings.mchid, appid: settings.appid },
+            payee: Payee { mchid: settings.own.mchid, appid: settings.own.appid },
             api: Arc::new(api),
         }
     }
@@ -95,15 +96,8 @@ impl Wechat {
         fetch_keys(&self.keyring, &self.transport, &self.api).await
     }
 
-    /// Counts and logs an outcome.
     fn ended<T>(&self, verb: Verb, outcome: Outcome<T>) -> Outcome<T> {
-        self.transport.parts().counters.count(verb, outcome_name(&outcome));
-        match &outcome {
-            Outcome::Done(_) => tracing::debug!("done"),
-            Outcome::Refused(refusal) => tracing::info!(%refusal, "refused"),
-            Outcome::Unknown(why) => tracing::warn!(%why, not_sent = why.not_sent, "unknown"),
-        }
-        outcome
+        self.transport.parts().ended(verb, outcome)
     }
 }
 

@@ -11,10 +11,11 @@ use super::call::Answered;
 use super::errors::{ApiError, FREQUENCY_LIMITED, Meaning};
 use super::payee::SealedPayee;
 use super::refunded::Refunded;
-use super::transport::{Answer, Call};
+use super::transport::Call;
 use super::{Wechat, check_notify_url, number, refused};
 use crate::channel::{Channel, RefundRequest};
 use crate::outcome::{Outcome, RefundStanding, Refusal, RefusalClass, Why, WhyKind};
+use crate::transport::Answer;
 
 /// Longest reason that the channel takes. It does not say whether characters or bytes are meant, so the
 /// shorter is kept.

@@ -3,14 +3,12 @@
 
 use std::fmt;
 
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bursar_core::Timestamp;
 
 use crate::headers::HeaderLookup;
 use crate::notice::NotificationRefusal;
 use crate::pem;
+use crate::rsa::PublicKey;
 
 /// A message must be younger than this, by both clocks. Source: the channel's documents.
 const FRESH_SECONDS: u64 = 300;
@@ -30,7 +28,7 @@ pub(super) const PROOF: &[&str] = &[TIMESTAMP, NONCE, SIGNATURE, SERIAL, TYPE];
 /// A public key of the channel, parsed once.
 pub(super) struct ChannelKey {
     serial: String,
-    key: ParsedPublicKey,
+    key: PublicKey,
     /// From when until when it is in force, in Unix seconds; `None`: always.
     validity: Option<(i64, i64)>,
 }
@@ -47,12 +45,9 @@ impl ChannelKey {
     /// # Errors
     /// What was expected.
     pub(super) fn from_pem(id: &str, text: &[u8]) -> Result<Self, &'static str> {
-        std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| pem::decode("PUBLIC KEY", text))
-            .and_then(|der| parse(&der))
+        PublicKey::read(text)
             .map(|key| Self { serial: id.to_owned(), key, validity: None })
-            .ok_or("an RSA public key of 2048 bits or more in a PEM, such as wxp_pub.pem")
+            .map_err(|_| "an RSA public key of 2048 bits or more in a PEM, such as wxp_pub.pem")
     }
 
     /// How the channel names it: the id of a public key, the serial of a certificate in hexadecimal.
@@ -62,7 +57,7 @@ impl ChannelKey {
 
     /// Its SubjectPublicKeyInfo.
     pub(super) fn der(&self) -> &[u8] {
-        self.key.as_ref()
+        self.key.der()
     }
 
     /// From when it is in force, in Unix seconds; later than any certificate for a public key.
@@ -75,12 +70,8 @@ impl ChannelKey {
     }
 
     fn accepts(&self, message: &[u8], signature: &str) -> bool {
-        STANDARD.decode(signature).is_ok_and(|bytes| self.key.verify_sig(message, &bytes).is_ok())
+        self.key.accepts(message, signature)
     }
-}
-
-fn parse(der: &[u8]) -> Option<ParsedPublicKey> {
-    ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).ok()
 }
 
 /// The key of a platform certificate in a PEM.
@@ -97,7 +88,7 @@ pub(super) fn platform_certificate(text: &[u8]) -> Result<ChannelKey, &'static s
     let validity = certificate.validity();
     Ok(ChannelKey {
         serial: serial.map(|byte| format!("{byte:02X}")).collect(),
-        key: parse(certificate.public_key().raw).ok_or(EXPECTED)?,
+        key: PublicKey::from_der(certificate.public_key().raw).ok_or(EXPECTED)?,
         validity: Some((validity.not_before.timestamp(), validity.not_after.timestamp())),
     })
 }

@@ -35,7 +35,7 @@ pub(super) fn assert_signed(seen: &Seen) {
     assert_eq!(auth["timestamp"], NOW.as_seconds().to_string());
     assert_eq!(auth["nonce_str"].len(), 32);
     let message = request_message(&seen.method, &seen.target, NOW.as_seconds(), &auth["nonce_str"], &seen.body);
-    let key = SigningKey::from_pem(MERCHANT_KEY.as_bytes()).unwrap();
+    let key = SigningKey::read(MERCHANT_KEY.as_bytes()).unwrap();
     // This padding is deterministic: the same message has one signature.
     assert_eq!(auth["signature"], key.sign(&message).unwrap());
     assert!(seen.header("user-agent").starts_with("bursar/"));
@@ -86,7 +86,7 @@ async fn every_attempt_sends_the_same_bytes_under_a_fresh_nonce() {
 async fn jsapi_and_app_codes_carry_a_signature_of_the_merchant() {
     let peer = Peer::start(|_| signed(Canned::new(200, r#"{"prepay_id":"wx2027"}"#))).await;
     let fixture = Fixture::at(&[peer.url()]);
-    let key = SigningKey::from_pem(MERCHANT_KEY.as_bytes()).unwrap();
+    let key = SigningKey::read(MERCHANT_KEY.as_bytes()).unwrap();
     let time = NOW.as_seconds().to_string();
 
     let Outcome::Done(PayCode::Sdk { fields }) = create(&fixture, Method::WechatJsapi).await else { panic!() };

@@ -24,9 +24,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::aead::ApiKey;
-use super::sign::SigningKey;
 use crate::http::HttpSettings;
 use crate::registry::Channels;
+use crate::rsa::SigningKey;
 use crate::secrets::{SecretBytes, Secrets};
 use crate::testing::Canned;
 use crate::{Channel, Outcome, Standing, WhyKind};
@@ -151,7 +151,7 @@ pub(super) fn signed_with(canned: Canned, key: &str, serial: &str, at: Timestamp
     let mut message = format!("{time}\n{nonce}\n").into_bytes();
     message.extend_from_slice(&canned.body);
     message.push(b'\n');
-    let signature = SigningKey::from_pem(key.as_bytes()).unwrap().sign(&message).unwrap();
+    let signature = SigningKey::read(key.as_bytes()).unwrap().sign(&message).unwrap();
     canned
         .with("Wechatpay-Timestamp", time)
         .with("Wechatpay-Nonce", nonce)

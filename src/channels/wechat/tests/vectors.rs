@@ -20,7 +20,7 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 #[test]
 fn requests_are_signed_as_another_implementation_signs_them() {
     let v = vectors();
-    let key = SigningKey::from_pem(MERCHANT_KEY.as_bytes()).unwrap();
+    let key = SigningKey::read(MERCHANT_KEY.as_bytes()).unwrap();
     let (time, nonce) = (v["timestamp"].as_i64().unwrap(), text(&v, "/nonce"));
     let close = request_message("POST", text(&v, "/close/target"), time, nonce, text(&v, "/close/body").as_bytes());
     assert_eq!(key.sign(&close).unwrap(), text(&v, "/close/signature"));
@@ -31,7 +31,7 @@ fn requests_are_signed_as_another_implementation_signs_them() {
 #[test]
 fn pay_codes_are_signed_with_the_prefix_inside_wechat_and_without_it_in_an_app() {
     let v = vectors();
-    let key = SigningKey::from_pem(include_bytes!("../../testdata/merchant_key_pkcs1.pem")).unwrap();
+    let key = SigningKey::read(include_bytes!("../../testdata/merchant_key_pkcs1.pem")).unwrap();
     let (appid, nonce, id) = (text(&v, "/pay/appid"), text(&v, "/nonce"), text(&v, "/pay/prepay_id"));
     let jsapi = pay_message(appid, "1800000000", nonce, &format!("prepay_id={id}"));
     assert_eq!(key.sign(jsapi.as_bytes()).unwrap(), text(&v, "/pay/jsapi_signature"));
