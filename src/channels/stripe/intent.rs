@@ -127,26 +127,22 @@ impl Intent {
         // Money that was held first is taken when it is captured, which may be days after the charge.
         let held = self.capture_method.as_deref() == Some("manual");
         let paid_at = if held { captured_at.or(charged_at) } else { charged_at };
-        Ok(Receipt {
-            // One intent is one payment for ever; a charge is one attempt of it.
-            transaction_id: self.id.clone(),
-            amount_minor: self.amount_received.ok_or("it says succeeded, but has no amount_received")?,
-            currency: self.currency.to_ascii_uppercase(),
-            payee_matches,
-            paid_at: paid_at.map_or(or_at, instant),
-        })
+        let minor = self.amount_received.ok_or("it says succeeded, but has no amount_received")?;
+        Ok(self.receipt_of(minor, payee_matches, paid_at.map_or(or_at, instant)))
+    }
+
+    fn receipt_of(&self, amount_minor: i64, payee_matches: bool, paid_at: Timestamp) -> Receipt {
+        // One intent is one payment for ever; a charge is one attempt of it.
+        let (transaction_id, currency) = (self.id.clone(), self.currency.to_ascii_uppercase());
+        Receipt { transaction_id, amount_minor, currency, payee_matches, paid_at }
     }
 
     fn hold(&self, payee_matches: bool, or_at: Timestamp) -> Result<Hold, String> {
         let card = self.charge().and_then(|charge| charge.payment_method_details.as_ref()?.card.as_ref());
-        Ok(Hold {
-            transaction_id: self.id.clone(),
-            amount_minor: self.amount_capturable.ok_or("it says requires_capture, but has no amount_capturable")?,
-            currency: self.currency.to_ascii_uppercase(),
-            payee_matches,
-            authorized_at: self.charge().map_or(or_at, |charge| instant(charge.created)),
-            lapses_at: card.and_then(|card| card.capture_before).map(instant),
-        })
+        let minor = self.amount_capturable.ok_or("it says requires_capture, but has no amount_capturable")?;
+        let held_at = self.charge().map_or(or_at, |charge| instant(charge.created));
+        let lapses_at = card.and_then(|card| card.capture_before).map(instant);
+        Ok(Hold { receipt: self.receipt_of(minor, payee_matches, held_at), lapses_at })
     }
 }
 
@@ -221,16 +217,9 @@ mod tests {
                 change(v);
             })
         };
-        let hold = Hold {
-            transaction_id: "pi_1".into(),
-            amount_minor: 1234,
-            currency: "HKD".into(),
-            payee_matches: true,
-            authorized_at: instant(1_800_000_001),
-            lapses_at: Some(instant(1_800_600_000)),
-        };
-        assert_eq!(held(|_| ()), Ok(Standing::Authorized(hold.clone())));
-        let unexpanded = Hold { authorized_at: NOW, lapses_at: None, ..hold };
+        let hold = Hold { receipt: receipt(), lapses_at: Some(instant(1_800_600_000)) };
+        assert_eq!(held(|_| ()), Ok(Standing::Authorized(hold)));
+        let unexpanded = Hold { receipt: Receipt { paid_at: NOW, ..receipt() }, lapses_at: None };
         assert_eq!(held(|v| v["latest_charge"] = json!("ch_1")), Ok(Standing::Authorized(unexpanded)));
     }
 
