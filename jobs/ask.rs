@@ -21,6 +21,7 @@ pub(crate) fn claim(standing: Standing) -> Claim {
         Standing::Absent => Claim::Absent,
         Standing::Unpaid => Claim::Unpaid,
         Standing::AttemptFailed(reason) => Claim::AttemptFailed { reason },
+        Standing::Authorized(hold) => Claim::Authorized(hold),
         Standing::Paid(receipt) => Claim::Paid(receipt),
         Standing::Closed => Claim::ClosedAtChannel,
     }
@@ -28,7 +29,7 @@ pub(crate) fn claim(standing: Standing) -> Claim {
 
 /// Asks the channel.
 pub(crate) async fn ask(subject: &Subject) -> Told {
-    match subject.channel.query(&subject.payment.number()).await {
+    match subject.channel.query(&subject.payment).await {
         Outcome::Done(standing) => Told::Claim(claim(standing)),
         Outcome::Refused(refusal) => Told::Nothing { why: format!("query refused: {refusal}"), retry_after_ms: None },
         Outcome::Unknown(why) => Told::Nothing { why: format!("query: {why}"), retry_after_ms: why.retry_after_ms },
@@ -61,7 +62,7 @@ pub(crate) fn refund_claim(standing: RefundStanding, state: LegState, evidence: 
 
 /// Asks the channel where the leg stands.
 pub(crate) async fn ask_refund(subject: &LegSubject) -> Told {
-    match subject.channel.query_refund(&subject.leg.number()).await {
+    match subject.channel.query_refund(&subject.payment, &subject.leg).await {
         Outcome::Done(standing) => {
             Told::Claim(Claim::Refund(refund_claim(standing, subject.leg.state, &subject.leg.evidence)))
         }

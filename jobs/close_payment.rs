@@ -3,6 +3,7 @@
 //! believe a close call alone: the payer may have paid in that instant.
 
 use bursar_channels::{Closed, Outcome as Answer};
+use bursar_core::Timestamp;
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::Dossier;
 use bursar_core::payment::PaymentState;
@@ -32,8 +33,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
             Step::Stop(outcome) => return Ok(outcome),
         }
     }
-    let told = ask(&subject).await;
-    match told {
+    match look(context, &subject).await {
         Told::Claim(claim) => {
             let accepted =
                 subject.dossier.payment(job.payment()).is_some_and(|p| p.evidence.close_accepted_at.is_some());
@@ -42,6 +42,24 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         }
         Told::Nothing { why, retry_after_ms } => Ok(again(context, job, why, retry_after_ms)),
     }
+}
+
+/// Asks, and says so when the answer ends what cannot be closed: after the last moment to pay that the
+/// channel was told, and its grace, nobody can pay any more.
+async fn look(context: &JobContext, subject: &Subject) -> Told {
+    let asked_at = context.now();
+    let lapsed = lapses_at(subject).is_some_and(|at| asked_at >= at);
+    match ask(subject).await {
+        Told::Claim(Claim::Unpaid | Claim::Absent | Claim::AttemptFailed { .. }) if lapsed => {
+            Told::Claim(Claim::Lapsed)
+        }
+        told => told,
+    }
+}
+
+/// When the channel itself ends the payment, if it does.
+fn lapses_at(subject: &Subject) -> Option<Timestamp> {
+    subject.facts.lapse_ms.map(|ms| subject.order().expires_at.plus_ms(ms))
 }
 
 /// What a query tells that was sent after the channel accepted the close.
@@ -61,14 +79,14 @@ enum Step {
 
 /// Step 2 and 3: the channel is asked first, and a young payment waits.
 async fn before_close(context: &JobContext, job: &Running, subject: &mut Subject) -> Result<Step, JobError> {
-    match ask(subject).await {
+    match look(context, subject).await {
         Told::Claim(Claim::Unpaid) => {
             let Some(dossier) = context.note(job, Source::Query, Claim::Unpaid, &subject.dossier).await? else {
                 return Ok(Step::Stop(Outcome::Fenced));
             };
             subject.dossier = dossier;
         }
-        Told::Claim(Claim::AttemptFailed { .. }) => {}
+        Told::Claim(Claim::AttemptFailed { .. } | Claim::Authorized(_)) => {}
         Told::Claim(claim) => return Ok(Step::Stop(conclude(context, job, subject, claim).await?)),
         Told::Nothing { why, retry_after_ms } => return Ok(Step::Stop(again(context, job, why, retry_after_ms))),
     }
@@ -92,6 +110,9 @@ async fn call_close(context: &JobContext, job: &Running, subject: &mut Subject) 
         }
         // "Already paid" and "no such number" are for the query that follows to prove.
         Answer::Done(Closed::AlreadyPaid | Closed::Absent) => Ok(Step::Close),
+        Answer::Done(Closed::NotPossible) => {
+            Ok(Step::Stop(wait_for_lapse(context, job, subject, "the channel cannot close it")))
+        }
         Answer::Done(Closed::TooEarly) => {
             Ok(Step::Stop(again(context, job, "the channel says it is too early to close".to_owned(), None)))
         }
@@ -100,9 +121,20 @@ async fn call_close(context: &JobContext, job: &Running, subject: &mut Subject) 
     }
 }
 
+/// Until the channel ends it by itself, the payer may still pay: it is asked by the plan, and at that moment.
+fn wait_for_lapse(context: &JobContext, job: &Running, subject: &Subject, why: &str) -> Outcome {
+    let outcome = again(context, job, why.to_owned(), None);
+    match (outcome, lapses_at(subject)) {
+        (Outcome::Again { due_at, step, why }, Some(at)) if at > context.now() => {
+            Outcome::Again { due_at: due_at.min(at), step, why }
+        }
+        (outcome, _) => outcome,
+    }
+}
+
 /// Writes what the query told; while it leaves the payment closing, the protocol starts over.
 async fn conclude(context: &JobContext, job: &Running, subject: &Subject, claim: Claim) -> Result<Outcome, JobError> {
-    let retry = again(context, job, "not closed yet when last asked".to_owned(), None);
+    let retry = wait_for_lapse(context, job, subject, "not closed yet when last asked");
     context
         .conclude(job, Source::Query, claim, &subject.dossier, move |after: &Dossier| {
             let closing = after.payments.iter().any(|p| p.id == job.payment() && p.state == PaymentState::Closing);

@@ -2,7 +2,7 @@
 //! Must never trust anything but its signed content: the payment or refund is found by the number inside,
 //! and has to belong to the account whose key signed it.
 
-use bursar_channels::{HeaderLines, Notice, RefundStanding, Standing};
+use bursar_channels::{About, HeaderLines, Notice, Outcome as Answer, RefundStanding, Standing};
 use bursar_core::id::{self, ChannelAccountId, LegId, NotificationId, PaymentId};
 use bursar_core::observation::{Claim, Observation, Source, Subject};
 use bursar_core::order::Dossier;
@@ -11,7 +11,7 @@ use bursar_store::Settlement;
 use bursar_store::desk::{Run, Taken};
 
 use crate::JobContext;
-use crate::ask::claim;
+use crate::ask::{Told, ask, ask_refund, claim};
 use crate::observe::{JobError, Outcome, Running, done};
 
 /// Runs it.
@@ -32,29 +32,41 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
             return Ok(Outcome::Park { question });
         }
     };
-    let (number, found, claim, moved) = match notice {
-        Notice::Payment { number, standing, .. } => {
-            let paid = matches!(standing, Standing::Paid(_));
-            let found = payment(context, &number).await?;
-            (number, found, claim(standing), paid.then_some("paid"))
-        }
-        Notice::Refund { number, standing, .. } => {
-            let refunded = matches!(standing, RefundStanding::Succeeded(_));
-            let found = leg(context, &number).await?;
-            (number, found, Claim::Refund(message(standing)), refunded.then_some("refunded"))
-        }
-        Notice::Other { .. } => return Ok(Outcome::Done),
+    let told = match read(notice) {
+        Some(told) => told,
+        None => return Ok(Outcome::Done),
     };
+    let number = match told.about {
+        About::Payment(number) | About::Refund(number) => Ok(Some(number)),
+        About::ChannelsPayment(number) => match channel.number_of(&number).await {
+            Answer::Done(ours) => Ok(ours),
+            Answer::Refused(refusal) => Err(refusal.to_string()),
+            Answer::Unknown(why) => Err(why.to_string()),
+        },
+    };
+    let number = match number {
+        Ok(Some(number)) => number,
+        Ok(None) => return Ok(Outcome::Done),
+        Err(why) => return Ok(again(context, job, why)),
+    };
+    let found = if told.refund { leg(context, &number).await? } else { payment(context, &number).await? };
     let Some((subject, dossier)) = found.filter(|(subject, d)| account_of(*subject, d) == Some(stored.account)) else {
         // Money moved that we know nothing of: another system may use the account, or somebody else does.
-        return Ok(moved.map_or(Outcome::Done, |what| Outcome::Park {
+        return Ok(told.moved.map_or(Outcome::Done, |what| Outcome::Park {
             question: format!(
                 "Notification {id} says that {number} was {what}, but account {} knows nothing of it. Whose money is it?",
                 stored.account
             ),
         }));
     };
-    let mut observation = Observation::new(Source::Notification, context.now(), claim);
+    let (source, claim) = match told.claim {
+        Some(claim) => (Source::Notification, claim),
+        None => match look(context, subject).await? {
+            Told::Claim(claim) => (Source::Query, claim),
+            Told::Nothing { why, .. } => return Ok(again(context, job, why)),
+        },
+    };
+    let mut observation = Observation::new(source, context.now(), claim);
     observation.notification = Some(id);
     let run = Run { settle: job.settle(Settlement::Done) };
     Ok(match context.desk.observe(subject, &observation, Some(&run), Some(&dossier), done).await? {
@@ -62,6 +74,60 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         Taken::Fenced | Taken::Duplicate => Outcome::Fenced,
         Taken::NoSuchSubject => Outcome::Done,
     })
+}
+
+/// What a message tells.
+struct Message {
+    about: About,
+    refund: bool,
+    /// `None`: that something has changed.
+    claim: Option<Claim>,
+    /// What happened to money, when the message proves it.
+    moved: Option<&'static str>,
+}
+
+fn read(notice: Notice) -> Option<Message> {
+    Some(match notice {
+        Notice::Payment { number, standing, .. } => {
+            let paid = matches!(standing, Standing::Paid(_));
+            let (claim, moved) = (Some(claim(standing)), paid.then_some("paid"));
+            Message { about: About::Payment(number), refund: false, claim, moved }
+        }
+        Notice::Refund { number, standing, .. } => {
+            let refunded = matches!(standing, RefundStanding::Succeeded(_));
+            let claim = Some(Claim::Refund(message(standing)));
+            Message { about: About::Refund(number), refund: true, claim, moved: refunded.then_some("refunded") }
+        }
+        Notice::Dispute { about, dispute, .. } => {
+            Message { about, refund: false, claim: Some(Claim::Disputed(dispute)), moved: Some("disputed") }
+        }
+        Notice::Look { about, .. } => {
+            let refund = matches!(about, About::Refund(_));
+            Message { about, refund, claim: None, moved: None }
+        }
+        Notice::Other { .. } => return None,
+    })
+}
+
+/// Asks what has changed.
+async fn look(context: &JobContext, subject: Subject) -> Result<Told, JobError> {
+    let gone = Told::Nothing { why: "it is gone".to_owned(), retry_after_ms: None };
+    Ok(match subject {
+        Subject::Payment(id) => match context.subject(id).await? {
+            Some(subject) => ask(&subject).await,
+            None => gone,
+        },
+        Subject::Leg(id) => match context.leg(id).await? {
+            Some(subject) => ask_refund(&subject).await,
+            None => gone,
+        },
+        Subject::Refund(_) | Subject::Order(_) => gone,
+    })
+}
+
+fn again(context: &JobContext, job: &Running, why: String) -> Outcome {
+    let delay_ms = context.desk.plans.unknown.delay_or_last_ms(job.claimed.step);
+    Outcome::Again { due_at: context.now().plus_ms(delay_ms), step: job.claimed.step.saturating_add(1), why }
 }
 
 type Found = Option<(Subject, Dossier)>;
@@ -81,7 +147,7 @@ fn account_of(subject: Subject, dossier: &Dossier) -> Option<ChannelAccountId> {
     let payment = match subject {
         Subject::Payment(id) => id,
         Subject::Leg(id) => dossier.leg(id)?.1.payment,
-        Subject::Refund(_) => return None,
+        Subject::Refund(_) | Subject::Order(_) => return None,
     };
     dossier.payment(payment).map(|p| p.account)
 }

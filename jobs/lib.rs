@@ -7,10 +7,12 @@
 //! To add a job, touch exactly: `src/core/job.rs` (its kind), a new file here, and [`run`] below.
 
 mod ask;
+pub mod capture_payment;
 pub mod close_payment;
 mod context;
 pub mod create_payment;
 pub mod deliver_webhook;
+pub mod expire_order;
 pub mod handle_notification;
 mod observe;
 pub mod poll_payment;
@@ -41,6 +43,10 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::SendRefund => send_refund::run(context, job).await,
         JobKind::PollRefund => poll_refund::run(context, job).await,
         JobKind::SettleLateMoney => settle_late_money::run(context, job).await,
+        JobKind::CapturePayment => capture_payment::run(context, job).await,
+        JobKind::ExpireOrder => expire_order::run(context, job).await,
+        // Nothing imports statements yet.
+        JobKind::MatchStatementLine => Ok(Outcome::Done),
         JobKind::DeliverWebhook => deliver_webhook::run(context, job).await,
         JobKind::SweepStuck => sweep_stuck::run(context, job).await,
         JobKind::Prune => prune::run(context, job).await,

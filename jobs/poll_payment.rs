@@ -1,9 +1,9 @@
 //! Asks the channel where a payment stands, until it is paid, closed or expired. Subject: a payment
-//! that awaits its payer or whose state is unknown. Must never close anything: at expiry it hands over
-//! to the close protocol.
+//! that awaits its payer, whose state is unknown, or whose amount is held. Must never close anything: at
+//! expiry, and before a hold lapses, it hands over to the close protocol.
 
-use bursar_core::decide::{expired, next_poll_at};
-use bursar_core::observation::Source;
+use bursar_core::decide::{expired, next_hold_check_at, next_poll_at};
+use bursar_core::observation::{Claim, Source};
 use bursar_core::order::Dossier;
 use bursar_core::payment::PaymentState;
 use bursar_store::Settlement;
@@ -21,14 +21,24 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let plan = match subject.payment.state {
         PaymentState::Unknown => &context.desk.plans.unknown,
         PaymentState::AwaitingPayer if subject.payment.evidence.code().is_some() => &context.desk.plans.poll,
+        // A hold is looked at by a rhythm of its own.
+        PaymentState::Authorized => &context.desk.plans.unknown,
         _ => return Ok(Outcome::Done),
     };
     let now = context.now();
-    if now >= subject.order().expires_at {
+    let held = subject.payment.state == PaymentState::Authorized;
+    if held && next_hold_check_at(&subject.payment, now) <= now {
+        let claim = Claim::CloseRequested { reason: "the hold on the card is about to lapse".to_owned() };
+        return context.conclude(job, Source::Clock, claim, &subject.dossier, done).await;
+    }
+    if !held && now >= subject.order().expires_at {
         return context.conclude(job, Source::Clock, expired(now).claim, &subject.dossier, done).await;
     }
     let step = job.claimed.step.saturating_add(1);
-    let next_at = |delay_ms: i64| next_poll_at(subject.order(), delay_ms, context.now());
+    let next_at = |delay_ms: i64| match held {
+        true => next_hold_check_at(&subject.payment, context.now()),
+        false => next_poll_at(subject.order(), delay_ms, context.now()),
+    };
     let before = subject.payment.state;
     match ask(&subject).await {
         Told::Claim(claim) => {

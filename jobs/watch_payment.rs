@@ -24,7 +24,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let step = job.claimed.step.saturating_add(1);
     let plan = &context.desk.plans.watch;
     match ask(&subject).await {
-        Told::Claim(claim @ Claim::Paid(_)) => {
+        Told::Claim(claim @ (Claim::Paid(_) | Claim::Authorized(_))) => {
             context.conclude(job, Source::Query, claim, &subject.dossier, |_: &Dossier| Settlement::Done).await
         }
         // Declined, and now the channel has it: a call that was thought lost arrived after all (its process

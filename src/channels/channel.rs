@@ -13,7 +13,7 @@ use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
 use bursar_core::refund::Leg;
 
-use crate::outcome::{Closed, Outcome, RefundStanding, Standing, Why};
+use crate::outcome::{Closed, Outcome, RefundStanding, Refusal, Standing, Why};
 
 /// What a channel needs to know in order to make a payment payable. Every attempt for the same payment
 /// must give the same values: the same number with other values is a conflict at the channel.
@@ -68,33 +68,47 @@ pub trait Channel: Send + Sync + Debug {
     /// Makes the payment payable. Safe to repeat: the channel answers with a fresh code.
     async fn create(&self, request: &CreateRequest<'_>) -> Outcome<PayCode>;
 
-    /// Asks where the payment with this number stands.
-    async fn query(&self, number: &str) -> Outcome<Standing>;
+    /// Asks where the payment stands.
+    async fn query(&self, payment: &Payment) -> Outcome<Standing>;
 
-    /// Asks the channel to take no more money for this number. Safe to repeat.
-    async fn close(&self, number: &str) -> Outcome<Closed>;
+    /// Asks the channel to take no more money for the payment, and to let go what it holds. Safe to repeat.
+    async fn close(&self, payment: &Payment) -> Outcome<Closed>;
+
+    /// Asks the channel to take what it holds for the payment. Safe to repeat.
+    async fn capture(&self, _payment: &Payment) -> Outcome<Standing> {
+        Outcome::Refused(Refusal::ours("CAPTURE", "this channel takes the money at once; nothing is held"))
+    }
 
     /// Asks for money back. Safe to repeat with the same number: it takes effect at most once.
     async fn refund(&self, request: &RefundRequest<'_>) -> Outcome<RefundStanding>;
 
-    /// Asks where the refund with this number stands.
-    async fn query_refund(&self, number: &str) -> Outcome<RefundStanding>;
+    /// Asks where the refund of `payment` by `leg` stands.
+    async fn query_refund(&self, payment: &Payment, leg: &Leg) -> Outcome<RefundStanding>;
 
     /// Asks the channel to pay a refund whose money came back from the payer's bank to `payee` instead, as
     /// [`Channel::seal_payee`] sealed him. `refund_id` is the channel's own number. Safe to repeat: a channel
     /// refuses it once the refund is under way again, which a query tells.
     async fn refund_second_way(
         &self,
-        request: &RefundRequest<'_>,
-        refund_id: &str,
-        payee: &str,
-    ) -> Outcome<RefundStanding>;
+        _request: &RefundRequest<'_>,
+        _refund_id: &str,
+        _payee: &str,
+    ) -> Outcome<RefundStanding> {
+        Outcome::Refused(Refusal::ours("SECOND_WAY", "this channel has no second way to give money back"))
+    }
 
     /// Seals `payee` so that only the channel can read it: what comes out may be stored.
     ///
     /// # Errors
     /// Why it cannot be sealed now, in words for the caller.
-    async fn seal_payee(&self, payee: &Payee) -> Result<String, String>;
+    async fn seal_payee(&self, _payee: &Payee) -> Result<String, String> {
+        Err("this channel pays refunds to no other account than the payer's own".to_owned())
+    }
+
+    /// Our number of the payment that the channel knows by `channels_number`; `None` when it is none of ours.
+    async fn number_of(&self, _channels_number: &str) -> Outcome<Option<String>> {
+        Outcome::Done(None)
+    }
 
     /// Verifies a message over its raw bytes, then decrypts and reads it. CPU only.
     ///

@@ -23,6 +23,7 @@ mod pem;
 mod rsa;
 mod settings;
 mod transport;
+mod stripe;
 mod wechat;
 
 #[cfg(test)]
@@ -34,7 +35,7 @@ pub use counters::{CounterRow, Verb};
 pub use headers::{HeaderLines, HeaderLookup};
 pub use http::HttpSettings;
 pub use merchant::{DeliveryOutcome, MerchantHttp, MerchantSettings, Teller, check_endpoint_url};
-pub use notice::{Notice, NotificationRefusal, Reply, notification_id};
+pub use notice::{About, Notice, NotificationRefusal, Reply, notification_id};
 pub use outcome::{Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing, Why, WhyKind};
 pub use registry::{Adapters, BreakerRow, ChannelError, Channels};
 pub use secrets::{FileSecrets, SecretBytes, Secrets};

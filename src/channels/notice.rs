@@ -4,6 +4,7 @@
 use aws_lc_rs::digest;
 use bursar_core::Timestamp;
 use bursar_core::id::{ChannelAccountId, NotificationId};
+use bursar_core::observation::Dispute;
 use uuid::Uuid;
 
 use crate::outcome::{RefundStanding, Standing};
@@ -34,6 +35,27 @@ pub enum Notice {
         /// When the channel wrote the message, by its clock.
         at: Timestamp,
     },
+    /// About a payer's complaint to his bank.
+    Dispute {
+        /// The channel's id of the message: the same for each of its repetitions.
+        channel_id: String,
+        /// The payment that it is about.
+        about: About,
+        /// Where it stands.
+        dispute: Dispute,
+        /// When the channel wrote the message, by its clock.
+        at: Timestamp,
+    },
+    /// Something about a payment or refund has changed: what it is now is asked for, because messages of this
+    /// channel overtake each other.
+    Look {
+        /// The channel's id of the message: the same for each of its repetitions.
+        channel_id: String,
+        /// What has changed.
+        about: About,
+        /// When the channel wrote the message, by its clock.
+        at: Timestamp,
+    },
     /// About something that is not handled here.
     Other {
         /// The channel's id of the message.
@@ -43,13 +65,26 @@ pub enum Notice {
     },
 }
 
+/// What a message is about, as far as it can be told from it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum About {
+    /// The payment with this number, as the channel knows it. May be none of ours.
+    Payment(String),
+    /// The refund with this number, as the channel knows it. May be none of ours.
+    Refund(String),
+    /// The payment that the channel knows by a number of its own ([`crate::Channel::number_of`] tells ours).
+    ChannelsPayment(String),
+}
+
 impl Notice {
     /// The channel's id of the message.
     pub fn channel_id(&self) -> &str {
         match self {
-            Self::Payment { channel_id, .. } | Self::Refund { channel_id, .. } | Self::Other { channel_id, .. } => {
-                channel_id
-            }
+            Self::Payment { channel_id, .. }
+            | Self::Refund { channel_id, .. }
+            | Self::Dispute { channel_id, .. }
+            | Self::Look { channel_id, .. }
+            | Self::Other { channel_id, .. } => channel_id,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bursar_core::observation::Receipt;
+use bursar_core::observation::{Hold, Receipt};
 use bursar_core::refund::RefundReceipt;
 
 /// How a call to a channel ended.
@@ -37,6 +37,8 @@ pub enum Standing {
     Unpaid,
     /// One attempt of the payer failed, with the channel's reason; he may try again.
     AttemptFailed(String),
+    /// The amount is held on the payer's card.
+    Authorized(Hold),
     /// Money was taken. Whether it is the right amount is the core's question.
     Paid(Receipt),
     /// Closed or revoked at the channel.
@@ -75,6 +77,8 @@ pub enum Closed {
     TooEarly,
     /// The channel does not know the number.
     Absent,
+    /// The channel has no such call: its payments end by themselves.
+    NotPossible,
 }
 
 /// A definite no.
@@ -86,6 +90,13 @@ pub struct Refusal {
     pub message: String,
     /// What follows from it.
     pub class: RefusalClass,
+}
+
+impl Refusal {
+    /// A definite no of ours: the call is not made.
+    pub fn ours(code: &str, message: &str) -> Self {
+        Self { code: code.to_owned(), message: message.to_owned(), class: RefusalClass::Definite }
+    }
 }
 
 /// What follows from a refusal.

@@ -16,7 +16,7 @@ use crate::http::{self, HttpSettings};
 use crate::parts::Parts;
 use crate::secrets::Secrets;
 use crate::settings::AccountSettings;
-use crate::wechat;
+use crate::{stripe, wechat};
 
 /// Why an account cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -142,8 +142,13 @@ impl Channels {
     }
 
     fn build(&self, account: &ChannelAccount) -> Result<Entry, ChannelError> {
+        let wrong = |reason| ChannelError::Settings { account: account.id, reason };
         match account.channel {
             ChannelKind::Wechat => self.remote::<wechat::Settings>(account),
+            ChannelKind::Stripe => self.remote::<stripe::Settings>(account),
+            ChannelKind::Alipay | ChannelKind::Unionpay | ChannelKind::Bank | ChannelKind::Cash => {
+                Err(wrong("this channel is not built in yet".to_owned()))
+            }
         }
     }
 

@@ -12,33 +12,91 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum ChannelKind {
     /// WeChat Pay, API v3.
     Wechat,
+    /// Alipay, the open platform's gateway.
+    Alipay,
+    /// UnionPay, ACP 5.1.0.
+    Unionpay,
+    /// Cards through Stripe.
+    Stripe,
+    /// A transfer to the merchant's bank account. What came is read from the bank's statements.
+    Bank,
+    /// Notes and coins, collected on site.
+    Cash,
 }
 
 impl ChannelKind {
     /// Every channel.
-    pub const ALL: [Self; 1] = [Self::Wechat];
+    pub const ALL: [Self; 6] = [Self::Wechat, Self::Alipay, Self::Unionpay, Self::Stripe, Self::Bank, Self::Cash];
 
     /// The stable name in faces, metrics and the database.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Wechat => "wechat",
+            Self::Alipay => "alipay",
+            Self::Unionpay => "unionpay",
+            Self::Stripe => "stripe",
+            Self::Bank => "bank",
+            Self::Cash => "cash",
         }
     }
 
-    /// What the close protocol must know of the channel.
+    /// Whether somebody can be asked where a payment stands. Of a transfer or of cash we learn by
+    /// statements and people only; such a payment waits without a job, and being overdue does not end it.
+    pub const fn can_be_asked(self) -> bool {
+        !matches!(self, Self::Bank | Self::Cash)
+    }
+
+    /// Whether it gives money back by itself. Otherwise a person transfers it, or hands it over.
+    pub const fn refunds(self) -> bool {
+        self.can_be_asked()
+    }
+
+    /// What the close protocol and refunds must know of the channel.
     pub const fn facts(self) -> ChannelFacts {
+        use crate::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
         match self {
             Self::Wechat => ChannelFacts {
                 // Written in the v2 and overseas pages; kept as a careful default (configurable).
-                min_close_age_ms: 5 * crate::clock::MINUTE_MS,
-                propagation_ms: crate::clock::MINUTE_MS,
+                min_close_age_ms: 5 * MINUTE_MS,
+                propagation_ms: MINUTE_MS,
                 // The last retry of a notification comes some 24 h after the first.
-                watch_ms: 25 * crate::clock::HOUR_MS,
-                refund: RefundLimits {
-                    within_ms: 365 * crate::clock::DAY_MS,
-                    most: 50,
-                    spacing_ms: crate::clock::MINUTE_MS,
-                },
+                watch_ms: 25 * HOUR_MS,
+                lapse_ms: None,
+                refund: RefundLimits { within_ms: 365 * DAY_MS, most: 50, spacing_ms: MINUTE_MS },
+            },
+            Self::Alipay => ChannelFacts {
+                min_close_age_ms: 0,
+                propagation_ms: MINUTE_MS,
+                // Eight messages within 25 h, and an hour more.
+                watch_ms: 26 * HOUR_MS,
+                // Its clock and ours differ, and a payer who is typing his password may finish.
+                lapse_ms: Some(5 * MINUTE_MS),
+                // Twelve months by contract, three for some: those set it in the account.
+                refund: RefundLimits { within_ms: 365 * DAY_MS, most: 50, spacing_ms: 3_000 },
+            },
+            Self::Unionpay => ChannelFacts {
+                min_close_age_ms: 0,
+                propagation_ms: MINUTE_MS,
+                // Messages end after a quarter of an hour; the day's file comes the next morning.
+                watch_ms: 25 * HOUR_MS,
+                lapse_ms: Some(5 * MINUTE_MS),
+                refund: RefundLimits { within_ms: 330 * DAY_MS, most: 50, spacing_ms: 1_000 },
+            },
+            Self::Stripe => ChannelFacts {
+                min_close_age_ms: 0,
+                // Its search is eventually consistent, usually within a minute.
+                propagation_ms: 2 * MINUTE_MS,
+                // Webhooks are retried for three days.
+                watch_ms: 73 * HOUR_MS,
+                lapse_ms: None,
+                refund: RefundLimits { within_ms: 180 * DAY_MS, most: 50, spacing_ms: 1_000 },
+            },
+            Self::Bank | Self::Cash => ChannelFacts {
+                min_close_age_ms: 0,
+                propagation_ms: 0,
+                watch_ms: 0,
+                lapse_ms: None,
+                refund: RefundLimits { within_ms: 0, most: 0, spacing_ms: 0 },
             },
         }
     }
@@ -63,6 +121,11 @@ pub struct ChannelFacts {
     pub propagation_ms: i64,
     /// How long after the end a notification may still come.
     pub watch_ms: i64,
+    /// So long after the last moment to pay that the channel was told, "not paid" and "no such number" are
+    /// final: for channels where a payment cannot be closed, or not before its payer has opened it. `None`:
+    /// it must be closed.
+    #[serde(default)]
+    pub lapse_ms: Option<i64>,
     /// What it lets us give back.
     #[serde(default)]
     pub refund: RefundLimits,
@@ -98,11 +161,46 @@ pub enum Method {
     WechatH5,
     /// A merchant's own app.
     WechatApp,
+    /// A QR code shown by us, scanned with Alipay.
+    AlipayQr,
+    /// Alipay's page in a browser on a computer.
+    AlipayPage,
+    /// Alipay's page in a browser on a phone.
+    AlipayWap,
+    /// A merchant's own app with Alipay's SDK.
+    AlipayApp,
+    /// UnionPay's page, which the payer's browser opens by posting a form.
+    UnionpayWeb,
+    /// A merchant's own app with UnionPay's SDK.
+    UnionpayApp,
+    /// A card; the money is taken at once.
+    Card,
+    /// A card; the amount is held, and taken when the merchant says so.
+    CardHold,
+    /// A transfer to the merchant's bank account.
+    BankTransfer,
+    /// Cash, collected on site.
+    Cash,
 }
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 4] = [Self::WechatNative, Self::WechatJsapi, Self::WechatH5, Self::WechatApp];
+    pub const ALL: [Self; 14] = [
+        Self::WechatNative,
+        Self::WechatJsapi,
+        Self::WechatH5,
+        Self::WechatApp,
+        Self::AlipayQr,
+        Self::AlipayPage,
+        Self::AlipayWap,
+        Self::AlipayApp,
+        Self::UnionpayWeb,
+        Self::UnionpayApp,
+        Self::Card,
+        Self::CardHold,
+        Self::BankTransfer,
+        Self::Cash,
+    ];
 
     /// The stable name in faces and the database.
     pub const fn name(self) -> &'static str {
@@ -111,6 +209,16 @@ impl Method {
             Self::WechatJsapi => "wechat_jsapi",
             Self::WechatH5 => "wechat_h5",
             Self::WechatApp => "wechat_app",
+            Self::AlipayQr => "alipay_qr",
+            Self::AlipayPage => "alipay_page",
+            Self::AlipayWap => "alipay_wap",
+            Self::AlipayApp => "alipay_app",
+            Self::UnionpayWeb => "unionpay_web",
+            Self::UnionpayApp => "unionpay_app",
+            Self::Card => "card",
+            Self::CardHold => "card_hold",
+            Self::BankTransfer => "bank_transfer",
+            Self::Cash => "cash",
         }
     }
 
@@ -121,6 +229,16 @@ impl Method {
             Self::WechatJsapi => 2,
             Self::WechatH5 => 3,
             Self::WechatApp => 4,
+            Self::AlipayQr => 11,
+            Self::AlipayPage => 12,
+            Self::AlipayWap => 13,
+            Self::AlipayApp => 14,
+            Self::UnionpayWeb => 21,
+            Self::UnionpayApp => 22,
+            Self::Card => 31,
+            Self::CardHold => 32,
+            Self::BankTransfer => 41,
+            Self::Cash => 51,
         }
     }
 
@@ -132,15 +250,23 @@ impl Method {
     /// Whether money taken this way goes back without a person's help. Parts of a combined order that
     /// cannot be undone are taken last.
     pub const fn reversible(self) -> bool {
-        match self {
-            Self::WechatNative | Self::WechatJsapi | Self::WechatH5 | Self::WechatApp => true,
-        }
+        self.channel().refunds()
+    }
+
+    /// Whether the payer's consent only holds the amount, and the merchant takes it later.
+    pub const fn holds(self) -> bool {
+        matches!(self, Self::CardHold)
     }
 
     /// The channel that it belongs to.
     pub const fn channel(self) -> ChannelKind {
         match self {
             Self::WechatNative | Self::WechatJsapi | Self::WechatH5 | Self::WechatApp => ChannelKind::Wechat,
+            Self::AlipayQr | Self::AlipayPage | Self::AlipayWap | Self::AlipayApp => ChannelKind::Alipay,
+            Self::UnionpayWeb | Self::UnionpayApp => ChannelKind::Unionpay,
+            Self::Card | Self::CardHold => ChannelKind::Stripe,
+            Self::BankTransfer => ChannelKind::Bank,
+            Self::Cash => ChannelKind::Cash,
         }
     }
 }

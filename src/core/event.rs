@@ -33,11 +33,26 @@ pub enum EventKind {
     /// A refund waits for a person.
     #[serde(rename = "refund.parked")]
     RefundParked,
+    /// The payer's way did not work; he may choose another.
+    #[serde(rename = "order.choose_again")]
+    OrderChooseAgain,
+    /// The amount is held on the payer's card and waits to be taken.
+    #[serde(rename = "payment.authorized")]
+    PaymentAuthorized,
+    /// Money that had come was taken back by the bank.
+    #[serde(rename = "payment.reversed")]
+    PaymentReversed,
+    /// The payer complained to his bank.
+    #[serde(rename = "dispute.opened")]
+    DisputeOpened,
+    /// A complaint ended.
+    #[serde(rename = "dispute.closed")]
+    DisputeClosed,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::OrderPaid,
         Self::OrderClosed,
         Self::OrderLateMoney,
@@ -45,6 +60,11 @@ impl EventKind {
         Self::RefundSucceeded,
         Self::RefundFailed,
         Self::RefundParked,
+        Self::OrderChooseAgain,
+        Self::PaymentAuthorized,
+        Self::PaymentReversed,
+        Self::DisputeOpened,
+        Self::DisputeClosed,
     ];
 
     /// The stable number in the database.
@@ -57,6 +77,11 @@ impl EventKind {
             Self::RefundSucceeded => 5,
             Self::RefundFailed => 6,
             Self::RefundParked => 7,
+            Self::OrderChooseAgain => 8,
+            Self::PaymentAuthorized => 9,
+            Self::PaymentReversed => 10,
+            Self::DisputeOpened => 11,
+            Self::DisputeClosed => 12,
         }
     }
 
@@ -70,6 +95,11 @@ impl EventKind {
             Self::RefundSucceeded => "refund.succeeded",
             Self::RefundFailed => "refund.failed",
             Self::RefundParked => "refund.parked",
+            Self::OrderChooseAgain => "order.choose_again",
+            Self::PaymentAuthorized => "payment.authorized",
+            Self::PaymentReversed => "payment.reversed",
+            Self::DisputeOpened => "dispute.opened",
+            Self::DisputeClosed => "dispute.closed",
         }
     }
 
@@ -104,9 +134,14 @@ pub fn body(event: Event, dossier: &Dossier) -> Value {
                 "id": p.id, "method": p.method, "state": p.state, "amount_minor": p.amount.minor,
                 "returned_minor": p.returned_minor,
             });
-            if let (Some(receipt), Some(map)) = (&p.evidence.paid, value.as_object_mut()) {
-                map.insert("transaction_id".into(), json!(receipt.transaction_id));
-                map.insert("paid_at".into(), json!(receipt.paid_at));
+            if let (Some(transaction_id), Some(map)) = (p.evidence.transaction_id(), value.as_object_mut()) {
+                map.insert("transaction_id".into(), json!(transaction_id));
+                map.insert("paid_at".into(), json!(p.evidence.paid_at()));
+                map.insert("taken_minor".into(), json!(p.taken_minor()));
+            }
+            if let (false, Some(map)) = (p.evidence.disputes.is_empty(), value.as_object_mut()) {
+                let disputes: Vec<_> = p.evidence.disputes.values().collect();
+                map.insert("disputes".into(), json!(disputes));
             }
             value
         })
@@ -118,7 +153,7 @@ pub fn body(event: Event, dossier: &Dossier) -> Value {
         "data": {
             "order_id": order.id, "number": order.number, "state": order.state,
             "amount_minor": order.amount.minor, "currency": order.amount.currency,
-            "close_reason": order.close_reason, "payments": payments,
+            "close_reason": order.close_reason, "disputed": dossier.is_disputed(), "payments": payments,
             "refund_id": event.refund, "refunded_minor": dossier.refunded_minor(), "refunds": refunds(dossier),
         },
     })

@@ -130,6 +130,14 @@ ids! {
     RefundId = "rfd";
     /// One way by which a refund is fulfilled; without its prefix, the number that the channel gets.
     LegId = "rfl";
+    /// One file of a bank's statements, as it was imported.
+    StatementId = "sta";
+    /// One line of a bank's statement; derived from its account and its identity there, so that it dedupes.
+    LineId = "lin";
+    /// Money that was collected by hand; the collector's device makes the id, so that it dedupes.
+    CollectionId = "col";
+    /// Collected money that was handed in.
+    HandInId = "hin";
     /// One message received from a channel; derived from the channel's own id, so that it dedupes.
     NotificationId = "ntf";
     /// One merchant event for one endpoint.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::id::{self, LegId, MerchantId, PaymentId};
+use crate::id::{self, LegId, LineId, MerchantId, OrderId, PaymentId};
 
 /// Which stream of work a job belongs to. Each queue has its own slots in a worker, so that dead
 /// merchant endpoints never delay money. A queue can be paused.
@@ -83,6 +83,12 @@ pub enum JobKind {
     PollRefund,
     /// Give late money back that nobody claimed in time. Subject: payment.
     SettleLateMoney,
+    /// Take what is held. Subject: payment.
+    CapturePayment,
+    /// End an order whose payer did not choose in time. Subject: order.
+    ExpireOrder,
+    /// Find what a line of a bank's statement is about. Subject: line.
+    MatchStatementLine,
     /// Tell a merchant endpoint. Subject: delivery.
     DeliverWebhook,
     /// Give open payments without a live job their job back. Subject: nil.
@@ -93,7 +99,7 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -102,6 +108,9 @@ impl JobKind {
         Self::SendRefund,
         Self::PollRefund,
         Self::SettleLateMoney,
+        Self::CapturePayment,
+        Self::ExpireOrder,
+        Self::MatchStatementLine,
         Self::DeliverWebhook,
         Self::SweepStuck,
         Self::Prune,
@@ -121,6 +130,9 @@ impl JobKind {
             Self::SendRefund => 9,
             Self::PollRefund => 10,
             Self::SettleLateMoney => 11,
+            Self::CapturePayment => 12,
+            Self::ExpireOrder => 13,
+            Self::MatchStatementLine => 14,
         }
     }
 
@@ -138,6 +150,9 @@ impl JobKind {
             Self::SendRefund => "send_refund",
             Self::PollRefund => "poll_refund",
             Self::SettleLateMoney => "settle_late_money",
+            Self::CapturePayment => "capture_payment",
+            Self::ExpireOrder => "expire_order",
+            Self::MatchStatementLine => "match_statement_line",
         }
     }
 
@@ -148,6 +163,9 @@ impl JobKind {
             | Self::HandleNotification
             | Self::ClosePayment
             | Self::SendRefund
+            | Self::CapturePayment
+            | Self::ExpireOrder
+            | Self::MatchStatementLine
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
@@ -167,6 +185,9 @@ impl JobKind {
             | Self::WatchPayment
             | Self::SendRefund
             | Self::PollRefund
+            | Self::CapturePayment
+            | Self::ExpireOrder
+            | Self::MatchStatementLine
             | Self::SettleLateMoney => 12,
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
@@ -205,7 +226,8 @@ impl FromStr for JobKind {
 pub struct JobKey {
     /// What it does.
     pub kind: JobKind,
-    /// What it does it to: the 128 bits of a payment, leg, notification or delivery id, or nil.
+    /// What it does it to: the 128 bits of the id of a payment, leg, order, notification, delivery or
+    /// line, or nil.
     pub subject: Uuid,
 }
 
@@ -218,6 +240,16 @@ impl JobKey {
     /// The key of a job about a payment.
     pub const fn payment(kind: JobKind, payment: PaymentId) -> Self {
         Self::new(kind, payment.uuid())
+    }
+
+    /// The key of a job about an order.
+    pub const fn order(kind: JobKind, order: OrderId) -> Self {
+        Self::new(kind, order.uuid())
+    }
+
+    /// The key of a job about a line of a statement.
+    pub const fn line(kind: JobKind, line: LineId) -> Self {
+        Self::new(kind, line.uuid())
     }
 
     /// The key of a job about a leg of a refund.

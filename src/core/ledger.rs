@@ -29,11 +29,13 @@ pub enum AccountKind {
     RefundsPayable,
     /// Money that the merchant paid from elsewhere (a bank transfer instead of a refund). Owner: merchant.
     PaidOutside,
+    /// Money that a payer disputes: the channel holds it back until the dispute has ended. Owner: channel account.
+    Disputed,
 }
 
 impl AccountKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Receivable,
         Self::Earnings,
         Self::Clearing,
@@ -41,6 +43,7 @@ impl AccountKind {
         Self::LateMoney,
         Self::RefundsPayable,
         Self::PaidOutside,
+        Self::Disputed,
     ];
 
     /// The stable number in the database.
@@ -53,6 +56,7 @@ impl AccountKind {
             Self::LateMoney => 5,
             Self::RefundsPayable => 6,
             Self::PaidOutside => 7,
+            Self::Disputed => 8,
         }
     }
 
@@ -66,6 +70,7 @@ impl AccountKind {
             Self::LateMoney => "late_money",
             Self::RefundsPayable => "refunds_payable",
             Self::PaidOutside => "paid_outside",
+            Self::Disputed => "disputed",
         }
     }
 
@@ -97,54 +102,103 @@ pub struct Posting {
     pub amount: Money,
 }
 
-/// Which account stands for the payment's amount while it is in a state.
-fn place(payment: &Payment, state: PaymentState) -> Option<Account> {
-    let merchant = payment.merchant.uuid();
-    let channel = payment.account.uuid();
-    let kind_owner = match state {
-        PaymentState::New | PaymentState::Sending | PaymentState::AwaitingPayer | PaymentState::Closing => {
-            (AccountKind::Receivable, merchant)
+/// What stands for a payment: minor units on its asset accounts, and the account against which they stand.
+struct Standing {
+    assets: Vec<(Account, i64)>,
+    against: Account,
+}
+
+/// Where the money of `payment` stands. `late`: it is that of a closed order.
+fn standing(payment: &Payment, late: bool) -> Standing {
+    let channels = |kind| Account { kind, owner: payment.account.uuid() };
+    let ours = |kind| Account { kind, owner: payment.merchant.uuid() };
+    let (whole, evidence) = (payment.amount.minor, &payment.evidence);
+    let assets = match payment.state {
+        PaymentState::New
+        | PaymentState::Sending
+        | PaymentState::AwaitingPayer
+        | PaymentState::Closing
+        | PaymentState::Authorized
+        | PaymentState::Capturing => {
+            let part = payment.part_minor();
+            vec![(ours(AccountKind::Receivable), whole.saturating_sub(part)), (channels(AccountKind::Clearing), part)]
         }
-        PaymentState::Unknown | PaymentState::IntegrityHold => (AccountKind::Suspense, channel),
-        PaymentState::Captured => (AccountKind::Clearing, channel),
-        PaymentState::Declined | PaymentState::Closed => return None,
+        PaymentState::Unknown | PaymentState::IntegrityHold => vec![(channels(AccountKind::Suspense), whole)],
+        PaymentState::Captured => {
+            let lost = evidence.disputes.values().filter(|d| d.won == Some(false)).map(|d| d.amount_minor);
+            let (lost, open) = (lost.fold(0, i64::saturating_add), evidence.disputed_open_minor());
+            let free = payment.taken_minor().saturating_sub(lost).saturating_sub(open);
+            vec![(channels(AccountKind::Clearing), free), (channels(AccountKind::Disputed), open)]
+        }
+        PaymentState::CaptureReversed => {
+            let here = payment.taken_minor();
+            vec![(ours(AccountKind::Receivable), whole.saturating_sub(here)), (channels(AccountKind::Clearing), here)]
+        }
+        PaymentState::Declined | PaymentState::Closed => Vec::new(),
     };
-    Some(Account { kind: kind_owner.0, owner: kind_owner.1 })
+    let against = ours(if late { AccountKind::LateMoney } else { AccountKind::Earnings });
+    Standing { assets, against }
 }
 
-/// The counterpart of the amount: what the merchant earns, or what is the payer's because it came late.
-fn counterpart(payment: &Payment, late: bool) -> Account {
-    let kind = if late { AccountKind::LateMoney } else { AccountKind::Earnings };
-    Account { kind, owner: payment.merchant.uuid() }
+/// By how much `new` differs from `old`, per account, in the order of accounts.
+fn changes(old: &[(Account, i64)], new: &[(Account, i64)]) -> Vec<(Account, i64)> {
+    let mut sums = std::collections::BTreeMap::<Account, i64>::new();
+    for (account, minor) in new {
+        let sum = sums.entry(*account).or_default();
+        *sum = sum.saturating_add(*minor);
+    }
+    for (account, minor) in old {
+        let sum = sums.entry(*account).or_default();
+        *sum = sum.saturating_sub(*minor);
+    }
+    sums.into_iter().filter(|(_, minor)| *minor != 0).collect()
 }
 
-/// Where the payment's amount stands: its asset account and what it is balanced against.
-fn standing(payment: &Payment, state: Option<PaymentState>, late: bool) -> Option<(Account, Account)> {
-    let asset = place(payment, state?)?;
-    Some((asset, counterpart(payment, late)))
-}
-
-/// The postings of a payment that moves from `before` (`None`: it did not exist) to its present state.
-/// `was_late` and `late` say whether its money was and is that of a closed order.
-pub fn postings(payment: &Payment, before: Option<PaymentState>, was_late: bool, late: bool) -> Vec<Posting> {
-    let old = standing(payment, before, was_late);
-    let new = standing(payment, Some(payment.state), late);
-    let transfer = |debit, credit| Posting { subject: payment.id.uuid(), debit, credit, amount: payment.amount };
+/// Transfers that make `changes` (debits less credits per account), as far as they balance each other; what
+/// is left over stays in `changes`.
+fn transfers(changes: &mut Vec<(Account, i64)>) -> Vec<(Account, Account, i64)> {
     let mut out = Vec::new();
-    match (old, new) {
-        (None, None) => {}
-        (None, Some((asset, against))) => out.push(transfer(asset, against)),
-        (Some((asset, against)), None) => out.push(transfer(against, asset)),
-        (Some((old_asset, old_against)), Some((asset, against))) => {
-            if old_asset != asset {
-                out.push(transfer(asset, old_asset));
-            }
-            if old_against != against {
-                out.push(transfer(old_against, against));
+    while let (Some(up), Some(down)) =
+        (changes.iter().position(|(_, minor)| *minor > 0), changes.iter().position(|(_, minor)| *minor < 0))
+    {
+        let (Some((debit, more)), Some((credit, less))) = (changes.get(up).copied(), changes.get(down).copied()) else {
+            break;
+        };
+        let minor = more.min(less.saturating_neg());
+        out.push((debit, credit, minor));
+        for (index, moved) in [(up, minor.saturating_neg()), (down, minor)] {
+            if let Some((_, left)) = changes.get_mut(index) {
+                *left = left.saturating_add(moved);
             }
         }
+        changes.retain(|(_, minor)| *minor != 0);
     }
     out
+}
+
+/// The postings of a payment that was `before` (`None`: it did not exist) and is `after`. `was_late` and `late`
+/// say whether its money was and is that of a closed order.
+pub fn postings(after: &Payment, before: Option<&Payment>, was_late: bool, late: bool) -> Vec<Posting> {
+    let sum = |assets: &[(Account, i64)]| assets.iter().map(|(_, minor)| *minor).fold(0, i64::saturating_add);
+    let new = standing(after, late);
+    let old = before.map(|p| standing(p, was_late));
+    let (old_assets, old_against) = old.map_or((Vec::new(), new.against), |s| (s.assets, s.against));
+    let against = |account, assets: &[(Account, i64)]| [(account, sum(assets).saturating_neg())];
+    // Money that moves between assets, or between owners, is one transfer each; only the rest crosses.
+    let mut assets = changes(&old_assets, &new.assets);
+    let mut owners = changes(&against(old_against, &old_assets), &against(new.against, &new.assets));
+    let mut moved = transfers(&mut assets);
+    moved.extend(transfers(&mut owners));
+    assets.extend(owners);
+    moved.extend(transfers(&mut assets));
+    let currency = after.amount.currency;
+    let posting = |(debit, credit, minor)| Posting {
+        subject: after.id.uuid(),
+        debit,
+        credit,
+        amount: Money::new(minor, currency),
+    };
+    moved.into_iter().map(posting).collect()
 }
 
 /// What a leg has moved so far: transfers as (debit, credit) of its amount. `late` says whether its order is

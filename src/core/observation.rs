@@ -1,11 +1,13 @@
 //! What was observed about a payment or a refund: it knows claims and their sources, and must never know how one
 //! was obtained.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::id::{LegId, NotificationId, PaymentId, RefundId};
+use crate::id::{LegId, NotificationId, OrderId, PaymentId, RefundId};
 use crate::money::Money;
 use crate::refund::RefundClaim;
 
@@ -35,11 +37,17 @@ pub enum Source {
     Refund,
     /// It follows from something else that was observed.
     Rule,
+    /// The answer to our capture call.
+    Capture,
+    /// A line of a bank's statement.
+    Statement,
+    /// Somebody who took money by hand.
+    Collection,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Intent,
         Self::Create,
         Self::Query,
@@ -51,6 +59,9 @@ impl Source {
         Self::Sweep,
         Self::Refund,
         Self::Rule,
+        Self::Capture,
+        Self::Statement,
+        Self::Collection,
     ];
 
     /// The stable number in the database.
@@ -67,6 +78,9 @@ impl Source {
             Self::Sweep => 9,
             Self::Refund => 10,
             Self::Rule => 11,
+            Self::Capture => 12,
+            Self::Statement => 13,
+            Self::Collection => 14,
         }
     }
 
@@ -93,7 +107,24 @@ pub enum PayCode {
     /// Hand `fields` to the channel's front-end SDK.
     Sdk {
         /// Names and values as the SDK wants them, signature included.
-        fields: std::collections::BTreeMap<String, String>,
+        fields: BTreeMap<String, String>,
+    },
+    /// Have the payer's browser post `fields` as a form to `action`.
+    Form {
+        /// The channel's page.
+        action: String,
+        /// Names and values of the form, signature included.
+        fields: BTreeMap<String, String>,
+    },
+    /// Show the payer where to transfer the money, and the reference by which it is recognised.
+    Transfer {
+        /// Names and values: account, its holder, bank, reference.
+        fields: BTreeMap<String, String>,
+    },
+    /// Somebody comes and collects it.
+    Cash {
+        /// What the payer tells the collector: it confirms the amount.
+        code: String,
     },
 }
 
@@ -126,6 +157,41 @@ impl Receipt {
         }
         None
     }
+}
+
+/// What a channel says about money that it holds on the payer's card.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Hold {
+    /// What is held, as it will be said when it is taken; `paid_at` is when it was held.
+    pub receipt: Receipt,
+    /// When the channel lets it go by itself.
+    pub lapses_at: Option<Timestamp>,
+}
+
+/// Money that came for a payment, whole or in part: a line of a statement, or a collection.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Piece {
+    /// What it is known by: the line's or the collection's id.
+    pub line: String,
+    /// Minor units.
+    pub amount_minor: i64,
+    /// ISO 4217 code as it was written.
+    pub currency: String,
+    /// When it came, by the bank's or the collector's clock.
+    pub at: Timestamp,
+}
+
+/// What a channel says about a payer's complaint to his bank.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Dispute {
+    /// The channel's number of it.
+    pub id: String,
+    /// Minor units that are disputed.
+    pub amount_minor: i64,
+    /// The channel's word for why.
+    pub reason: String,
+    /// How it ended: `true` when the money stays with the merchant. `None` while it is open.
+    pub won: Option<bool>,
 }
 
 /// What was claimed.
@@ -166,6 +232,32 @@ pub enum Claim {
     },
     /// Money was taken.
     Paid(Receipt),
+    /// The amount is held on the payer's card.
+    Authorized(Hold),
+    /// What is held shall be taken.
+    CaptureRequested {
+        /// Who wants it.
+        by: String,
+    },
+    /// Money came by hand or by bank.
+    Received(Piece),
+    /// Money that had come was taken back by the bank, or had never come.
+    TakenBack {
+        /// The piece.
+        line: String,
+        /// Why, in the bank's or a person's words.
+        reason: String,
+    },
+    /// The last moment to pay that the channel was told is past, and a query after it found no money. Said by
+    /// whoever saw both in this order.
+    Lapsed,
+    /// The payer chose another way: this one is closed.
+    Replaced {
+        /// The other way.
+        by: String,
+    },
+    /// The payer complained to his bank, or his complaint ended.
+    Disputed(Dispute),
     /// The channel says that it is closed or revoked.
     ClosedAtChannel,
     /// It shall be closed.
@@ -202,6 +294,13 @@ impl Claim {
             Self::Unpaid => "unpaid",
             Self::AttemptFailed { .. } => "attempt_failed",
             Self::Paid(_) => "paid",
+            Self::Authorized(_) => "authorized",
+            Self::CaptureRequested { .. } => "capture_requested",
+            Self::Received(_) => "received",
+            Self::TakenBack { .. } => "taken_back",
+            Self::Lapsed => "lapsed",
+            Self::Replaced { .. } => "replaced",
+            Self::Disputed(_) => "disputed",
             Self::ClosedAtChannel => "closed_at_channel",
             Self::CloseRequested { .. } => "close_requested",
             Self::CloseAccepted => "close_accepted",
@@ -221,6 +320,8 @@ pub enum Subject {
     Refund(RefundId),
     /// One leg of a refund.
     Leg(LegId),
+    /// An order as a whole.
+    Order(OrderId),
 }
 
 impl Subject {
@@ -230,6 +331,7 @@ impl Subject {
             Self::Payment(id) => id.uuid(),
             Self::Refund(id) => id.uuid(),
             Self::Leg(id) => id.uuid(),
+            Self::Order(id) => id.uuid(),
         }
     }
 }
@@ -252,12 +354,19 @@ impl From<LegId> for Subject {
     }
 }
 
+impl From<OrderId> for Subject {
+    fn from(id: OrderId) -> Self {
+        Self::Order(id)
+    }
+}
+
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Payment(id) => id.fmt(f),
             Self::Refund(id) => id.fmt(f),
             Self::Leg(id) => id.fmt(f),
+            Self::Order(id) => id.fmt(f),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::channel::Method;
 use crate::clock::Timestamp;
 use crate::id::{LegId, MerchantId, OrderId, PaymentId, RefundId};
 use crate::merchant::{AfterClose, LateMoneyPolicy, MerchantPolicy};
@@ -101,12 +102,18 @@ pub struct Order {
     /// Whether a part of the amount is enough to keep the order going (a deposit now, the rest after the
     /// service). Otherwise an order that does not become whole gives everything back.
     pub part_payment: bool,
+    /// The ways among which the payer chooses; none when the merchant named the payments.
+    pub offers: Vec<Method>,
+    /// The merchant's own number of the payer: what he chose last is offered first.
+    pub payer: Option<String>,
     /// The last moment to pay.
     pub expires_at: Timestamp,
     /// How many merchant events it has caused.
     pub event_count: i64,
     /// Counts the commits that touched it; guards every write.
     pub version: i64,
+    /// When an order whose payer chooses expires, while it may; `None` when nothing is due. The sweep goes by it.
+    pub due_at: Option<Timestamp>,
     /// When it was accepted.
     pub created_at: Timestamp,
 }
@@ -140,13 +147,27 @@ impl Dossier {
         self.payments.iter().find(|p| p.id == id)
     }
 
-    /// Minor units captured (as expected; not those held).
+    /// Minor units captured (not those held by a contradiction).
     pub fn captured_minor(&self) -> i64 {
-        self.payments
-            .iter()
-            .filter(|p| p.state == PaymentState::Captured)
-            .map(|p| p.amount.minor)
-            .fold(0, i64::saturating_add)
+        self.payments.iter().map(Payment::taken_minor).fold(0, i64::saturating_add)
+    }
+
+    /// Minor units that are still missing, pieces that have come included.
+    pub fn missing_minor(&self) -> i64 {
+        let parts = self.payments.iter().map(Payment::part_minor).fold(0, i64::saturating_add);
+        self.order.amount.minor.saturating_sub(self.captured_minor()).saturating_sub(parts)
+    }
+
+    /// Whether a payer's complaint is open.
+    pub fn is_disputed(&self) -> bool {
+        self.payments.iter().any(|p| p.evidence.disputed_open_minor() > 0)
+    }
+
+    /// Whether the last moment to pay is past while money is awaited that nobody can be asked about (a
+    /// transfer, cash): that does not end the order.
+    pub fn is_overdue(&self, now: Timestamp) -> bool {
+        let waits = |p: &Payment| !p.state.is_final() && !p.method.channel().can_be_asked();
+        now >= self.order.expires_at && !self.order.state.is_final() && self.payments.iter().any(waits)
     }
 
     /// The refund with this id.
@@ -197,45 +218,50 @@ impl Dossier {
             || self.payments.iter().any(|p| p.state == PaymentState::Captured && kept(p));
         // Whatever goes back already, by whatever way, cannot make it whole.
         let begun = |p: &Payment| self.legs().any(|l| l.payment == p.id && l.state != LegState::Abandoned);
-        let untouched: i64 = self
-            .payments
-            .iter()
-            .filter(|p| p.state == PaymentState::Captured && !begun(p))
-            .map(|p| p.amount.minor)
-            .fold(0, i64::saturating_add);
+        let untouched = self.payments.iter().filter(|p| p.state == PaymentState::Captured && !begun(p));
+        let untouched = untouched.map(Payment::taken_minor).fold(0, i64::saturating_add);
         wanted && untouched >= self.order.amount.minor
     }
 
     /// Where the order stands, given where it stood and where its payments stand now.
     pub fn order_state(&self, policy: &MerchantPolicy) -> OrderState {
         let before = self.order.state;
-        if before == OrderState::Paid || (before == OrderState::Closed && self.reopened(policy)) {
+        let captured = self.captured_minor();
+        let reversed = self.payments.iter().any(|p| p.state == PaymentState::CaptureReversed);
+        let unpaid_again = reversed && captured < self.order.amount.minor;
+        if (before == OrderState::Paid && !unpaid_again) || (before == OrderState::Closed && self.reopened(policy)) {
             return OrderState::Paid;
         }
         if before == OrderState::Closed {
             return OrderState::Closed;
         }
-        let captured = self.captured_minor();
         let open = self.has_open_payment();
         // A held payment keeps its order open: a person must look before the merchant is told anything.
-        let held = self.payments.iter().any(|p| p.state == PaymentState::IntegrityHold);
-        let asked = self.payments.iter().any(|p| !p.state.is_final() && p.evidence.close_requested.is_some());
+        let held = self.payments.iter().any(|p| p.state.needs_person());
+        // A payer who chooses another way closes a payment, not the order.
+        let asked = self.payments.iter().any(Payment::closes_order);
         let closing = before == OrderState::Closing || asked;
         let refused_late = closing && policy.late_money == LateMoneyPolicy::NeverAccept;
         let whole = captured >= self.order.amount.minor;
         if whole && !refused_late {
             return OrderState::Paid;
         }
-        if self.payments.is_empty() {
+        if self.payments.is_empty() && self.order.offers.is_empty() && !closing {
             return OrderState::Created;
         }
+        let choosing = !self.order.offers.is_empty() && !closing;
         if !open && !held {
-            let part = self.order.part_payment && captured > 0 && !whole;
-            return if part { OrderState::PartiallyPaid } else { OrderState::Closed };
+            let part = captured > 0 && !whole && (self.order.part_payment || choosing);
+            return match (part, choosing) {
+                (true, _) => OrderState::PartiallyPaid,
+                (false, true) => OrderState::Created,
+                (false, false) => OrderState::Closed,
+            };
         }
         if closing {
             return OrderState::Closing;
         }
-        if captured > 0 { OrderState::PartiallyPaid } else { OrderState::Paying }
+        let parts = self.payments.iter().any(|p| p.part_minor() > 0);
+        if captured > 0 || parts { OrderState::PartiallyPaid } else { OrderState::Paying }
     }
 }

@@ -71,6 +71,19 @@ impl Trouble {
             Self::Unknown(why) => Outcome::Unknown(why),
         }
     }
+
+    /// As trouble of a call that asked this only to make sure: what is refused is the question, not that call.
+    pub(super) fn why(self) -> Why {
+        match self {
+            Self::Refused(refusal) => Why::new(WhyKind::Unreadable, format!("looking first was refused: {refusal}")),
+            Self::Unknown(why) => why,
+        }
+    }
+
+    /// The same, before that call was made.
+    pub(super) fn before(self) -> Why {
+        Why { not_sent: true, ..self.why() }
+    }
 }
 
 impl From<Why> for Trouble {

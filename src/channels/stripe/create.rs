@@ -90,7 +90,7 @@ impl Stripe {
             match self.find(payment).await {
                 Ok(None) => {}
                 Ok(Some(intent)) => return self.code(payment, &intent),
-                Err(trouble) => return trouble.outcome(),
+                Err(trouble) => return Outcome::Unknown(trouble.before()),
             }
         }
         let number = payment.number();
@@ -115,7 +115,7 @@ impl Stripe {
                 Ok(Some(intent)) => return self.code(payment, &intent),
                 Ok(None) if in_use => return error.outcome(),
                 Ok(None) => last = error.why(WhyKind::ServerError),
-                Err(trouble) => return trouble.outcome(),
+                Err(trouble) => return Outcome::Unknown(Why { not_sent: false, ..trouble.why() }),
             }
         }
         Outcome::Unknown(last)

@@ -77,7 +77,7 @@ impl Stripe {
         let intent = match self.refundable(payment).await {
             Ok(Some(id)) => id,
             Ok(None) => return Outcome::Unknown(Why::not_sent(WhyKind::Unreadable, "the intent of the payment is not found")),
-            Err(trouble) => return before(trouble),
+            Err(trouble) => return Outcome::Unknown(trouble.before()),
         };
         let form = match Self::refund_form(request, &intent) {
             Ok(form) => form,
@@ -88,7 +88,7 @@ impl Stripe {
             match self.find_refund(&intent, leg).await {
                 Ok(None) => {}
                 Ok(Some(refunded)) => return standing(&refunded),
-                Err(trouble) => return before(trouble),
+                Err(trouble) => return Outcome::Unknown(trouble.before()),
             }
         }
         match self.call(Call::post(REFUNDS, &form).once(leg.number()).refunds()).await {
@@ -179,28 +179,16 @@ fn standing(refunded: &Refunded) -> Outcome<RefundStanding> {
     }
 }
 
-/// Trouble with a question before the refund was asked for: that call was not made.
-fn before(trouble: Trouble) -> Outcome<RefundStanding> {
-    match trouble {
-        Trouble::Unknown(why) => Outcome::Unknown(Why { not_sent: true, ..why }),
-        // What is refused is the question, not the refund.
-        Trouble::Refused(refusal) => Outcome::Refused(Refusal { class: RefusalClass::Configuration, ..refusal }),
-    }
-}
-
 /// A no that the list neither confirmed nor disproved. The call itself was sent, whatever became of the list.
 fn doubted(no: &Outcome<RefundStanding>, asked: Trouble) -> Outcome<RefundStanding> {
-    let (kind, what, retry_after_ms) = match asked {
-        Trouble::Unknown(why) => (why.kind, why.to_string(), why.retry_after_ms),
-        Trouble::Refused(refusal) => (WhyKind::Unreadable, refusal.to_string(), None),
-    };
+    let asked = asked.why();
     let first = match no {
         Outcome::Refused(refusal) => refusal.to_string(),
         Outcome::Unknown(why) => why.to_string(),
         Outcome::Done(standing) => format!("{standing:?}"),
     };
-    let why = Why::new(kind, format!("answered with {first}, but asked for confirmation: {what}"));
-    Outcome::Unknown(Why { retry_after_ms, ..why })
+    let why = Why::new(asked.kind, format!("answered with {first}, but asked for confirmation: {asked}"));
+    Outcome::Unknown(Why { retry_after_ms: asked.retry_after_ms, ..why })
 }
 
 #[cfg(test)]

@@ -62,12 +62,13 @@ struct Success {
     h5_url: Option<String>,
 }
 
-const fn path(method: PayMethod) -> &'static str {
+const fn path(method: PayMethod) -> Option<&'static str> {
     match method {
-        PayMethod::WechatNative => "/v3/pay/transactions/native",
-        PayMethod::WechatJsapi => "/v3/pay/transactions/jsapi",
-        PayMethod::WechatH5 => "/v3/pay/transactions/h5",
-        PayMethod::WechatApp => "/v3/pay/transactions/app",
+        PayMethod::WechatNative => Some("/v3/pay/transactions/native"),
+        PayMethod::WechatJsapi => Some("/v3/pay/transactions/jsapi"),
+        PayMethod::WechatH5 => Some("/v3/pay/transactions/h5"),
+        PayMethod::WechatApp => Some("/v3/pay/transactions/app"),
+        _ => None,
     }
 }
 
@@ -117,7 +118,10 @@ impl Wechat {
             Ok(body) => body,
             Err(refusal) => return Outcome::Refused(refusal),
         };
-        match self.call(Call::post(path(request.payment.method), body)).await {
+        let Some(path) = path(request.payment.method) else {
+            return Outcome::Refused(Refusal::ours("METHOD", "this account takes payments by WeChat only"));
+        };
+        match self.call(Call::post(path, body)).await {
             Err(why) => Outcome::Unknown(why),
             Ok(Answered::Error(error)) => error.outcome(),
             Ok(Answered::Success(answer)) => match self.pay_code(request.payment.method, &answer.body) {
@@ -135,6 +139,7 @@ impl Wechat {
             PayMethod::WechatH5 => some(success.h5_url).map(|url| PayCode::Redirect { url }),
             PayMethod::WechatJsapi => self.jsapi_fields(&some(success.prepay_id)?),
             PayMethod::WechatApp => self.app_fields(&some(success.prepay_id)?),
+            _ => None,
         }
     }
 

@@ -31,6 +31,8 @@ use async_trait::async_trait;
 use bursar_core::Timestamp;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
+use bursar_core::payment::Payment;
+use bursar_core::refund::Leg;
 use serde_json::json;
 use tokio::runtime::Handle;
 
@@ -123,15 +125,15 @@ impl Channel for Wechat {
         self.ended(Verb::Create, outcome)
     }
 
-    #[tracing::instrument(name = "channel.query", skip_all, fields(account = %self.account, number = %number, status, request_id))]
-    async fn query(&self, number: &str) -> Outcome<Standing> {
-        let outcome = self.query_order(number).await;
+    #[tracing::instrument(name = "channel.query", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
+    async fn query(&self, payment: &Payment) -> Outcome<Standing> {
+        let outcome = self.query_order(&payment.number()).await;
         self.ended(Verb::Query, outcome)
     }
 
-    #[tracing::instrument(name = "channel.close", skip_all, fields(account = %self.account, number = %number, status, request_id))]
-    async fn close(&self, number: &str) -> Outcome<Closed> {
-        let outcome = self.close_order(number).await;
+    #[tracing::instrument(name = "channel.close", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
+    async fn close(&self, payment: &Payment) -> Outcome<Closed> {
+        let outcome = self.close_order(&payment.number()).await;
         self.ended(Verb::Close, outcome)
     }
 
@@ -141,9 +143,9 @@ impl Channel for Wechat {
         self.ended(Verb::Refund, outcome)
     }
 
-    #[tracing::instrument(name = "channel.query_refund", skip_all, fields(account = %self.account, number = %number, status, request_id))]
-    async fn query_refund(&self, number: &str) -> Outcome<RefundStanding> {
-        let outcome = self.ask_refund(number).await;
+    #[tracing::instrument(name = "channel.query_refund", skip_all, fields(account = %self.account, number = %leg.number(), status, request_id))]
+    async fn query_refund(&self, _payment: &Payment, leg: &Leg) -> Outcome<RefundStanding> {
+        let outcome = self.ask_refund(&leg.number()).await;
         self.ended(Verb::QueryRefund, outcome)
     }
 

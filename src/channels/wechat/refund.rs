@@ -133,7 +133,7 @@ impl Wechat {
             Ok(Answered::Success(answer)) => self.read_refund_answer(&answer, request),
             Ok(Answered::Error(error)) => match judge(error, self.is_settling(request.payment)) {
                 No::Sure(outcome) => outcome,
-                No::Doubtful(refusal) => match self.query_refund(&request.leg.number()).await {
+                No::Doubtful(refusal) => match self.query_refund(request.payment, request.leg).await {
                     Outcome::Done(RefundStanding::Absent) => Outcome::Refused(refusal),
                     // An earlier attempt had an effect after all.
                     Outcome::Done(standing) => Outcome::Done(standing),
@@ -190,7 +190,7 @@ impl Wechat {
             Ok(Answered::Success(answer)) => self.read_refund_answer(&answer, request),
             Ok(Answered::Error(error)) => match judge(error, false) {
                 No::Sure(outcome) => outcome,
-                No::Doubtful(refusal) => match self.query_refund(&out_refund_no).await {
+                No::Doubtful(refusal) => match self.query_refund(request.payment, request.leg).await {
                     Outcome::Done(RefundStanding::Abnormal { .. }) => Outcome::Refused(refusal),
                     // It is under way again: an earlier attempt had been taken.
                     Outcome::Done(standing) if standing != RefundStanding::Absent => Outcome::Done(standing),

@@ -3,7 +3,7 @@
 
 use super::{Decision, Effect, Policy};
 use crate::clock::Timestamp;
-use crate::id::{LegId, PaymentId, RefundId};
+use crate::id::{LegId, OrderId, PaymentId, RefundId};
 use crate::money::Money;
 use crate::observation::{Claim, Observation, Source, Subject};
 use crate::order::{Dossier, OrderState};
@@ -42,6 +42,21 @@ impl<'a> Case<'a> {
         self.draw_consequences()
     }
 
+    /// Whether the observation told anything new. The only thing that is said about an order as a whole is
+    /// that it shall end.
+    pub fn observe_order(&mut self, id: OrderId, observation: &Observation) -> bool {
+        let Claim::CloseRequested { reason } = &observation.claim else { return false };
+        let order = &mut self.next.order;
+        let open = matches!(order.state, OrderState::Created | OrderState::Paying | OrderState::PartiallyPaid);
+        if order.id != id || !open {
+            return false;
+        }
+        order.state = OrderState::Closing;
+        order.close_reason = Some(reason.clone());
+        self.notes.push((Subject::Order(id), observation.clone()));
+        true
+    }
+
     /// Whether the observation told anything new.
     pub fn observe_payment(&mut self, id: PaymentId, observation: &Observation) -> bool {
         let Some(payment) = self.next.payments.iter_mut().find(|p| p.id == id) else { return false };
@@ -50,7 +65,7 @@ impl<'a> Case<'a> {
         }
         let facts = self.policy.facts_of(payment);
         let evidence = payment.evidence.clone().join(payment.amount, observation);
-        let state = evidence.state(facts);
+        let state = evidence.state(payment.amount, facts);
         let same = state == payment.state;
         // "Still unpaid" is said at every poll: only the first time is news.
         let unpaid_again = observation.claim == Claim::Unpaid && payment.evidence.unpaid_at.is_some();

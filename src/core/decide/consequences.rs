@@ -9,6 +9,7 @@ use crate::id::{LegId, RefundId};
 use crate::job::{JobKey, JobKind, NewJob};
 use crate::ledger::{self, Posting};
 use crate::merchant::AfterClose;
+use crate::money::Money;
 use crate::order::{Dossier, OrderState};
 use crate::payment::{Payment, PaymentState};
 use crate::refund::{Leg, LegState, Refund, RefundState, earliest_call};
@@ -29,11 +30,7 @@ impl Case<'_> {
     /// another is unsure.
     fn start_next_payment(&mut self) {
         let waits = |p: &Payment| p.state == PaymentState::New && p.due_at.is_none();
-        let busy = self
-            .next
-            .payments
-            .iter()
-            .any(|p| p.state == PaymentState::IntegrityHold || (!p.state.is_final() && !waits(p)));
+        let busy = self.next.payments.iter().any(|p| p.state.needs_person() || (!p.state.is_final() && !waits(p)));
         if busy || !matches!(self.next.order.state, OrderState::Paying | OrderState::PartiallyPaid) {
             return;
         }
@@ -46,7 +43,8 @@ impl Case<'_> {
         for index in 0..self.next.payments.len() {
             let Some(after) = self.next.payments.get(index) else { continue };
             let Some(before) = self.before.payment(after.id) else {
-                self.effects.push(Effect::Schedule(jobs::create(after, self.now)));
+                // Without a due time it waits for its turn.
+                self.effects.extend(after.due_at.map(|_| Effect::Schedule(jobs::create(after, self.now))));
                 continue;
             };
             if before == after {
@@ -57,9 +55,7 @@ impl Case<'_> {
             if starts {
                 effects.push(Effect::Schedule(jobs::create(after, self.now)));
             }
-            if after.state == PaymentState::IntegrityHold && before.state != PaymentState::IntegrityHold {
-                effects.push(Effect::Ask(integrity_question(after)));
-            }
+            effects.extend(questions_of(before, after));
             let due_at = earliest(&effects, after.id.uuid());
             let at_rest = after.state.is_final() && after.state != before.state;
             let due_at = due_at.or(if at_rest { None } else { after.due_at });
@@ -77,23 +73,31 @@ impl Case<'_> {
     }
 
     fn tell_about_order(&mut self) {
-        let state = self.next.order.state;
-        if state != self.before.order.state {
+        for index in 0..self.next.payments.len() {
+            let Some(after) = self.next.payments.get(index) else { continue };
+            let events = self.before.payment(after.id).map_or_else(Vec::new, |before| events_of(before, after));
+            for kind in events {
+                self.tell(kind, None);
+            }
+        }
+        let (before, state) = (self.before.order.state, self.next.order.state);
+        if state != before {
             match state {
                 OrderState::Paid => self.tell(EventKind::OrderPaid, None),
                 OrderState::Closed => self.tell(EventKind::OrderClosed, None),
-                OrderState::Created | OrderState::Paying | OrderState::PartiallyPaid | OrderState::Closing => {}
+                OrderState::Created => self.tell(EventKind::OrderChooseAgain, None),
+                OrderState::Paying | OrderState::PartiallyPaid | OrderState::Closing => {}
             }
+        }
+        if state.is_final() && self.next.order.due_at.take().is_some() {
+            self.effects.push(Effect::Cancel(jobs::expire(&self.next.order).key));
         }
     }
 
     /// Payments captured by this decision.
     fn captured_now(&self) -> Vec<Payment> {
-        let captured = self.next.payments.iter().filter(|p| p.state == PaymentState::Captured);
-        captured
-            .filter(|p| self.before.payment(p.id).is_none_or(|b| b.state != PaymentState::Captured))
-            .cloned()
-            .collect()
+        let more = |p: &&Payment| p.taken_minor() > self.before.payment(p.id).map_or(0, Payment::taken_minor);
+        self.next.payments.iter().filter(more).cloned().collect()
     }
 
     fn follow_late_money(&mut self) {
@@ -201,7 +205,7 @@ impl Case<'_> {
         let (was_closed, is_closed) = (closed(self.before), closed(&self.next));
         let mut postings = Vec::new();
         for after in &self.next.payments {
-            let before = self.before.payment(after.id).map(|p| p.state);
+            let before = self.before.payment(after.id);
             postings.extend(ledger::postings(after, before, was_closed, is_closed));
         }
         for refund in &self.next.refunds {
@@ -260,7 +264,7 @@ fn overpaid_minor(dossier: &Dossier, refund: &Refund) -> i64 {
         back.map(|l| l.amount.minor).fold(0, i64::saturating_add)
     };
     let touched = |p: &&Payment| refund.legs.iter().any(|l| l.payment == p.id && l.state == LegState::Succeeded);
-    let beyond = dossier.payments.iter().filter(touched).map(|p| got(p).saturating_sub(p.amount.minor));
+    let beyond = dossier.payments.iter().filter(touched).map(|p| got(p).saturating_sub(p.returnable_minor()));
     beyond.fold(refund.succeeded_minor().saturating_sub(refund.amount.minor), i64::max)
 }
 
@@ -277,15 +281,80 @@ fn open_question(leg: &Leg) -> Option<QuestionKind> {
     }
 }
 
+/// What a person is asked about a payment, and what he need not answer any more.
+fn questions_of(before: &Payment, after: &Payment) -> Vec<Effect> {
+    type Standing = (QuestionKind, fn(&Payment) -> bool, fn(&Payment) -> Question);
+    let kinds: [Standing; 3] = [
+        (QuestionKind::IntegrityHold, |p| p.state == PaymentState::IntegrityHold, integrity_question),
+        (QuestionKind::CaptureReversed, |p| p.state == PaymentState::CaptureReversed, reversal_question),
+        (QuestionKind::Dispute, |p| p.evidence.disputed_open_minor() > 0, dispute_question),
+    ];
+    let changed = kinds.into_iter().filter_map(|(kind, stands, question)| match (stands(before), stands(after)) {
+        (false, true) => Some(Effect::Ask(question(after))),
+        (true, false) => Some(Effect::Unask(after.id.uuid(), kind)),
+        _ => None,
+    });
+    changed.collect()
+}
+
+/// What the merchant is told when a payment moves on.
+fn events_of(before: &Payment, after: &Payment) -> Vec<EventKind> {
+    let mut events = Vec::new();
+    let entered = |state| before.state != state && after.state == state;
+    if entered(PaymentState::Authorized) {
+        events.push(EventKind::PaymentAuthorized);
+    }
+    if entered(PaymentState::CaptureReversed) {
+        events.push(EventKind::PaymentReversed);
+    }
+    for (id, dispute) in &after.evidence.disputes {
+        let old = before.evidence.disputes.get(id);
+        match (old.map(|d| d.won), dispute.won) {
+            (None, None) => events.push(EventKind::DisputeOpened),
+            (None | Some(None), Some(_)) => events.push(EventKind::DisputeClosed),
+            _ => {}
+        }
+    }
+    events
+}
+
+fn reversal_question(payment: &Payment) -> Question {
+    let (line, reason) = payment.evidence.taken_back.iter().next_back().map_or(("", ""), |(l, r)| (l, r));
+    let here = Money::new(payment.taken_minor(), payment.amount.currency);
+    Question {
+        subject: payment.id.uuid(),
+        kind: QuestionKind::CaptureReversed,
+        text: format!(
+            "The bank took back {line} ({reason}): {here} of {} are left. Ask the payer again, or close the order?",
+            payment.amount
+        ),
+    }
+}
+
+fn dispute_question(payment: &Payment) -> Question {
+    let open = payment.evidence.disputes.values().find(|d| d.won.is_none());
+    let (id, reason) = open.map_or(("", ""), |d| (d.id.as_str(), d.reason.as_str()));
+    let minor = payment.evidence.disputed_open_minor();
+    Question {
+        subject: payment.id.uuid(),
+        kind: QuestionKind::Dispute,
+        text: format!(
+            "The payer disputes {} ({id}: {reason}). Give your evidence at the channel in time; the money is held \
+             there until it is decided.",
+            Money::new(minor, payment.amount.currency)
+        ),
+    }
+}
+
 fn late_money_question(payment: &Payment, deadline: Timestamp) -> Question {
-    let transaction = payment.evidence.paid.as_ref().map_or("", |r| r.transaction_id.as_str());
+    let transaction = payment.evidence.transaction_id().unwrap_or_default();
     Question {
         subject: payment.id.uuid(),
         kind: QuestionKind::LateMoney,
         text: format!(
             "{} arrived for a closed order (transaction {transaction}). Keep it and deliver after all, or give it \
              back? Without an answer it goes back at {deadline}.",
-            payment.amount
+            Money::new(payment.taken_minor(), payment.amount.currency)
         ),
     }
 }
@@ -322,7 +391,10 @@ fn leg_question(dossier: &Dossier, refund: &Refund, leg: &Leg, kind: QuestionKin
             refund.id,
             refund.amount
         ),
-        QuestionKind::IntegrityHold | QuestionKind::LateMoney => {
+        QuestionKind::IntegrityHold
+        | QuestionKind::LateMoney
+        | QuestionKind::CaptureReversed
+        | QuestionKind::Dispute => {
             let reason = leg.evidence.mismatch.as_deref().unwrap_or("the channel contradicts itself");
             format!("{reason}. What did the channel really give back?")
         }

@@ -1,7 +1,7 @@
 //! Jobs that follow from states: it knows which job a payment or a leg must have, and must never run one.
 
 use super::{Effect, Policy};
-use crate::clock::Timestamp;
+use crate::clock::{DAY_MS, HOUR_MS, Timestamp};
 use crate::id::MerchantId;
 use crate::job::{JobKey, JobKind, NewJob};
 use crate::order::Order;
@@ -13,6 +13,11 @@ pub fn create(payment: &Payment, now: Timestamp) -> NewJob {
     NewJob::new(JobKey::payment(JobKind::CreatePayment, payment.id), payment.merchant, now)
 }
 
+/// The job that ends an order whose payer does not choose in time.
+pub fn expire(order: &Order) -> NewJob {
+    NewJob::new(JobKey::order(JobKind::ExpireOrder, order.id), order.merchant, order.expires_at)
+}
+
 /// Jobs to add and to drop because a payment changed.
 pub fn of_payment(before: &Payment, after: &Payment, policy: &Policy<'_>, now: Timestamp) -> Vec<Effect> {
     let key = |kind| JobKey::payment(kind, after.id);
@@ -20,8 +25,11 @@ pub fn of_payment(before: &Payment, after: &Payment, policy: &Policy<'_>, now: T
     let facts = policy.facts_of(after);
     let changed = before.state != after.state;
     let got_code = before.evidence.code().is_none() && after.evidence.code().is_some();
+    let asked = after.method.channel().can_be_asked();
     match after.state {
         PaymentState::AwaitingPayer if changed || got_code => match after.evidence.code() {
+            // A statement or a person will tell.
+            Some(_) if !asked => cancel_all(before, key),
             Some(_) => vec![at(JobKind::PollPayment, policy.plans.poll.delay_or_last_ms(0))],
             // The channel has it, but its answer was lost: the same call again fetches the code.
             None => vec![at(JobKind::CreatePayment, 0), Effect::Cancel(key(JobKind::PollPayment))],
@@ -33,10 +41,23 @@ pub fn of_payment(before: &Payment, after: &Payment, policy: &Policy<'_>, now: T
         PaymentState::Closing if changed => {
             vec![at(JobKind::ClosePayment, 0), Effect::Cancel(key(JobKind::PollPayment))]
         }
-        PaymentState::Captured | PaymentState::IntegrityHold if changed => cancel_all(before, key),
+        PaymentState::Authorized if changed => {
+            let mut effects = cancel_all(before, key);
+            let next = next_hold_check_at(after, now);
+            effects.push(Effect::Schedule(NewJob::new(key(JobKind::PollPayment), after.merchant, next)));
+            effects
+        }
+        PaymentState::Capturing if changed => {
+            let mut effects = cancel_all(before, key);
+            effects.push(at(JobKind::CapturePayment, 0));
+            effects
+        }
+        PaymentState::Captured | PaymentState::IntegrityHold | PaymentState::CaptureReversed if changed => {
+            cancel_all(before, key)
+        }
         PaymentState::Closed | PaymentState::Declined if changed => {
             let mut effects = cancel_all(before, key);
-            if after.evidence.sent_at.is_some() {
+            if asked && after.evidence.sent_at.is_some() {
                 effects.push(at(JobKind::WatchPayment, policy.plans.watch.delay_or_last_ms(0)));
             }
             effects
@@ -53,7 +74,9 @@ fn cancel_all(before: &Payment, key: impl Fn(JobKind) -> JobKey) -> Vec<Effect> 
         PaymentState::Closing => &[JobKind::ClosePayment, JobKind::CreatePayment],
         PaymentState::Declined | PaymentState::Closed => &[JobKind::WatchPayment],
         // The question about late money is taken back with its job.
-        PaymentState::Captured | PaymentState::IntegrityHold => &[],
+        PaymentState::Captured | PaymentState::IntegrityHold | PaymentState::CaptureReversed => &[],
+        PaymentState::Authorized => &[JobKind::PollPayment],
+        PaymentState::Capturing => &[JobKind::CapturePayment],
     };
     kinds.iter().map(|kind| Effect::Cancel(key(*kind))).collect()
 }
@@ -100,17 +123,42 @@ pub fn next_poll_at(order: &Order, delay_ms: i64, now: Timestamp) -> Timestamp {
     if now < order.expires_at { planned.min(order.expires_at) } else { planned }
 }
 
+/// How often a hold is looked at: the channel may have let it go.
+const HOLD_CHECK_MS: i64 = 6 * HOUR_MS;
+/// How long before it lapses a hold that nobody wants is given up: a capture that comes too late takes nothing.
+const HOLD_MARGIN_MS: i64 = HOUR_MS;
+/// How long a hold is kept when the channel does not say when it lapses: the shortest of the card schemes.
+const HOLD_MS: i64 = 5 * DAY_MS;
+
+/// When a hold must be given up.
+fn hold_ends_at(payment: &Payment) -> Timestamp {
+    let hold = payment.evidence.authorized.as_ref();
+    let lapses_at = hold.map(|h| h.lapses_at.unwrap_or(h.receipt.paid_at.plus_ms(HOLD_MS)));
+    lapses_at.unwrap_or(payment.created_at).plus_ms(-HOLD_MARGIN_MS)
+}
+
+/// When a hold is looked at next; not later than `now` when it must be given up.
+pub fn next_hold_check_at(payment: &Payment, now: Timestamp) -> Timestamp {
+    hold_ends_at(payment).min(now.plus_ms(HOLD_CHECK_MS))
+}
+
+/// The job that an open order must have. The sweep adds it where it is missing.
+pub fn owed_order_job(order: &Order, now: Timestamp) -> Option<NewJob> {
+    order.due_at.filter(|_| !order.state.is_final()).map(|_| NewJob { due_at: now, ..expire(order) })
+}
+
 /// The job that an open payment must have. The sweep adds it where it is missing.
 pub fn owed_job(payment: &Payment, now: Timestamp) -> Option<NewJob> {
     let kind = match payment.state {
         PaymentState::New | PaymentState::Sending => JobKind::CreatePayment,
-        PaymentState::Unknown => JobKind::PollPayment,
+        PaymentState::Unknown | PaymentState::Authorized => JobKind::PollPayment,
+        PaymentState::Capturing => JobKind::CapturePayment,
         PaymentState::AwaitingPayer if payment.evidence.code().is_none() => JobKind::CreatePayment,
         PaymentState::AwaitingPayer => JobKind::PollPayment,
         PaymentState::Closing => JobKind::ClosePayment,
         PaymentState::Declined | PaymentState::Closed => JobKind::WatchPayment,
         PaymentState::Captured => JobKind::SettleLateMoney,
-        PaymentState::IntegrityHold => return None,
+        PaymentState::IntegrityHold | PaymentState::CaptureReversed => return None,
     };
     payment.due_at.map(|_| NewJob::new(JobKey::payment(kind, payment.id), payment.merchant, now))
 }

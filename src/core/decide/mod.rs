@@ -31,7 +31,7 @@ use crate::plan::Plans;
 use crate::refund::{Allocation, Impossible, RefundCause, Share, allocate};
 use case::Case;
 
-pub use jobs::{next_poll_at, owed_job, owed_refund_job};
+pub use jobs::{next_hold_check_at, next_poll_at, owed_job, owed_order_job, owed_refund_job};
 
 /// What a decision depends on besides the rows: configuration of the merchant and its channels.
 #[derive(Clone, Copy, Debug)]
@@ -75,11 +75,23 @@ pub enum QuestionKind {
     NoFunds,
     /// A payer got more back than he should.
     Overpaid,
+    /// The bank took money back that had come.
+    CaptureReversed,
+    /// A payer complained to his bank.
+    Dispute,
 }
 
 impl QuestionKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::LateMoney, Self::IntegrityHold, Self::TransferDue, Self::NoFunds, Self::Overpaid];
+    pub const ALL: [Self; 7] = [
+        Self::LateMoney,
+        Self::IntegrityHold,
+        Self::TransferDue,
+        Self::NoFunds,
+        Self::Overpaid,
+        Self::CaptureReversed,
+        Self::Dispute,
+    ];
 
     /// The stable number in the database.
     pub const fn code(self) -> i16 {
@@ -89,6 +101,8 @@ impl QuestionKind {
             Self::TransferDue => 3,
             Self::NoFunds => 4,
             Self::Overpaid => 5,
+            Self::CaptureReversed => 6,
+            Self::Dispute => 7,
         }
     }
 
@@ -100,6 +114,8 @@ impl QuestionKind {
             Self::TransferDue => "transfer_due",
             Self::NoFunds => "no_funds",
             Self::Overpaid => "overpaid",
+            Self::CaptureReversed => "capture_reversed",
+            Self::Dispute => "dispute",
         }
     }
 
@@ -155,11 +171,16 @@ pub fn open(order: Order, mut payments: Vec<Payment>, now: Timestamp) -> Decisio
     payments.sort_by_key(|p| !p.method.reversible());
     let postings = payments.iter().flat_map(|p| ledger::postings(p, None, false, false)).collect();
     let mut effects = Vec::new();
+    let mut order = order;
     if let Some(first) = payments.first_mut() {
         first.due_at = Some(now);
         effects.push(Effect::Schedule(jobs::create(first, now)));
+        order.state = OrderState::Paying;
     }
-    let order = Order { state: OrderState::Paying, ..order };
+    if !order.offers.is_empty() {
+        order.due_at = Some(order.expires_at);
+        effects.push(Effect::Schedule(jobs::expire(&order)));
+    }
     Decision { next: Dossier { order, payments, refunds: Vec::new() }, notes: Vec::new(), postings, effects }
 }
 
@@ -182,13 +203,52 @@ pub fn add_payment(
     if now >= order.expires_at && expires_at.is_none_or(|at| at <= now) {
         return Err("the order has expired; give a later `expires_at`".to_owned());
     }
-    let missing = order.amount.minor.saturating_sub(dossier.captured_minor());
+    let missing = dossier.missing_minor();
     if payment.amount.minor > missing || payment.amount.currency != order.amount.currency {
         return Err(format!("at most {missing} minor units of {} are missing", order.amount.currency.code()));
     }
     let mut case = Case::new(dossier, policy, now);
     case.next.order.expires_at = expires_at.map_or(order.expires_at, |at| at.max(order.expires_at));
     case.add_payment(payment);
+    Ok(case.close())
+}
+
+/// Adds the way that the payer has chosen. What he had chosen before is closed first: the new payment
+/// starts when nothing else of the order can take money any more.
+///
+/// # Errors
+/// Why he cannot choose (it), in words for the caller.
+pub fn pick(dossier: &Dossier, payment: Payment, policy: &Policy<'_>, now: Timestamp) -> Result<Decision, String> {
+    let order = &dossier.order;
+    if order.offers.is_empty() {
+        return Err("the merchant has named the way to pay this order; nothing can be chosen".to_owned());
+    }
+    if !order.offers.contains(&payment.method) {
+        let offers: Vec<_> = order.offers.iter().map(|m| m.name()).collect();
+        return Err(format!("{} is not offered; there are {}", payment.method, offers.join(", ")));
+    }
+    if !matches!(order.state, OrderState::Created | OrderState::Paying | OrderState::PartiallyPaid) {
+        return Err(format!("the order is {} and takes no further payment", order.state.name()));
+    }
+    if now >= order.expires_at {
+        return Err("the order has expired".to_owned());
+    }
+    let missing = dossier.missing_minor();
+    if payment.amount.minor != missing || payment.amount.currency != order.amount.currency {
+        return Err(format!(
+            "{missing} minor units of {} are missing, not {}",
+            order.amount.currency.code(),
+            payment.amount
+        ));
+    }
+    let mut case = Case::new(dossier, policy, now);
+    let open: Vec<_> =
+        dossier.payments.iter().filter(|p| !p.state.is_final() && p.evidence.replaced.is_none()).collect();
+    for old in open {
+        let claim = Claim::Replaced { by: payment.method.name().to_owned() };
+        case.observe_payment(old.id, &Observation::new(Source::Merchant, now, claim));
+    }
+    case.next.payments.push(Payment { due_at: None, ..payment });
     Ok(case.close())
 }
 
@@ -205,6 +265,7 @@ pub fn decide(
         Subject::Payment(id) => case.observe_payment(id, observation),
         Subject::Refund(id) => case.observe_refund(id, observation),
         Subject::Leg(id) => case.observe_leg(id, observation),
+        Subject::Order(id) => case.observe_order(id, observation),
     };
     if news { case.close() } else { Decision::nothing(dossier) }
 }

@@ -6,7 +6,7 @@ use crate::merchant::AfterClose;
 use crate::observation::{Claim, Source};
 use crate::order::OrderState;
 use crate::payment::{Payment, PaymentState};
-use crate::refund::{BY_RULE, RefundCause, RefundClaim, RefundState, Route, left_of, share_by};
+use crate::refund::{BY_RULE, RefundCause, RefundClaim, RefundState, first_route, left_of, share_by};
 
 /// Rules follow each other a few times at most; the bound only keeps a mistake of ours from going on for
 /// ever.
@@ -56,7 +56,7 @@ impl Case<'_> {
             OrderState::Paid => "its order is paid".to_owned(),
             OrderState::Closed => "its order is closed".to_owned(),
             OrderState::Closing => order.close_reason.clone().unwrap_or_else(|| "its order is being closed".to_owned()),
-            _ if !order.part_payment && self.possible_minor() < order.amount.minor => {
+            _ if !order.part_payment && order.offers.is_empty() && self.possible_minor() < order.amount.minor => {
                 "the order cannot become whole any more".to_owned()
             }
             _ => return false,
@@ -78,7 +78,9 @@ impl Case<'_> {
     /// Minor units that are captured, or may still be.
     fn possible_minor(&self) -> i64 {
         let possible = self.next.payments.iter().filter(|p| !p.state.ended_unpaid());
-        possible.map(|p| p.amount.minor).fold(0, i64::saturating_add)
+        possible
+            .map(|p| if p.state.has_money() { p.taken_minor() } else { p.amount.minor })
+            .fold(0, i64::saturating_add)
     }
 
     /// Before another part of an all-or-nothing order is taken, giving the first one back is written down;
@@ -148,7 +150,7 @@ impl Case<'_> {
         let by_rule = self.next.refunds.iter().filter(|r| r.cause != RefundCause::Requested);
         let given_up = by_rule.flat_map(|r| &r.legs).filter(|l| l.payment == payment.id && l.given_up());
         let settled = given_up.map(|l| l.amount.minor).fold(self.next.returned_minor(payment.id), i64::saturating_add);
-        payment.amount.minor.saturating_sub(settled)
+        payment.taken_minor().saturating_sub(settled).max(0)
     }
 
     /// The order has its money: what its payments brought beyond it goes back, first of what came last.
@@ -167,9 +169,7 @@ impl Case<'_> {
         let kept = |p: &Payment| p.evidence.late_answer.as_ref().is_some_and(|(_, (keep, _))| *keep);
         let was_captured = |p: &Payment| self.before.payment(p.id).is_some_and(|b| b.state == PaymentState::Captured);
         let mut sources = self.captured_with_something_left();
-        sources.sort_by_key(|(p, _)| {
-            (kept(p), was_captured(p), std::cmp::Reverse((p.evidence.paid.as_ref().map(|r| r.paid_at), p.id)))
-        });
+        sources.sort_by_key(|(p, _)| (kept(p), was_captured(p), std::cmp::Reverse((p.evidence.paid_at(), p.id))));
         let mut changed = false;
         for (payment, left) in sources {
             let minor = excess.min(left);
@@ -184,11 +184,11 @@ impl Case<'_> {
         let mut ids = (0..=u8::MAX).map(|earlier| cause.later_refund_of(payment.id, earlier));
         let Some(id) = ids.find(|id| self.next.refund(*id).is_none()).filter(|_| minor > 0) else { return false };
         let limits = self.policy.facts_of(payment).refund;
-        let share = share_by(Route::Channel, &self.next, (payment, minor), limits, self.now);
+        let share = share_by(first_route(payment), &self.next, (payment, minor), limits, self.now);
         let reason = match cause {
             RefundCause::Requested => "as asked for",
             RefundCause::LateMoney => "the payment came after its order was closed",
-            RefundCause::Duplicate => "the order had been paid already",
+            RefundCause::Duplicate => "more was paid than the order asks for",
             RefundCause::Incomplete => "the other part of the order was not paid",
         };
         self.add_refund(Wish {

@@ -54,7 +54,7 @@ impl Books {
     fn check_orders_and_payments(&self) {
         let Dossier { order, payments, .. } = &self.dossier;
         for payment in payments {
-            assert_eq!(payment.state, payment.evidence.state(ChannelKind::Wechat.facts()));
+            assert_eq!(payment.state, payment.evidence.state(payment.amount, ChannelKind::Wechat.facts()));
             assert_eq!(payment.returned_minor, self.dossier.returned_minor(payment.id));
             assert!(self.revived || payment.returned_minor <= payment.amount.minor, "{:#?}", self.dossier);
             let turn_comes = payment.state == PaymentState::New

@@ -20,7 +20,7 @@ use crate::observation::{Claim, Observation};
 pub use claim::{RefundClaim, RefundReceipt};
 pub use leg::{Leg, LegEvidence, LegState, Route};
 pub use plan::{Allocation, Impossible, NamedShare, Share, allocate, earliest_call, reroute};
-pub(crate) use plan::{left_of, share_by};
+pub(crate) use plan::{first_route, left_of, share_by};
 
 /// Who asks for, and gives up, what follows by itself. People need another name.
 pub const BY_RULE: &str = "bursar";

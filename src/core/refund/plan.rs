@@ -103,7 +103,7 @@ pub(crate) fn left_of(dossier: &Dossier, payment: &Payment) -> i64 {
         lie.min(refund.amount.minor.saturating_sub(refund.taken_minor()).max(0))
     });
     let away = stranded.fold(dossier.returned_minor(payment.id), i64::saturating_add);
-    payment.amount.minor.saturating_sub(away)
+    payment.taken_minor().saturating_sub(away).saturating_sub(payment.evidence.disputed_minor()).max(0)
 }
 
 /// Captured payments with something left, in the order in which money is taken from them: captured last
@@ -111,7 +111,7 @@ pub(crate) fn left_of(dossier: &Dossier, payment: &Payment) -> i64 {
 fn sources(dossier: &Dossier) -> Vec<(&Payment, i64)> {
     let mut found: Vec<(&Payment, i64)> =
         dossier.payments.iter().map(|p| (p, left_of(dossier, p))).filter(|(_, left)| *left > 0).collect();
-    found.sort_by_key(|(p, _)| std::cmp::Reverse((p.evidence.paid.as_ref().map(|r| r.paid_at), p.id)));
+    found.sort_by_key(|(p, _)| std::cmp::Reverse((p.evidence.paid_at(), p.id)));
     found
 }
 
@@ -207,7 +207,7 @@ fn by_name<'a>(dossier: &'a Dossier, named: &[NamedShare], amount: i64) -> Resul
         }
         let payment = dossier.payment(share.payment).filter(|p| p.state == PaymentState::Captured);
         let payment = payment.ok_or(Impossible::NoSuchPayment(share.payment))?;
-        let (captured, left) = (payment.amount.minor, left_of(dossier, payment));
+        let (captured, left) = (payment.taken_minor(), left_of(dossier, payment));
         if share.amount_minor > left {
             let given_back = captured.saturating_sub(left);
             return Err(Impossible::TooMuch { asked: share.amount_minor, captured, given_back, left });
@@ -225,8 +225,8 @@ fn channel_legs<'a>(dossier: &'a Dossier, payment: &Payment) -> impl Iterator<It
 /// Whether the channel takes one more refund of `payment` at `now`, as far as its rules tell.
 fn channel_takes(dossier: &Dossier, payment: &Payment, limits: RefundLimits, now: Timestamp) -> bool {
     let count = u32::try_from(channel_legs(dossier, payment).count()).unwrap_or(u32::MAX);
-    let paid_at = payment.evidence.paid.as_ref().map_or(payment.created_at, |r| r.paid_at);
-    count < limits.most && now < paid_at.plus_ms(limits.within_ms)
+    let paid_at = payment.evidence.paid_at().unwrap_or(payment.created_at);
+    payment.method.channel().refunds() && count < limits.most && now < paid_at.plus_ms(limits.within_ms)
 }
 
 /// The first instant at which the channel takes another refund of `payment`: the wait between two is a
@@ -257,6 +257,11 @@ pub fn earliest_call(
 fn share(dossier: &Dossier, payment: &Payment, amount_minor: i64, limits: RefundLimits, now: Timestamp) -> Share {
     let by_channel = channel_takes(dossier, payment, limits, now);
     share_by(if by_channel { Route::Channel } else { Route::Transfer }, dossier, (payment, amount_minor), limits, now)
+}
+
+/// The first way by which money of `payment` is tried to be given back.
+pub(crate) const fn first_route(payment: &Payment) -> Route {
+    if payment.method.channel().refunds() { Route::Channel } else { Route::Transfer }
 }
 
 /// `part` by `route`, as early as that may be.
@@ -313,7 +318,7 @@ pub fn reroute(
 /// From where the money of `failed` can come, and how much: its own payment first, held or not.
 fn rooms<'a>(dossier: &'a Dossier, failed: &Leg) -> Vec<(&'a Payment, i64)> {
     let own = dossier.payment(failed.payment).into_iter();
-    let own = own.map(|p| (p, p.amount.minor.saturating_sub(dossier.returned_minor(p.id))));
+    let own = own.map(|p| (p, p.returnable_minor().saturating_sub(dossier.returned_minor(p.id)).max(0)));
     let others = sources(dossier).into_iter().filter(|(p, _)| p.id != failed.payment);
     own.chain(others.filter(|_| dossier.order.state != OrderState::Closed)).collect()
 }
