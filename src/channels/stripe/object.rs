@@ -5,19 +5,21 @@ use std::collections::BTreeMap;
 
 use bursar_core::Timestamp;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// A reference: the id, or the object itself where the call asked to expand it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum Reference<T> {
-    Id(String),
     Object(Box<T>),
+    /// The id: nothing is read of it.
+    Unexpanded(IgnoredAny),
 }
 
 impl<T> Reference<T> {
     pub(super) fn object(&self) -> Option<&T> {
         match self {
-            Self::Id(_) => None,
+            Self::Unexpanded(_) => None,
             Self::Object(object) => Some(object),
         }
     }
