@@ -142,12 +142,14 @@ impl Channels {
     }
 
     fn build(&self, account: &ChannelAccount) -> Result<Entry, ChannelError> {
-        let wrong = |reason| ChannelError::Settings { account: account.id, reason };
         match account.channel {
             ChannelKind::Wechat => self.remote::<wechat::Settings>(account),
             ChannelKind::Stripe => self.remote::<stripe::Settings>(account),
             ChannelKind::Alipay | ChannelKind::Unionpay | ChannelKind::Bank | ChannelKind::Cash => {
-                Err(wrong("this channel is not built in yet".to_owned()))
+                Err(ChannelError::Settings {
+                    account: account.id,
+                    reason: "this channel is not built in yet".to_owned(),
+                })
             }
         }
     }

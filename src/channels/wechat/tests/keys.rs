@@ -43,13 +43,14 @@ async fn certificates_are_fetched_once_for_many_calls_and_again_after_twelve_hou
     let good = |s: &Seen| if is_fetch(s) { certificates("2030-01-01T00:00:00+08:00", PLATFORM_KEY) } else { closed() };
     let peer = Peer::start(good).await;
     let fixture = Fixture::with(downloading(&[peer.url()]));
-    let outcomes = futures::future::join_all((0..8).map(|_| fixture.channel.close(NUMBER))).await;
+    let one = numbered(NUMBER);
+    let outcomes = futures::future::join_all((0..8).map(|_| fixture.channel.close(&one))).await;
     assert!(outcomes.iter().all(|o| *o == Outcome::Done(crate::Closed::Accepted)), "{outcomes:?}");
     assert_eq!((fetches(&peer), fixture.count("keys", "done")), (1, 1));
     assert!(peer.seen().iter().all(|s| s.header("wechatpay-serial").is_empty()), "no key is asked for in this mode");
     fixture.clock.advance_ms(12 * HOUR_MS);
     // The answers are older than the clock now; the fetch is still made.
-    drop(fixture.channel.close(NUMBER).await);
+    drop(fixture.channel.close(&numbered(NUMBER)).await);
     assert_eq!(fetches(&peer), 2);
 }
 
@@ -68,7 +69,7 @@ async fn a_list_of_certificates_that_is_forged_expired_or_renamed_is_not_trusted
         let peer = Peer::start(move |s: &Seen| if is_fetch(s) { answer.clone() } else { closed() }).await;
         let fixture = Fixture::with(downloading(&[peer.url()]));
         // The call itself was sent: that its keys could not be fetched must not say otherwise.
-        assert_eq!(kind(fixture.channel.close(NUMBER).await), (WhyKind::BadSignature, false), "{list:?}");
+        assert_eq!(kind(fixture.channel.close(&numbered(NUMBER)).await), (WhyKind::BadSignature, false), "{list:?}");
         assert!(fixture.channel.refresh_keys().await.is_ok(), "bounded: tried a moment ago");
         assert_eq!(fetches(&peer), 1);
     }
@@ -87,10 +88,10 @@ async fn a_fetch_that_fails_is_not_mistaken_for_the_call_that_wanted_it() {
     })
     .await;
     let fixture = Fixture::with(downloading(&[peer.url()]));
-    assert_eq!(fixture.channel.close(NUMBER).await, Outcome::Done(crate::Closed::Accepted));
+    assert_eq!(fixture.channel.close(&numbered(NUMBER)).await, Outcome::Done(crate::Closed::Accepted));
     rotated.store(true, Ordering::SeqCst);
     fixture.clock.advance_ms(10_000);
-    assert_eq!(kind(fixture.channel.close(NUMBER).await), (WhyKind::BadSignature, false));
+    assert_eq!(kind(fixture.channel.close(&numbered(NUMBER)).await), (WhyKind::BadSignature, false));
     assert_eq!(fetches(&peer), 2);
 }
 
@@ -118,8 +119,8 @@ async fn both_kinds_of_keys_work_side_by_side_during_a_migration() {
     let mut settings = settings(&[peer.url()]);
     settings["platform_certificates"] = json!(["file:certificate"]);
     let fixture = Fixture::with(settings);
-    assert_eq!(fixture.channel.query(NUMBER).await, UNPAID);
-    assert_eq!(fixture.channel.close(NUMBER).await, Outcome::Done(crate::Closed::Accepted));
+    assert_eq!(fixture.channel.query(&numbered(NUMBER)).await, UNPAID);
+    assert_eq!(fixture.channel.close(&numbered(NUMBER)).await, Outcome::Done(crate::Closed::Accepted));
 }
 
 fn wrong(change: impl FnOnce(&mut Value)) -> String {

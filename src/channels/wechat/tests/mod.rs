@@ -122,6 +122,9 @@ pub(super) fn order() -> Order {
         late_money: false,
         expires_at: NOW.plus_ms(HOUR_MS),
         event_count: 0,
+        offers: Vec::new(),
+        payer: None,
+        due_at: None,
         version: 1,
         created_at: NOW,
     }
@@ -143,6 +146,11 @@ pub(super) fn payment(method: Method) -> Payment {
         due_at: None,
         created_at: NOW,
     }
+}
+
+/// A payment with this number.
+pub(super) fn numbered(number: &str) -> Payment {
+    Payment { id: format!("pay_{number}").parse().unwrap(), ..payment(Method::WechatNative) }
 }
 
 /// Signs `canned` as the channel would, with the key that `serial` names.

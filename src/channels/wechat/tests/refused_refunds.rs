@@ -1,7 +1,7 @@
 //! What an error answer to a refund means, and how a no is made sure before it is believed.
 
 use super::calls::shown;
-use super::refunds::{captured, peer, processing, refund, refund_of, shown_refund};
+use super::refunds::{captured, leg, peer, processing, refund, refund_of, shown_refund};
 use super::*;
 use crate::outcome::{Refusal, RefusalClass};
 use crate::wechat::errors::{Meaning, TABLE};
@@ -67,7 +67,8 @@ async fn a_no_that_cannot_be_confirmed_is_unknown_and_never_called_unsent() {
     let mut settings = settings(&[peer.url()]);
     settings["rate_per_second"] = json!(1);
     let fixture = Fixture::with(settings);
-    drop(futures::future::join_all((0..3).map(|_| fixture.channel.query_refund(NUMBER))).await);
+    let question = (captured(0), leg());
+    drop(futures::future::join_all((0..3).map(|_| fixture.channel.query_refund(&question.0, &question.1))).await);
     assert_eq!(kind(refund(&fixture).await), (WhyKind::RateLimited, false));
 }
 
@@ -121,7 +122,7 @@ async fn statuses_without_a_known_code_are_never_a_no() {
         let peer = peer(canned.clone(), canned).await;
         let fixture = Fixture::at(&[peer.url()]);
         assert_eq!(kind(refund(&fixture).await), (want, false), "{status} {body}");
-        assert_eq!(kind(fixture.channel.query_refund("r1").await), (want, false), "{status} {body}");
+        assert_eq!(kind(fixture.channel.query_refund(&captured(0), &leg()).await), (want, false), "{status} {body}");
         assert_eq!(peer.seen().len(), 2, "nothing is repeated");
     }
     for body in ["", "{", "[]", r#"{"status":"SUCCESS"}"#] {
@@ -129,6 +130,10 @@ async fn statuses_without_a_known_code_are_never_a_no() {
         let peer = peer(canned.clone(), canned).await;
         let fixture = Fixture::at(&[peer.url()]);
         assert_eq!(kind(refund(&fixture).await), (WhyKind::Unreadable, false), "{body}");
-        assert_eq!(kind(fixture.channel.query_refund("r1").await), (WhyKind::Unreadable, false), "{body}");
+        assert_eq!(
+            kind(fixture.channel.query_refund(&captured(0), &leg()).await),
+            (WhyKind::Unreadable, false),
+            "{body}"
+        );
     }
 }
