@@ -22,8 +22,8 @@ mod parts;
 mod pem;
 mod rsa;
 mod settings;
-mod transport;
 mod stripe;
+mod transport;
 mod wechat;
 
 #[cfg(test)]

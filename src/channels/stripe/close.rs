@@ -74,7 +74,8 @@ impl Stripe {
         };
         match error.meaning {
             // Taken already, let go, or lapsed: reading it tells which. While it is still held, the no stands.
-            Some(Meaning::State | Meaning::Wrong | Meaning::Declined | Meaning::Spent) => match self.ask(payment).await {
+            Some(Meaning::State | Meaning::Wrong | Meaning::Declined | Meaning::Spent) => match self.ask(payment).await
+            {
                 Outcome::Done(Standing::Authorized(_)) => Outcome::Refused(error.refusal(RefusalClass::Definite)),
                 other => other,
             },

@@ -53,7 +53,8 @@ fn refused(code: &str, message: &str, class: RefusalClass) -> Refusal {
 
 /// A line of at most `most` characters.
 pub(super) fn line(text: &str, most: usize) -> String {
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(most).collect()
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    line.trim().chars().take(most).collect()
 }
 
 impl Stripe {
@@ -145,10 +146,8 @@ impl Stripe {
         let Some(secret) = intent.client_secret.clone().filter(|secret| !secret.is_empty()) else {
             return Outcome::Unknown(unreadable("it holds no client_secret for the payer"));
         };
-        let mut fields = BTreeMap::from([
-            ("client_secret".to_owned(), secret),
-            (INTENT_FIELD.to_owned(), intent.id.clone()),
-        ]);
+        let mut fields =
+            BTreeMap::from([("client_secret".to_owned(), secret), (INTENT_FIELD.to_owned(), intent.id.clone())]);
         if let Some(key) = &self.publishable_key {
             fields.insert("publishable_key".to_owned(), key.clone());
         }

@@ -133,6 +133,7 @@ impl ApiError {
             Some(Account) => RefusalClass::Configuration,
             Some(NoFunds) => RefusalClass::NoFunds,
             Some(InUse) => RefusalClass::NumberInUse,
+            Some(System) if self.status >= 500 => return Outcome::Unknown(self.why(WhyKind::ServerError)),
             Some(System | Busy) => return Outcome::Unknown(self.why(WhyKind::SystemError)),
             Some(TooMany) => return Outcome::Unknown(self.why(WhyKind::RateLimited)),
             // Who has asked for it reads the object. And what we do not know the meaning of is never a no.

@@ -199,7 +199,8 @@ mod tests {
                 v["last_payment_error"] = error;
             })
         };
-        let error = json!({"code": "card_declined", "decline_code": "do_not_honor", "message": "No.", "charge": "ch_1"});
+        let error =
+            json!({"code": "card_declined", "decline_code": "do_not_honor", "message": "No.", "charge": "ch_1"});
         let reason = "card_declined: do_not_honor: No.".to_owned();
         assert_eq!(failed("requires_payment_method", error.clone()), Ok(Standing::AttemptFailed(reason)));
         assert_eq!(failed("requires_action", error), Ok(Standing::Unpaid));

@@ -76,7 +76,9 @@ impl Stripe {
         let (payment, leg) = (request.payment, request.leg);
         let intent = match self.refundable(payment).await {
             Ok(Some(id)) => id,
-            Ok(None) => return Outcome::Unknown(Why::not_sent(WhyKind::Unreadable, "the intent of the payment is not found")),
+            Ok(None) => {
+                return Outcome::Unknown(Why::not_sent(WhyKind::Unreadable, "the intent of the payment is not found"));
+            }
             Err(trouble) => return Outcome::Unknown(trouble.before()),
         };
         let form = match Self::refund_form(request, &intent) {

@@ -138,7 +138,11 @@ impl Own {
         check(is_version(&self.api_version), "api_version", "a version of the API, such as 2026-07-29.dahlia")?;
         if let Some(key) = &self.publishable_key {
             let good = ["pk_live_", "pk_test_"].iter().any(|prefix| key.starts_with(prefix));
-            check(good && plain(key, 256, "_"), "publishable_key", "the publishable key: pk_live_ or pk_test_ and more")?;
+            check(
+                good && plain(key, 256, "_"),
+                "publishable_key",
+                "the publishable key: pk_live_ or pk_test_ and more",
+            )?;
         }
         if let Some(account) = &self.account {
             check(is_id(account, "acct"), "account", "the id of the account: acct_ and letters and digits")?;
