@@ -28,14 +28,14 @@ pub struct SandboxConfig {
     pub refund_limits: RefundLimits,
     /// How long the faults `timeout_before_effect` and `slow` hold a connection, in real milliseconds.
     pub fault_hold_ms: u64,
-    /// The merchants.
+    /// The merchants' accounts on WeChat.
     pub accounts: Vec<MerchantAccount>,
-    /// The platform's keys, shared by all merchants.
+    /// WeChat's own keys, shared by all merchants.
     pub platform: PlatformKeys,
 }
 
 impl SandboxConfig {
-    /// A calm sandbox with one merchant on a free port of loopback.
+    /// A calm sandbox with one merchant, who has an account on every channel, on a free port of loopback.
     pub fn new(clock: Arc<dyn Clock>, keys: &Provisioned) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -50,5 +50,11 @@ impl SandboxConfig {
             accounts: vec![keys.account.clone()],
             platform: keys.platform.clone(),
         }
+    }
+
+    /// Adds another merchant's accounts, on every channel. Its keys must be from the same folder, as the
+    /// channels' own keys are.
+    pub fn admit(&mut self, keys: &Provisioned) {
+        self.accounts.push(keys.account.clone());
     }
 }

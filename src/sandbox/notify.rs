@@ -1,31 +1,26 @@
-//! Notifications on their way: it knows the schedule of attempts and how their faults look, and must never
-//! know what they say.
+//! The outbox: it knows when a notification is attempted and repeated and how its faults look, whatever the
+//! channel, and must never know what it says.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::faults::NotificationFault;
+use crate::front::{Front, Letter};
 use crate::shared::Shared;
 use crate::timers::{About, Due};
-use crate::wechat::letter::Letter;
-use crate::wechat::sign;
-use crate::{SandboxError, dice};
+use crate::{Channel, SandboxError, dice};
 
-/// Waits after failed attempts, in seconds of the sandbox clock, by the documents: about a day in all.
-pub(crate) const WAITS_S: [i64; 15] =
-    [15, 15, 30, 180, 600, 1_200, 1_800, 1_800, 1_800, 3_600, 10_800, 10_800, 10_800, 21_600, 21_600];
-/// A merchant who has not answered after this real time has failed, by the documents.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Attempts under way at once: enough for thousands a second on loopback, few enough for descriptors.
 const AT_ONCE: usize = 64;
 /// How late a late first attempt is.
 const LATE_MS: (i64, i64) = (60_000, 1_800_000);
 /// How long a reordered first attempt is held back.
 const HELD_BACK_MS: (i64, i64) = (2_000, 10_000);
+/// More of an answer is not read.
+const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
 
 /// One attempt to be made.
 #[derive(Clone, Copy, Debug)]
@@ -76,23 +71,58 @@ impl Shared {
         let _ = self.outbox.send(delivery);
     }
 
-    async fn deliver(&self, client: &reqwest::Client, delivery: Delivery) -> Result<(), SandboxError> {
-        let Some(letter) = self.write_letter(delivery.about)? else { return Ok(()) };
-        if delivery.probe && !self.is_out() {
-            let mut headers = sign::headers(&letter.signer, self.pace.now_seconds(), &letter.body)?;
-            sign::spoil(&mut headers, true);
-            if push(client, &letter, headers).await == Some(true) {
-                self.tally.change(|counters| counters.probes_accepted += 1);
+    /// The seeded number from which everything about a notification is drawn.
+    fn fate_of(&self, about: About) -> u64 {
+        let orders = self.orders();
+        let drawn = |fate, event| dice::draw(&[fate, 5, u64::try_from(event).unwrap_or(u64::MAX)]);
+        match about {
+            About::Order { order, event } => orders.list.get(order).map_or(0, |order| match event {
+                0 => order.fate,
+                event => drawn(order.fate, event),
+            }),
+            About::Refund { refund, event } => {
+                orders.refunds.list.get(refund).map_or(0, |refund| drawn(refund.fate, event))
             }
         }
+    }
+
+    fn channel_of(&self, about: About) -> Option<Channel> {
+        let orders = self.orders();
+        match about {
+            About::Order { order, .. } => orders.list.get(order).map(|order| order.channel),
+            About::Refund { refund, .. } => orders.refunds.list.get(refund).map(|refund| refund.channel),
+        }
+    }
+
+    /// The merchant acknowledged a notification.
+    fn note_accepted(&self, about: About) {
+        let mut orders = self.orders();
+        let count = match about {
+            About::Order { order, .. } => orders.list.get_mut(order).map(|order| &mut order.notifications_accepted),
+            About::Refund { refund, .. } => {
+                orders.refunds.list.get_mut(refund).map(|refund| &mut refund.notifications_accepted)
+            }
+        };
+        if let Some(count) = count {
+            *count += 1;
+        }
+    }
+
+    async fn deliver(&self, client: &reqwest::Client, delivery: Delivery) -> Result<(), SandboxError> {
+        let about = delivery.about;
+        let Some(channel) = self.channel_of(about) else { return Ok(()) };
+        let front = self.front(channel);
+        if delivery.probe
+            && !self.is_out()
+            && let Some(forged) = front.letter(self, about, true)?
+            && push(client, front, forged).await == Some(true)
+        {
+            self.tally.change(|counters| counters.probes_accepted += 1);
+        }
+        let Some(letter) = front.letter(self, about, false)? else { return Ok(()) };
         let started = std::time::Instant::now();
         // During an outage nothing leaves; the attempt fails like any other.
-        let answered = if self.is_out() {
-            None
-        } else {
-            let headers = sign::headers(&letter.signer, self.pace.now_seconds(), &letter.body)?;
-            push(client, &letter, headers).await
-        };
+        let answered = if self.is_out() { None } else { push(client, front, letter).await };
         let took = started.elapsed();
         self.tally.change(|counters| {
             counters.notifications_sent += 1;
@@ -106,15 +136,15 @@ impl Shared {
             }
         });
         if answered == Some(true) {
-            self.note_accepted(delivery.about);
+            self.note_accepted(about);
         } else if !delivery.extra {
-            self.try_again(delivery);
+            self.try_again(delivery, front.waits_s());
         }
         Ok(())
     }
 
-    fn try_again(&self, Delivery { about, attempt, .. }: Delivery) {
-        match WAITS_S.get(attempt) {
+    fn try_again(&self, Delivery { about, attempt, .. }: Delivery, waits_s: &[i64]) {
+        match waits_s.get(attempt) {
             Some(wait_s) => {
                 let due_ms = self.pace.now_ms().saturating_add(wait_s * 1_000);
                 self.timers.add(due_ms, Due::Notify { about, attempt: attempt + 1 });
@@ -127,7 +157,8 @@ impl Shared {
 /// The client that pushes: pooled, without redirects and proxies.
 pub(crate) fn client() -> Result<reqwest::Client, SandboxError> {
     reqwest::Client::builder()
-        .timeout(ANSWER_WITHIN)
+        // Each push has its channel's own, shorter limit.
+        .timeout(Duration::from_secs(60))
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .user_agent("Mozilla/4.0")
@@ -154,26 +185,22 @@ pub(crate) async fn run(world: Arc<Shared>, client: reqwest::Client, mut inbox: 
 }
 
 /// Posts a letter: whether the merchant accepted it, `None` when there was no answer in time.
-async fn push(client: &reqwest::Client, letter: &Letter, headers: HeaderMap) -> Option<bool> {
+async fn push(client: &reqwest::Client, front: &dyn Front, letter: Letter) -> Option<bool> {
     let request = client
         .post(&letter.url)
-        .headers(headers)
-        .header("content-type", "application/json; charset=utf-8")
+        .timeout(front.answer_within())
         .header("accept", "*/*")
-        .body(letter.body.clone());
-    let response = request.send().await.ok()?;
-    let accepted = response.status().is_success();
-    // Read to the end, so that the connection can be used again; what it says does not matter.
-    response.bytes().await.ok()?;
-    Some(accepted)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_schedule_of_attempts_lasts_about_a_day() {
-        assert_eq!(WAITS_S.iter().sum::<i64>(), 24 * 3_600 + 4 * 60);
+        .headers(letter.headers)
+        .body(letter.body);
+    let mut response = request.send().await.ok()?;
+    let status = response.status().as_u16();
+    // Read to the end, so that the connection can be used again.
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.ok()? {
+        if body.len() + piece.len() > ANSWER_LIMIT_BYTES {
+            return Some(false);
+        }
+        body.extend_from_slice(&piece);
     }
+    Some(front.acknowledged(status, &body))
 }

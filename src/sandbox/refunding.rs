@@ -1,13 +1,13 @@
 //! The banks at work: it knows what happens to a refund after it was accepted and what follows from it
-//! (timers, counts), and must never know the wire format.
+//! (timers, counts, news), and must never know a wire format.
 
 use crate::dice;
+use crate::payment::NOTIFY_AFTER_MS;
 use crate::refund::Outcome;
 use crate::refund_books::RefundState;
+use crate::refunds::{Refund, RefundEvent};
 use crate::shared::Shared;
 use crate::timers::{About, Due};
-use crate::wechat::payment::NOTIFY_AFTER_MS;
-use crate::wechat::refunds::{Event, Refund};
 
 impl Shared {
     /// A refund was accepted, or sent to a bank card: its result comes by itself.
@@ -45,7 +45,7 @@ impl Shared {
             (RefundState::Abnormal | RefundState::Closed, _) => return,
         }
         let state = refund.tab.state;
-        refund.events.push(Event { state, at_ms: now_ms });
+        refund.events.push(RefundEvent { state, at_ms: now_ms });
         self.tell_of_refund(now_ms, position, refund);
         if state == RefundState::Success && refund.behaviour.comes_back(applications) {
             self.refund_moves_in(self.refunds.reversed_after_ms(refund.fate), position, refund);
@@ -57,9 +57,9 @@ impl Shared {
         self.timers.add(due_ms, Due::Refund { refund: position, turn: refund.events.len() });
     }
 
-    /// The merchant is told of the last event, if it said where.
+    /// The merchant is told of the last event, if its channel tells it.
     fn tell_of_refund(&self, now_ms: i64, position: usize, refund: &Refund) {
-        if refund.body.notify_url.is_none() {
+        if !self.front(refund.channel).tells_refund(refund) {
             return;
         }
         let event = refund.events.len().saturating_sub(1);
