@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::payment::NO_SUCH_ORDER;
 use crate::shared::Shared;
-use crate::{Door, Faults, PayMode};
+use crate::{DisputeAct, Door, Faults, PayMode};
 
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
@@ -23,6 +23,9 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/faults", get(show_faults))
         .route("/faults", put(set_faults))
         .route("/orders/{number}/pay", post(pay))
+        .route("/orders/{number}/dispute", post(dispute))
+        .route("/disputes", get(disputes))
+        .route("/stripe/{account}/endpoint", put(stripe_endpoint))
         .route("/open", post(open))
         .route("/rotate-certificate", post(rotate_certificate))
         .route("/outage", post(outage))
@@ -77,6 +80,41 @@ async fn pay(State(world): State<Arc<Shared>>, Path(number): Path<String>, Query
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(NO_SUCH_ORDER) => refuse(StatusCode::NOT_FOUND, NO_SUCH_ORDER),
         Err(why) => refuse(StatusCode::CONFLICT, why),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DisputeQuery {
+    act: DisputeAct,
+    /// Without it, the oldest order of this number.
+    account: Option<String>,
+}
+
+async fn dispute(
+    State(world): State<Arc<Shared>>,
+    Path(number): Path<String>,
+    Query(query): Query<DisputeQuery>,
+) -> Response {
+    match world.dispute_number(query.account.as_deref(), &number, query.act) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(NO_SUCH_ORDER) => refuse(StatusCode::NOT_FOUND, NO_SUCH_ORDER),
+        Err(why) => refuse(StatusCode::CONFLICT, why),
+    }
+}
+
+async fn disputes(State(world): State<Arc<Shared>>) -> Response {
+    Json(world.dispute_entries()).into_response()
+}
+
+/// The body is the address to which messages go.
+async fn stripe_endpoint(State(world): State<Arc<Shared>>, Path(account): Path<String>, body: String) -> Response {
+    match world.stripe.account(&account) {
+        Some(account) => {
+            account.set_endpoint(body.trim().trim_matches('"'));
+            StatusCode::NO_CONTENT.into_response()
+        }
+        None => refuse(StatusCode::NOT_FOUND, "there is no such account"),
     }
 }
 

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Channel {
     /// WeChat Pay.
     Wechat,
+    /// Stripe.
+    Stripe,
 }
 
 impl Channel {
@@ -15,6 +17,7 @@ impl Channel {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Wechat => "wechat",
+            Self::Stripe => "stripe",
         }
     }
 
@@ -22,6 +25,7 @@ impl Channel {
     pub(crate) const fn lane(self) -> u64 {
         match self {
             Self::Wechat => 0,
+            Self::Stripe => 3,
         }
     }
 }

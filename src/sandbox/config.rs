@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bursar_core::clock::Clock;
 
-use crate::{Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix};
+use crate::{Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix, StripeAccount};
 
 /// The settings of a sandbox.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct SandboxConfig {
     pub accounts: Vec<MerchantAccount>,
     /// WeChat's own keys, shared by all merchants.
     pub platform: PlatformKeys,
+    /// The merchants' accounts on Stripe.
+    pub stripe: Vec<StripeAccount>,
 }
 
 impl SandboxConfig {
@@ -49,6 +51,7 @@ impl SandboxConfig {
             fault_hold_ms: 300,
             accounts: vec![keys.account.clone()],
             platform: keys.platform.clone(),
+            stripe: vec![keys.stripe.account.clone()],
         }
     }
 
@@ -56,5 +59,6 @@ impl SandboxConfig {
     /// channels' own keys are.
     pub fn admit(&mut self, keys: &Provisioned) {
         self.accounts.push(keys.account.clone());
+        self.stripe.push(keys.stripe.account.clone());
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::folder::{bytes, digits, make_folder, read, read_json, read_optional, write, write_json};
 use crate::keys::{SigningKey, hex_upper};
 use crate::wechat::platform::PlatformCertificate;
-use crate::{MerchantAccount, PlatformKeys, SandboxError, pem};
+use crate::{MerchantAccount, PlatformKeys, ProvisionedStripe, SandboxError, pem, stripe};
 
 /// An account with its keys: paths for the merchant's side, `account` and `platform` for the sandbox's.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Provisioned {
     pub wechatpay_public_key: PathBuf,
     /// The id of that key, `PUB_KEY_ID_…`.
     pub public_key_id: String,
+    /// The account on Stripe.
+    pub stripe: ProvisionedStripe,
     /// The account as the sandbox needs it.
     pub account: MerchantAccount,
     /// The platform's keys as the sandbox needs them; the same for all accounts of a folder.
@@ -86,6 +88,7 @@ pub fn provision(dir: &Path, name: &str, random: &dyn Fn(&mut [u8])) -> Result<P
     let secret = <[u8; 32]>::try_from(read(&apiv3_key)?.trim().as_bytes())
         .map_err(|_| SandboxError::BadKey(format!("{} must hold 32 characters", apiv3_key.display())))?;
     Ok(Provisioned {
+        stripe: stripe::provision::provision(&folder.join("stripe"), random)?,
         account: MerchantAccount {
             mchid: file.mchid.clone(),
             appids: vec![file.appid.clone()],

@@ -14,9 +14,12 @@ use crate::front::Front;
 use crate::notify::Delivery;
 use crate::orders::Orders;
 use crate::pace::Pace;
+use crate::stripe::front::Stripe;
 use crate::timers::{Due, Timers};
 use crate::wechat::front::Wechat;
-use crate::{Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, wechat};
+use crate::{
+    Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, stripe, wechat,
+};
 
 /// The shared state.
 pub(crate) struct Shared {
@@ -28,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) hold: Duration,
     // The fronts, one of each channel.
     pub(crate) wechat: Wechat,
+    pub(crate) stripe: Stripe,
     pub(crate) tally: Tally,
     pub(crate) timers: Timers,
     pub(crate) outbox: mpsc::UnboundedSender<Delivery>,
@@ -39,7 +43,7 @@ pub(crate) struct Shared {
 
 /// Everything that merchants can ask the channels.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new().merge(wechat::api::routes())
+    Router::new().merge(wechat::api::routes()).merge(stripe::api::routes())
 }
 
 impl Shared {
@@ -51,6 +55,7 @@ impl Shared {
             refund_limits: config.refund_limits,
             hold: Duration::from_millis(config.fault_hold_ms),
             wechat: Wechat::new(config.accounts, config.platform)?,
+            stripe: Stripe::new(config.stripe)?,
             tally: Tally::default(),
             timers: Timers::default(),
             outbox,
@@ -65,11 +70,12 @@ impl Shared {
     pub(crate) fn front(&self, channel: Channel) -> &dyn Front {
         match channel {
             Channel::Wechat => &self.wechat,
+            Channel::Stripe => &self.stripe,
         }
     }
 
-    pub(crate) fn fronts(&self) -> [&dyn Front; 1] {
-        [&self.wechat]
+    pub(crate) fn fronts(&self) -> [&dyn Front; 2] {
+        [&self.wechat, &self.stripe]
     }
 
     // A poisoned lock means that a test's assertion failed inside; the data is whole all the same.
@@ -105,6 +111,13 @@ impl Shared {
         Counters { orders, ..self.tally.snapshot() }
     }
 
+    fn errand_due(&self, order: usize, errand: u8) {
+        let channel = self.orders().list.get(order).map(|order| order.channel);
+        if let Some(channel) = channel {
+            self.front(channel).runs_errand(self, order, errand);
+        }
+    }
+
     /// Something is due.
     pub(crate) fn fire(&self, due: Due) {
         match due {
@@ -115,6 +128,7 @@ impl Shared {
             }
             Due::Land(order) => self.money_lands(order),
             Due::Expire(order) => self.order_expires(order),
+            Due::Errand { order, errand } => self.errand_due(order, errand),
             Due::Refund { refund, turn } => self.refund_moves(refund, turn),
             Due::Notify { about, attempt } => self.notification_due(about, attempt),
             Due::NotifyDelayed { about, attempt } => self.notification_delayed(about, attempt),
