@@ -101,7 +101,7 @@ async fn before_close(context: &JobContext, job: &Running, subject: &mut Subject
 
 /// Step 4: the close call; its "yes" is written down before anything else.
 async fn call_close(context: &JobContext, job: &Running, subject: &mut Subject) -> Result<Step, JobError> {
-    match subject.channel.close(&subject.payment.number()).await {
+    match subject.channel.close(&subject.payment).await {
         Answer::Done(Closed::Accepted) => {
             let noted = context.note(job, Source::Close, Claim::CloseAccepted, &subject.dossier).await?;
             let Some(dossier) = noted else { return Ok(Step::Stop(Outcome::Fenced)) };

@@ -6,6 +6,7 @@
 
 pub mod chance;
 pub mod channel;
+pub mod choosing;
 pub mod clock;
 mod compact;
 pub mod decide;

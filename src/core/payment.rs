@@ -477,6 +477,18 @@ impl Payment {
         self.id.bare()
     }
 
+    /// Whether nothing is due for it by itself: it has ended, or waits for money that a statement or a person
+    /// will tell of.
+    pub fn rests(&self) -> bool {
+        let by_hand = !self.method.channel().can_be_asked() && self.evidence.code().is_some();
+        self.state.is_final() || (by_hand && self.state == PaymentState::AwaitingPayer)
+    }
+
+    /// Whether the channel was called for it: it was more than a wish.
+    pub fn was_tried(&self) -> bool {
+        self.evidence.sent_at.is_some()
+    }
+
     /// Minor units that it brought, by what the channel says: the whole amount, or what came in pieces.
     pub fn taken_minor(&self) -> i64 {
         match self.state {

@@ -39,7 +39,8 @@ impl Modify for ApiKeyScheme {
     ),
     paths(
         orders::create::create, orders::list::list, orders::show::show, orders::timeline::timeline, orders::close::close,
-        orders::add_payment::add, orders::late_money::answer, refunds::create::create, refunds::list::list,
+        orders::add_payment::add, orders::methods::list, orders::pick::pick, orders::capture::capture,
+        orders::late_money::answer, refunds::create::create, refunds::list::list,
         refunds::show::show, refunds::judge::approve, refunds::judge::reject, refunds::legs::transferred,
         refunds::legs::abandon,
         notify::receive, health::livez, health::readyz, health::metrics, openapi, problem_page, index,

@@ -87,6 +87,10 @@ fn why(payment: &Payment, timeline: &Timeline) -> String {
         PaymentState::Unknown => {
             "A call to the channel ended without an answer, so nobody knows yet whether it arrived.".to_owned()
         }
+        PaymentState::AwaitingPayer if payment.part_minor() > 0 => {
+            let here = Money::new(payment.part_minor(), payment.amount.currency);
+            format!("{here} of {} have come; the rest is awaited.", payment.amount)
+        }
         PaymentState::AwaitingPayer if payment.evidence.code().is_some() => {
             format!("The payer has not paid yet and may until {expires_at}.")
         }
@@ -98,6 +102,16 @@ fn why(payment: &Payment, timeline: &Timeline) -> String {
         PaymentState::IntegrityHold => {
             let reason = payment.evidence.mismatch.as_deref().unwrap_or("the channel contradicts itself");
             format!("It is held because {reason}; a person decides.")
+        }
+        PaymentState::Authorized => {
+            let hold = payment.evidence.authorized.as_ref();
+            let until = hold.and_then(|h| h.lapses_at).map(|at| format!(" until {at}")).unwrap_or_default();
+            format!("{} are held on the payer's card{until} and wait to be captured.", payment.amount)
+        }
+        PaymentState::Capturing => "What is held on the payer's card is being taken.".to_owned(),
+        PaymentState::CaptureReversed => {
+            let here = Money::new(payment.taken_minor(), payment.amount.currency);
+            format!("The bank took money back: {here} of {} are left; a person decides.", payment.amount)
         }
         PaymentState::Captured | PaymentState::Declined | PaymentState::Closed => "It has ended.".to_owned(),
     }
@@ -118,6 +132,9 @@ fn action(payment: &Payment, timeline: &Timeline, now: Timestamp) -> String {
         JobKind::ClosePayment => "The close protocol goes on",
         JobKind::WatchPayment => "The channel is asked once more",
         JobKind::SettleLateMoney => "The late money goes back",
+        JobKind::CapturePayment => "The hold on the card is captured",
+        JobKind::ExpireOrder => "The order expires",
+        JobKind::MatchStatementLine => "A line of a statement is matched",
         JobKind::SendRefund => "A refund is sent",
         JobKind::PollRefund => "The channel is asked where a refund stands",
         JobKind::HandleNotification => "A message of the channel is read",

@@ -61,6 +61,8 @@ impl Default for GatewaySettings {
 
 /// Longest merchant order number, in characters: fits every index and every channel's attachment.
 pub const NUMBER_MAX_CHARS: usize = 64;
+/// Longest name of a region, in characters.
+pub const REGION_MAX_CHARS: usize = 64;
 /// Longest description, in characters: the shortest limit among the channels (WeChat Pay).
 pub const DESCRIPTION_MAX_CHARS: usize = 127;
 /// Longest reason of a close request, in characters: it is shown in lists.
@@ -93,10 +95,13 @@ pub const MEMBERS_MAX: usize = 64;
 /// How much of a bad value is repeated in an error message, in characters.
 pub const SHOWN_MAX_CHARS: usize = 48;
 
-/// The currencies that orders on a channel may have.
-pub const fn currencies(channel: ChannelKind) -> &'static [Currency] {
+/// Whether orders on a channel may be in `currency`. What an account takes is its bank's matter.
+pub fn takes(channel: ChannelKind, currency: Currency) -> bool {
     match channel {
-        ChannelKind::Wechat => &[Currency::CNY],
+        ChannelKind::Wechat | ChannelKind::Alipay | ChannelKind::Unionpay | ChannelKind::Cash => {
+            currency == Currency::CNY
+        }
+        ChannelKind::Stripe | ChannelKind::Bank => true,
     }
 }
 

@@ -221,6 +221,7 @@ impl Desk {
         match subject {
             Subject::Payment(id) => self.gatherer.dossier_of(id).await,
             Subject::Leg(id) => self.gatherer.dossier_of_leg(id).await,
+            Subject::Order(id) => self.gatherer.store().dossier(id).await,
             Subject::Refund(id) => match self.gatherer.store().order_of_refund(id).await? {
                 Some(order) => self.gatherer.store().dossier(order).await,
                 None => Ok(None),
@@ -264,5 +265,7 @@ fn owed(key: JobKey, dossier: &Dossier) -> Option<Timestamp> {
     let of_payment = payment.and_then(|p| Some((decide::owed_job(p, p.due_at?)?, p.due_at?)));
     let leg = dossier.leg(LegId(key.subject)).map(|(_, leg)| leg);
     let of_leg = leg.and_then(|l| Some((decide::owed_refund_job(l, dossier.order.merchant, l.due_at?)?, l.due_at?)));
-    of_payment.or(of_leg).filter(|(job, _)| job.key == key).map(|(_, due_at)| due_at)
+    let order = Some(&dossier.order).filter(|o| o.id.uuid() == key.subject);
+    let of_order = order.and_then(|o| Some((decide::owed_order_job(o, o.due_at?)?, o.due_at?)));
+    of_payment.or(of_leg).or(of_order).filter(|(job, _)| job.key == key).map(|(_, due_at)| due_at)
 }

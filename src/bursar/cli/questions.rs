@@ -29,7 +29,9 @@ pub(super) async fn list(globals: &Globals, program: &Program, limit: u32) -> Do
 /// The payment or the leg that it is about.
 fn about(question: &ParkedRow) -> String {
     match question.kind {
-        QuestionKind::LateMoney => PaymentId(question.subject).to_string(),
+        QuestionKind::LateMoney | QuestionKind::CaptureReversed | QuestionKind::Dispute => {
+            PaymentId(question.subject).to_string()
+        }
         QuestionKind::TransferDue | QuestionKind::NoFunds | QuestionKind::Overpaid => {
             LegId(question.subject).to_string()
         }
@@ -45,6 +47,10 @@ fn answer(question: &ParkedRow) -> String {
         QuestionKind::LateMoney => format!("bursar order late-money {} keep|refund --by NAME", question.order),
         QuestionKind::TransferDue => format!("bursar refund transferred {about} --by NAME --reference REFERENCE"),
         QuestionKind::NoFunds => "top up the balance at the channel; it is sent again by itself".to_owned(),
+        QuestionKind::CaptureReversed => {
+            format!("ask the payer again, or end it: bursar order close {} --reason WORDS", question.order)
+        }
+        QuestionKind::Dispute => "give your evidence at the channel; its end is told by itself".to_owned(),
         QuestionKind::Overpaid | QuestionKind::IntegrityHold => "settle it with the payer or the channel".to_owned(),
     }
 }

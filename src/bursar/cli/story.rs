@@ -150,12 +150,22 @@ fn claim(claim: &Claim) -> String {
             Some(format!("{}, said by {by}", if *keep { "keep" } else { "refund" }))
         }
         Claim::Refund(claim) => refund_detail(claim),
+        Claim::Authorized(hold) => Some(hold.receipt.transaction_id.clone()),
+        Claim::CaptureRequested { by } | Claim::Replaced { by } => Some(format!("by {by}")),
+        Claim::Received(piece) => Some(format!("{} minor units, {}", piece.amount_minor, piece.line)),
+        Claim::TakenBack { line, reason } => Some(format!("{line}: {reason}")),
+        Claim::Disputed(dispute) => Some(match dispute.won {
+            None => format!("{}: {}", dispute.id, dispute.reason),
+            Some(true) => format!("{}: won", dispute.id),
+            Some(false) => format!("{}: lost", dispute.id),
+        }),
         Claim::Sending
         | Claim::Accepted { .. }
         | Claim::Absent
         | Claim::Unpaid
         | Claim::ClosedAtChannel
         | Claim::CloseAccepted
+        | Claim::Lapsed
         | Claim::UnpaidAfterClose => None,
     };
     detail.map_or_else(|| claim.name().to_owned(), |detail| format!("{} ({detail})", claim.name()))

@@ -57,7 +57,7 @@ impl Case<'_> {
             }
             effects.extend(questions_of(before, after));
             let due_at = earliest(&effects, after.id.uuid());
-            let at_rest = after.state.is_final() && after.state != before.state;
+            let at_rest = after.rests() && (after.state != before.state || !before.rests());
             let due_at = due_at.or(if at_rest { None } else { after.due_at });
             self.effects.extend(effects);
             if let Some(payment) = self.next.payments.get_mut(index) {

@@ -22,11 +22,16 @@ pub fn take<T>(errors: &mut Reader<'_>, name: &str, read: Result<T, String>) -> 
 /// The merchant's number. No check for card numbers here: one in ten numbers of 13 to 19 digits looks like one by chance, and
 /// merchants number their orders with digits.
 pub fn number(number: &str, errors: &mut Reader<'_>) {
+    plain_number("number", number, errors);
+}
+
+/// A number of the merchant's own, in the member `name`.
+pub fn plain_number(name: &str, number: &str, errors: &mut Reader<'_>) {
     let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-');
     let max = limits::NUMBER_MAX_CHARS;
     if number.is_empty() || number.chars().count() > max || !number.chars().all(lawful) {
         let given = shown(number);
-        errors.refuse("number", format!("`number` must be 1 to {max} letters, digits or `_ . : -`, not `{given}`"));
+        errors.refuse(name, format!("`{name}` must be 1 to {max} letters, digits or `_ . : -`, not `{given}`"));
     }
 }
 
@@ -95,7 +100,7 @@ pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut R
         Some(Method::WechatH5) if details.client_ip.is_none() => {
             errors.refuse_at("/payer/client_ip", "`wechat_h5` needs the payer's IP address");
         }
-        Some(Method::WechatNative | Method::WechatJsapi | Method::WechatH5 | Method::WechatApp) | None => {}
+        _ => {}
     }
     details
 }

@@ -18,6 +18,22 @@ pub fn claim(claim: &Claim) -> String {
         Claim::Paid(r) => {
             format!("{} minor units of {} taken, transaction {}", r.amount_minor, r.currency, r.transaction_id)
         }
+        Claim::Authorized(hold) => {
+            let r = &hold.receipt;
+            format!("{} minor units of {} held, transaction {}", r.amount_minor, r.currency, r.transaction_id)
+        }
+        Claim::CaptureRequested { by } => format!("what is held shall be taken, says {by}"),
+        Claim::Received(piece) => {
+            format!("{} minor units of {} came, {}", piece.amount_minor, piece.currency, piece.line)
+        }
+        Claim::TakenBack { line, reason } => format!("{line} was taken back: {reason}"),
+        Claim::Lapsed => "not paid, and the last moment to pay is past at the channel".to_owned(),
+        Claim::Replaced { by } => format!("the payer chose {by} instead"),
+        Claim::Disputed(dispute) => match dispute.won {
+            None => format!("the payer disputes {} minor units: {}", dispute.amount_minor, dispute.reason),
+            Some(true) => format!("dispute {} was won: the money stays", dispute.id),
+            Some(false) => format!("dispute {} was lost: {} minor units are gone", dispute.id, dispute.amount_minor),
+        },
         Claim::ClosedAtChannel => "closed at the channel".to_owned(),
         Claim::CloseRequested { reason } => format!("shall be closed: {reason}"),
         Claim::CloseAccepted => "the channel accepted the close".to_owned(),

@@ -77,6 +77,10 @@ kinds! {
         "Nothing of this order is open, so there is nothing to close. Add a payment for the rest, or refund what was paid.";
     OrderTakesNoPayment, "order-takes-no-payment", CONFLICT, "The order takes no further payment",
         "Only an order that is not paid, not closed and not expired takes another payment. Take another order, or give a later `expires_at`.";
+    MethodUnavailable, "method-unavailable", CONFLICT, "The way to pay cannot be chosen now",
+        "Show the payer what `GET /v1/orders/{id}/methods` says can be chosen, and send another pick under a new key.";
+    NothingAuthorized, "nothing-authorized", CONFLICT, "Nothing is held that could be captured",
+        "Only a payment in the state `authorized` can be captured, once. Read the order: it may be captured, closed, or not authorized yet.";
     RefundNotAwaitingApproval, "refund-not-awaiting-approval", CONFLICT, "The refund does not wait for approval",
         "Only a refund in the state `awaiting_approval` can be approved or rejected, once. `state` tells where it stands.";
     LegNotAwaitingTransfer, "leg-not-awaiting-transfer", CONFLICT, "The leg does not wait for a transfer",

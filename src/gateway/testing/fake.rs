@@ -13,6 +13,8 @@ use bursar_channels::{
 use bursar_core::Timestamp;
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::observation::PayCode;
+use bursar_core::payment::Payment;
+use bursar_core::refund::Leg;
 use serde_json::Value;
 
 use crate::Adapters;
@@ -114,11 +116,11 @@ impl Channel for Fake {
         nothing()
     }
 
-    async fn query(&self, _number: &str) -> Outcome<Standing> {
+    async fn query(&self, _payment: &Payment) -> Outcome<Standing> {
         nothing()
     }
 
-    async fn close(&self, _number: &str) -> Outcome<Closed> {
+    async fn close(&self, _payment: &Payment) -> Outcome<Closed> {
         nothing()
     }
 
@@ -126,7 +128,7 @@ impl Channel for Fake {
         nothing()
     }
 
-    async fn query_refund(&self, _number: &str) -> Outcome<RefundStanding> {
+    async fn query_refund(&self, _payment: &Payment, _leg: &Leg) -> Outcome<RefundStanding> {
         nothing()
     }
 

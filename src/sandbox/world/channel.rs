@@ -12,6 +12,8 @@ use bursar_core::Timestamp;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::observation::PayCode;
+use bursar_core::payment::Payment;
+use bursar_core::refund::Leg;
 
 use super::agenda::{Event, Pid};
 use super::books::{CloseAnswer, Created};
@@ -208,14 +210,16 @@ impl Channel for Line {
         }
     }
 
-    async fn query(&self, number: &str) -> Outcome<Standing> {
+    async fn query(&self, payment: &Payment) -> Outcome<Standing> {
+        let number = &payment.number();
         if self.world.lock().just_closed.remove(&(self.pid, number.to_owned())) {
             return Outcome::Done(Standing::Unpaid);
         }
         self.call("channel: query", |s, now| Outcome::Done(Self::stands(s, number, now))).await
     }
 
-    async fn close(&self, number: &str) -> Outcome<Closed> {
+    async fn close(&self, payment: &Payment) -> Outcome<Closed> {
+        let number = &payment.number();
         let outcome = self
             .call("channel: close", |s, now| {
                 if s.planted == Some(Planted::NoCloseCall) {
@@ -240,8 +244,8 @@ impl Channel for Line {
         self.refund_call(request).await
     }
 
-    async fn query_refund(&self, number: &str) -> Outcome<RefundStanding> {
-        self.refund_query(number).await
+    async fn query_refund(&self, _payment: &Payment, leg: &Leg) -> Outcome<RefundStanding> {
+        self.refund_query(&leg.number()).await
     }
 
     async fn refund_second_way(

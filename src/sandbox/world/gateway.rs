@@ -89,7 +89,7 @@ pub(crate) async fn take(
                     letter.acknowledged = true;
                 }
             }
-            Notice::Other { .. } => {}
+            Notice::Dispute { .. } | Notice::Look { .. } | Notice::Other { .. } => {}
         }
     };
     if world.lock().planted == Some(Planted::AcknowledgeBeforeCommit) {

@@ -199,7 +199,7 @@ fn replays(state: &mut State, payment: &Payment) {
             state.violated("I5", format!("{}: stored {:?}, replayed {evidence:?}", payment.id, payment.evidence));
         }
     }
-    let means = payment.evidence.state(facts);
+    let means = payment.evidence.state(payment.amount, facts);
     if means != payment.state {
         state
             .violated("I5", format!("{} is {}, its evidence means {}", payment.id, payment.state.name(), means.name()));

@@ -36,7 +36,7 @@ pub(super) fn committed(state: &mut State, before: &Before, change: &Change) {
                     state.violated("four eyes", text);
                 }
             }
-            Subject::Payment(_) => {}
+            Subject::Payment(_) | Subject::Order(_) => {}
         }
     }
     for refund in change.refunds.iter().chain(&change.new_refunds) {

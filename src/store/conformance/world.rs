@@ -105,7 +105,7 @@ pub async fn one(store: &dyn Store, change: Change) -> Answer {
 pub fn observed(payment: &Payment, source: Source, at_ms: i64, claim: Claim) -> (Payment, Change) {
     let observation = Observation::new(source, NOW.plus_ms(at_ms), claim);
     let evidence = payment.evidence.clone().join(payment.amount, &observation);
-    let state = evidence.state(payment.method.channel().facts());
+    let state = evidence.state(payment.amount, payment.method.channel().facts());
     let next = Payment { evidence, state, ..payment.clone() };
     let change = Change {
         payments: vec![next.clone()],

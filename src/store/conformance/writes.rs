@@ -85,11 +85,11 @@ async fn a_whole_life_is_on_the_timeline(db: &Db) {
     let m = merchant();
     let (order, payment) = opened(&*db.store, m, "1").await;
     let (payment, sending) = observed(&payment, Source::Intent, 0, Claim::Sending);
-    let (payment, accepting) = observed(&payment, Source::Create, 10, accepted());
-    let (payment, mut paying) = observed(&payment, Source::Notification, 20, Claim::Paid(receipt(&payment)));
+    let (before, accepting) = observed(&payment, Source::Create, 10, accepted());
+    let (payment, mut paying) = observed(&before, Source::Notification, 20, Claim::Paid(receipt(&before)));
     paying.payments[0].due_at = None;
     paying.orders = vec![bursar_core::order::Order { state: OrderState::Paid, event_count: 1, ..order.clone() }];
-    let postings = bursar_core::ledger::postings(&payment, Some(PaymentState::AwaitingPayer), false, false);
+    let postings = bursar_core::ledger::postings(&payment, Some(&before), false, false);
     paying.postings = postings.into_iter().map(|p| (p, NOW.plus_ms(20))).collect();
     paying.new_deliveries = vec![delivery(&order, true)];
     let told = paying.new_deliveries[0].id;
