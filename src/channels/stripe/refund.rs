@@ -1,8 +1,9 @@
 //! Giving money back: it knows the calls that do it and how a no is made sure, and must never know why money goes
 //! back.
 //!
-//! The leg's number is the idempotency key, and is written on the refund. Other than with payments there is never a
-//! second key: it could pay twice. Where the channel repeats an old answer, the refund itself is read.
+//! The leg's number is the idempotency key, and is written on the refund. Where the channel repeats an old answer, the
+//! refund itself is read. There is a second key only when the channel repeats, of the first, that the balance was too
+//! low: so it is certain that nothing came of that one. After anything less certain a second key could pay twice.
 
 use bursar_core::payment::Payment;
 use bursar_core::refund::Leg;
@@ -24,6 +25,10 @@ const MAX_REASON_CHARS: usize = 500;
 /// Most pages of the refunds of one payment that are read: far more than there can be.
 const MAX_PAGES: usize = 10;
 
+/// Most keys for one refund, each after a certain no under the one before. Within a day, for which the channel repeats
+/// itself, there are no more attempts than this.
+const MAX_KEYS: usize = 24;
+
 /// The channel's word for why. Words of ours that it has no word for are the payer's wish; `fraudulent` puts the
 /// card on a list of the channel's, so that it must be said outright.
 fn reason_word(text: &str) -> &'static str {
@@ -32,6 +37,13 @@ fn reason_word(text: &str) -> &'static str {
         "fraudulent" => "fraudulent",
         _ => "requested_by_customer",
     }
+}
+
+/// How an attempt under one key ended.
+enum Sent {
+    Ended(Outcome<RefundStanding>),
+    /// The channel repeats that the balance was too low when this key was used first: nothing came of it.
+    WasShort,
 }
 
 /// A no, and what it is worth.
@@ -93,19 +105,42 @@ impl Stripe {
                 Err(trouble) => return Outcome::Unknown(trouble.before()),
             }
         }
-        match self.call(Call::post(REFUNDS, &form).once(leg.number()).refunds()).await {
+        for nth in 1..MAX_KEYS {
+            match self.post_refund(request, &form, &intent, nth).await {
+                Sent::Ended(outcome) => return outcome,
+                Sent::WasShort => {}
+            }
+        }
+        match self.post_refund(request, &form, &intent, MAX_KEYS).await {
+            Sent::Ended(outcome) => outcome,
+            Sent::WasShort => Outcome::Refused(Refusal {
+                code: "BALANCE".to_owned(),
+                message: "the balance was too low each time; the channel repeats that for a day".to_owned(),
+                class: RefusalClass::NoFunds,
+            }),
+        }
+    }
+
+    /// One attempt under the `nth` key.
+    async fn post_refund(&self, request: &RefundRequest<'_>, form: &Form, intent: &str, nth: usize) -> Sent {
+        let (leg, number) = (request.leg, request.leg.number());
+        let key = if nth == 1 { number.clone() } else { format!("{number}-{nth}") };
+        Sent::Ended(match self.call(Call::post(REFUNDS, form).once(key).refunds()).await {
             Err(why) => Outcome::Unknown(why),
             Ok(Answered::Success { answer, replayed }) => match object::<Refunded>(&answer) {
                 Err(why) => Outcome::Unknown(why),
-                Ok(refunded) if refunded.number() != Some(leg.number().as_str()) => {
+                Ok(refunded) if refunded.number() != Some(number.as_str()) => {
                     Outcome::Unknown(unreadable("it is about another number"))
                 }
                 // As it stood when the call was made first.
                 Ok(refunded) if replayed => self.reread(leg, &refunded.id).await,
                 Ok(refunded) => standing(&refunded),
             },
-            Ok(Answered::Error(error)) => self.not_refunded(&intent, leg, error).await,
-        }
+            Ok(Answered::Error(error)) if error.replayed && error.meaning == Some(Meaning::NoFunds) => {
+                return Sent::WasShort;
+            }
+            Ok(Answered::Error(error)) => self.not_refunded(intent, leg, error).await,
+        })
     }
 
     /// An error, after the refund was looked for where that could change its meaning.

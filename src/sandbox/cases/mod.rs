@@ -16,6 +16,7 @@ mod refunder;
 mod refunds;
 mod refusals;
 mod sink;
+mod stripe;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,7 @@
 //! One request from arrival to answer: it knows the order of the steps (key, version, members, idempotency, fault,
 //! effect) and leaves each of them to the file that knows it.
 
-use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -61,18 +60,18 @@ async fn serve(State(world): State<Arc<Shared>>, request: Request) -> Response {
 
     let drawn = call.draw(&world, account);
     let fault = world.struck(drawn.request);
-    let fails = Cell::new(None);
+    let fails = OnceLock::new();
     let busy = |busy| {
         let refusal = if busy == Busy::Error { Refusal::broken() } else { Refusal::too_many() };
         let answer = of(&refusal);
         // Now and then the trouble comes after the work has begun: then it is kept, and told again.
         if busy == Busy::Error && before.is_none() && dice::below(drawn.request >> 40, 2) == 0 {
-            fails.set(Some(answer.clone()));
+            let _ = fails.set(answer.clone());
         }
         reply(&answer, refusal.should_retry(), false).respond()
     };
     if let Some(response) = misbehave::before_effect(&world, fault, drawn.request, busy).await {
-        if let (Some(turn), Some(answer)) = (first, fails.take()) {
+        if let (Some(turn), Some(answer)) = (first, fails.into_inner()) {
             turn.keep(answer);
         }
         return response;

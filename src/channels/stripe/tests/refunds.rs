@@ -116,6 +116,25 @@ async fn old_trouble_is_never_worked_around_with_another_key() {
 }
 
 #[tokio::test]
+async fn a_want_of_funds_that_is_repeated_gives_way_to_the_next_key_and_one_that_is_fresh_does_not() {
+    let short = || error(400, "invalid_request_error", "balance_insufficient");
+    let second = format!("{}-2", leg().number());
+    let third = format!("{}-3", leg().number());
+    let peer = Peer::start(move |s: &Seen| match s.header("idempotency-key") {
+        key if key == leg().number() || key == second => short().with("Idempotent-Replayed", "true"),
+        key if key == third => short(),
+        other => panic!("{other}"),
+    })
+    .await;
+    assert_eq!(shown(Fixture::at(&peer).refund(&open(Method::Card), &leg(), "").await), "NoFunds");
+    assert_eq!(peer.seen().len(), 3);
+
+    let peer = Peer::start(move |_| short().with("Idempotent-Replayed", "true")).await;
+    assert_eq!(shown(Fixture::at(&peer).refund(&open(Method::Card), &leg(), "").await), "NoFunds");
+    assert_eq!(peer.seen().len(), 24, "not for ever");
+}
+
+#[tokio::test]
 async fn when_the_channel_may_have_forgotten_the_key_the_refund_is_looked_for_first() {
     for (asked, want, calls) in [(list(&[refund("succeeded")]), succeeded(), 1), (list(&[]), processing(), 2)] {
         let peer = peer(ok(&refund("pending")), asked).await;
