@@ -3,7 +3,7 @@
 //!
 //! The number is the idempotency key, so that a repetition gives the same intent. But the channel forgets keys
 //! after a day, and until then it repeats even an answer of trouble. So a call that comes late, or is answered with
-//! old trouble, looks for the intent first; and only then tries again, in the second case under another key. Should
+//! old trouble, looks for the intent first; and only then tries again, in the second case under the next key. Should
 //! this ever make two intents, the payer has been given the secret of one of them only, and can pay only that.
 
 use std::collections::BTreeMap;
@@ -29,6 +29,8 @@ use crate::parts::passed;
 /// How long the channel certainly knows an idempotency key, in milliseconds: it says 24 hours at least, and our
 /// clock and the time on the way take some of that.
 const KEYS_KEPT_MS: i64 = 20 * HOUR_MS;
+/// Most keys for one intent, each after old trouble under the one before.
+const MAX_KEYS: usize = 4;
 /// Longest description. Source: the channel's documents say 1000 for lists on its pages; the merchant's texts are
 /// shorter.
 const MAX_DESCRIPTION_CHARS: usize = 500;
@@ -96,7 +98,8 @@ impl Stripe {
         }
         let number = payment.number();
         let mut last = Why::not_sent(WhyKind::Unreadable, "there is no key");
-        for key in [number.clone(), format!("{number}-2")] {
+        for nth in 1..=MAX_KEYS {
+            let key = if nth == 1 { number.clone() } else { format!("{number}-{nth}") };
             let error = match self.call(Call::post(INTENTS, &form).once(key)).await {
                 Err(why) => return Outcome::Unknown(why),
                 Ok(Answered::Success { answer, .. }) => {

@@ -26,6 +26,9 @@ use crate::stripe::refusal::Refusal;
 /// No request of this API needs more.
 const BODY_LIMIT_BYTES: usize = 256 * 1024;
 
+/// One of so many answers of trouble is kept under its idempotency key.
+const KEPT_TROUBLE: u64 = 4;
+
 /// Everything below `/v1`.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/v1/{*rest}", any(serve))
@@ -65,7 +68,7 @@ async fn serve(State(world): State<Arc<Shared>>, request: Request) -> Response {
         let refusal = if busy == Busy::Error { Refusal::broken() } else { Refusal::too_many() };
         let answer = of(&refusal);
         // Now and then the trouble comes after the work has begun: then it is kept, and told again.
-        if busy == Busy::Error && before.is_none() && dice::below(drawn.request >> 40, 2) == 0 {
+        if busy == Busy::Error && before.is_none() && dice::below(drawn.request >> 40, KEPT_TROUBLE) == 0 {
             let _ = fails.set(answer.clone());
         }
         reply(&answer, refusal.should_retry(), false).respond()

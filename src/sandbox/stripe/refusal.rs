@@ -122,20 +122,17 @@ impl Refusal {
     }
 
     pub(crate) fn body(&self) -> Value {
-        let mut error = json!({ "message": self.message, "type": self.kind });
-        if let Some(code) = self.code {
-            error["code"] = code.into();
-            error["doc_url"] = format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")).into();
-        }
-        if let Some(code) = self.decline_code {
-            error["decline_code"] = code.into();
-        }
-        if let Some(param) = &self.param {
-            error["param"] = param.as_str().into();
-        }
-        if let Some(intent) = &self.intent {
-            error["payment_intent"] = (**intent).clone();
-        }
-        json!({ "error": error })
+        let doc_url = self.code.map(|code| format!("https://stripe.com/docs/error-codes/{}", code.replace('_', "-")));
+        let all = [
+            ("message", Some(self.message.as_str().into())),
+            ("type", Some(self.kind.into())),
+            ("code", self.code.map(Value::from)),
+            ("doc_url", doc_url.map(Value::from)),
+            ("decline_code", self.decline_code.map(Value::from)),
+            ("param", self.param.as_deref().map(Value::from)),
+            ("payment_intent", self.intent.as_deref().cloned()),
+        ];
+        let members = all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        json!({ "error": members.collect::<serde_json::Map<_, _>>() })
     }
 }

@@ -150,7 +150,8 @@ pub(crate) fn refund(refund: &Refund, facts: &RefundFacts, state: RefundState) -
         RefundState::Success => "succeeded",
         RefundState::Abnormal | RefundState::Closed => "failed",
     };
-    let mut shown = json!({
+    let failed = status == "failed";
+    json!({
         "id": refund.refund_id,
         "object": "refund",
         "amount": refund.tab.amount_minor,
@@ -159,17 +160,14 @@ pub(crate) fn refund(refund: &Refund, facts: &RefundFacts, state: RefundState) -
         "created": seconds(refund.tab.created_at_ms),
         "currency": facts.currency,
         "destination_details": { "card": { "type": "refund" }, "type": "card" },
+        "failure_balance_transaction": failed.then(|| refund.refund_id.replacen("re_", "txn_f", 1)),
+        "failure_reason": failed.then_some("expired_or_canceled_card"),
         "metadata": facts.metadata,
         "payment_intent": facts.intent,
         "reason": facts.reason,
         "receipt_number": null,
         "status": status,
-    });
-    if status == "failed" {
-        shown["failure_reason"] = "expired_or_canceled_card".into();
-        shown["failure_balance_transaction"] = refund.refund_id.replacen("re_", "txn_f", 1).into();
-    }
-    shown
+    })
 }
 
 /// A list as the channel wraps it.

@@ -125,9 +125,10 @@ async fn old_trouble_that_is_repeated_is_not_the_end_of_the_number() {
     let peer = replaying(old_trouble(), Canned::new(500, ""), vec![intent(|_| ())]).await;
     assert_eq!(Fixture::at(&peer).create(&payment(Method::Card)).await, Outcome::Done(code()));
     assert_eq!(trace(&peer), ["POST /v1/payment_intents", "GET /v1/payment_intents/search"]);
-    // Both keys are spoiled.
+    // All keys are spoiled.
     let peer = replaying(old_trouble(), old_trouble(), vec![]).await;
     assert_eq!(kind(Fixture::at(&peer).create(&payment(Method::Card)).await), (WhyKind::ServerError, false));
+    assert_eq!(peer.seen().iter().filter(|s| s.method == "POST").count(), 4, "not for ever");
 }
 
 #[tokio::test]
