@@ -4,6 +4,7 @@
 //! Start reading at [`decide::decide`]: an observation goes in, the next state, ledger postings and effects
 //! come out. [`payment::Evidence`] explains why the order of observations does not matter.
 
+pub mod bank;
 pub mod chance;
 pub mod channel;
 pub mod choosing;

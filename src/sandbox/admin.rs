@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::payment::NO_SUCH_ORDER;
 use crate::shared::Shared;
-use crate::{DisputeAct, Door, Faults, PayMode};
+use crate::{Channel, DisputeAct, Door, Faults, PayMode, SandboxError};
 
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
@@ -130,8 +130,22 @@ async fn open(State(world): State<Arc<Shared>>, body: String) -> Response {
     }
 }
 
-async fn rotate_certificate(State(world): State<Arc<Shared>>) -> Response {
-    match tokio::task::spawn_blocking(move || world.wechat.rotate_certificate(world.pace.now_ms())).await {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotateQuery {
+    /// Without it, WeChat.
+    channel: Option<Channel>,
+}
+
+async fn rotate_certificate(State(world): State<Arc<Shared>>, Query(query): Query<RotateQuery>) -> Response {
+    let rotated = tokio::task::spawn_blocking(move || match query.channel.unwrap_or(Channel::Wechat) {
+        Channel::Wechat => world.wechat.rotate_certificate(world.pace.now_ms()),
+        Channel::Alipay => world.alipay.rotate_certificate(world.pace.now_ms()),
+        Channel::Unionpay => world.unionpay.rotate_certificate(),
+        Channel::Stripe => Err(SandboxError::Config("Stripe has no certificates".to_owned())),
+    });
+    match rotated.await {
+        Ok(Err(SandboxError::Config(why))) => refuse(StatusCode::BAD_REQUEST, &why),
         Ok(Ok(serial)) => Json(json!({ "serial": serial })).into_response(),
         _ => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the certificate could not be issued"),
     }

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 pub enum Channel {
     /// WeChat Pay.
     Wechat,
+    /// Alipay.
+    Alipay,
+    /// UnionPay.
+    Unionpay,
     /// Stripe.
     Stripe,
 }
@@ -17,6 +21,8 @@ impl Channel {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Wechat => "wechat",
+            Self::Alipay => "alipay",
+            Self::Unionpay => "unionpay",
             Self::Stripe => "stripe",
         }
     }
@@ -25,6 +31,8 @@ impl Channel {
     pub(crate) const fn lane(self) -> u64 {
         match self {
             Self::Wechat => 0,
+            Self::Alipay => 1,
+            Self::Unionpay => 2,
             Self::Stripe => 3,
         }
     }

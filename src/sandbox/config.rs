@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use bursar_core::clock::Clock;
 
-use crate::{Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix, StripeAccount};
+use crate::{
+    AlipayAccount, AlipayKeys, Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix,
+    StripeAccount, UnionpayAccount, UnionpayKeys,
+};
 
 /// The settings of a sandbox.
 #[derive(Clone, Debug)]
@@ -32,6 +35,14 @@ pub struct SandboxConfig {
     pub accounts: Vec<MerchantAccount>,
     /// WeChat's own keys, shared by all merchants.
     pub platform: PlatformKeys,
+    /// The merchants' applications on Alipay.
+    pub alipay: Vec<AlipayAccount>,
+    /// Alipay's own keys, shared by all merchants.
+    pub alipay_platform: AlipayKeys,
+    /// The merchants' accounts on UnionPay.
+    pub unionpay: Vec<UnionpayAccount>,
+    /// UnionPay's own keys, shared by all merchants.
+    pub unionpay_network: UnionpayKeys,
     /// The merchants' accounts on Stripe.
     pub stripe: Vec<StripeAccount>,
 }
@@ -51,6 +62,10 @@ impl SandboxConfig {
             fault_hold_ms: 300,
             accounts: vec![keys.account.clone()],
             platform: keys.platform.clone(),
+            alipay: vec![keys.alipay.account.clone()],
+            alipay_platform: keys.alipay.platform.clone(),
+            unionpay: vec![keys.unionpay.account.clone()],
+            unionpay_network: keys.unionpay.network.clone(),
             stripe: vec![keys.stripe.account.clone()],
         }
     }
@@ -59,6 +74,8 @@ impl SandboxConfig {
     /// channels' own keys are.
     pub fn admit(&mut self, keys: &Provisioned) {
         self.accounts.push(keys.account.clone());
+        self.alipay.push(keys.alipay.account.clone());
+        self.unionpay.push(keys.unionpay.account.clone());
         self.stripe.push(keys.stripe.account.clone());
     }
 }

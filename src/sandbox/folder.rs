@@ -45,10 +45,15 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Sand
 
 /// Writes a file that only its owner may read. An incomplete folder (no summary yet) is written over.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), SandboxError> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// The same for what is no text.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), SandboxError> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(|error| SandboxError::file(path, error))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| SandboxError::file(path, error))
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| SandboxError::file(path, error))
 }

@@ -28,6 +28,7 @@
 //! `[dispute:open]`; and `[card:3ds]` for a payer whose bank wants to see him first.
 
 mod admin;
+mod alipay;
 mod books;
 #[cfg(test)]
 mod cases;
@@ -63,9 +64,13 @@ mod serve;
 mod shared;
 mod stripe;
 mod timers;
+mod unionpay;
 mod wechat;
 pub mod world;
 
+pub use alipay::account::AlipayAccount;
+pub use alipay::keys::AlipayKeys;
+pub use alipay::provision::ProvisionedAlipay;
 pub use books::BookEntry;
 pub use channel::Channel;
 pub use config::SandboxConfig;
@@ -83,5 +88,8 @@ pub use sandbox::{PayMode, Sandbox, start};
 pub use stripe::account::StripeAccount;
 pub use stripe::disputes::{DisputeAct, DisputeEntry};
 pub use stripe::provision::ProvisionedStripe;
+pub use unionpay::account::UnionpayAccount;
+pub use unionpay::network::UnionpayKeys;
+pub use unionpay::provision::ProvisionedUnionpay;
 pub use wechat::account::MerchantAccount;
 pub use wechat::platform::PlatformKeys;

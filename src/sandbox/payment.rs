@@ -81,7 +81,8 @@ impl Shared {
         let mut orders = self.orders();
         let Some(order) = orders.at(position, self.pace.now_ms()) else { return };
         let by_itself = order.tab.closed_at_ms == Some(order.dies_at_ms);
-        if by_itself && order.tab.state() == State::Closed {
+        // Of an order that it never knew, a channel tells nothing.
+        if by_itself && order.met_at_ms.is_some() && order.tab.state() == State::Closed {
             self.tell(position, order, Happened::Expired);
         }
     }

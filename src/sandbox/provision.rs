@@ -8,8 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::folder::{bytes, digits, make_folder, read, read_json, read_optional, write, write_json};
 use crate::keys::{SigningKey, hex_upper};
+use crate::unionpay::provision::provision_unionpay;
 use crate::wechat::platform::PlatformCertificate;
-use crate::{MerchantAccount, PlatformKeys, ProvisionedStripe, SandboxError, pem, stripe};
+use crate::{
+    MerchantAccount, PlatformKeys, ProvisionedAlipay, ProvisionedStripe, ProvisionedUnionpay, SandboxError, alipay,
+    pem, stripe,
+};
 
 /// An account with its keys: paths for the merchant's side, `account` and `platform` for the sandbox's.
 #[derive(Clone, Debug)]
@@ -34,6 +38,10 @@ pub struct Provisioned {
     pub account: MerchantAccount,
     /// The platform's keys as the sandbox needs them; the same for all accounts of a folder.
     pub platform: PlatformKeys,
+    /// The same merchant on Alipay.
+    pub alipay: ProvisionedAlipay,
+    /// The account on UnionPay.
+    pub unionpay: ProvisionedUnionpay,
 }
 
 /// `account.json`: written last, so that its presence says the folder is whole.
@@ -87,6 +95,7 @@ pub fn provision(dir: &Path, name: &str, random: &dyn Fn(&mut [u8])) -> Result<P
     let merchant_key = SigningKey::from_pem(&read(&merchant_private_key)?)?;
     let secret = <[u8; 32]>::try_from(read(&apiv3_key)?.trim().as_bytes())
         .map_err(|_| SandboxError::BadKey(format!("{} must hold 32 characters", apiv3_key.display())))?;
+    let alipay = alipay::provision::provision(&platform_dir.join("alipay"), &folder.join("alipay"), random)?;
     Ok(Provisioned {
         stripe: stripe::provision::provision(&folder.join("stripe"), random)?,
         account: MerchantAccount {
@@ -105,6 +114,8 @@ pub fn provision(dir: &Path, name: &str, random: &dyn Fn(&mut [u8])) -> Result<P
         wechatpay_public_key: platform_dir.join("wechatpay_public_key.pem"),
         public_key_id: platform.public_key_id.clone(),
         platform,
+        alipay,
+        unionpay: provision_unionpay(dir, name, random)?,
     })
 }
 

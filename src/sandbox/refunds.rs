@@ -76,13 +76,13 @@ pub(crate) struct Refunds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unlawful {
     /// The order was paid too long ago.
-    TooLate,
+    Late,
     /// The order was refunded too many times.
-    TooMany,
+    Often,
     /// The refunds exceed what was paid.
-    TooMuch,
+    Excessive,
     /// The refund before was a moment ago.
-    TooSoon,
+    Soon,
 }
 
 impl Orders {
@@ -136,20 +136,20 @@ impl Refunds {
         limits: &RefundLimits,
     ) -> Result<(), Unlawful> {
         if now_ms.saturating_sub(order.tab.paid_at_ms.unwrap_or(now_ms)) > limits.window_ms {
-            return Err(Unlawful::TooLate);
+            return Err(Unlawful::Late);
         }
         if order.refunds.len() >= limits.per_order {
-            return Err(Unlawful::TooMany);
+            return Err(Unlawful::Often);
         }
         let claimed = self.of(order).fold(amount_minor, |sum, one| sum.saturating_add(one.tab.claimed_minor()));
         // What one charge took: a second one is a planted mistake.
         let paid_minor = order.tab.captured_minor.checked_div(i64::from(order.tab.charges)).unwrap_or(0);
         if claimed > paid_minor {
-            return Err(Unlawful::TooMuch);
+            return Err(Unlawful::Excessive);
         }
         let since = |one: &Refund| now_ms.saturating_sub(one.tab.created_at_ms);
         if self.of(order).any(|one| since(one) < limits.interval_ms) {
-            return Err(Unlawful::TooSoon);
+            return Err(Unlawful::Soon);
         }
         Ok(())
     }

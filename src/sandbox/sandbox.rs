@@ -148,6 +148,30 @@ impl Sandbox {
             .unwrap_or(Err(SandboxError::Crypto("issuing a platform certificate")))
     }
 
+    /// Makes a new certificate of Alipay that signs from now on, while the one before stays valid; gives the
+    /// digest that names it.
+    ///
+    /// # Errors
+    /// When the cryptographic library fails.
+    pub async fn rotate_alipay_certificate(&self) -> Result<String, SandboxError> {
+        let world = self.world.clone();
+        tokio::task::spawn_blocking(move || world.alipay.rotate_certificate(world.pace.now_ms()))
+            .await
+            .unwrap_or(Err(SandboxError::Crypto("issuing a certificate of Alipay")))
+    }
+
+    /// Makes a new certificate of UnionPay, of the same authority, that signs from now on; gives its serial in
+    /// decimal. Merchants need not be told: every message carries the certificate.
+    ///
+    /// # Errors
+    /// When the cryptographic library fails.
+    pub async fn rotate_unionpay_certificate(&self) -> Result<String, SandboxError> {
+        let world = self.world.clone();
+        tokio::task::spawn_blocking(move || world.unionpay.rotate_certificate())
+            .await
+            .unwrap_or(Err(SandboxError::Crypto("issuing a certificate of the network")))
+    }
+
     /// Breaks all connections, stops all payers and notifications.
     pub async fn stop(mut self) {
         self.tasks.shutdown().await;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use tokio::sync::mpsc;
 
+use crate::alipay::front::Alipay;
 use crate::counters::Tally;
 use crate::fates::{Asker, Drawn, Fates, Subject};
 use crate::front::Front;
@@ -16,9 +17,11 @@ use crate::orders::Orders;
 use crate::pace::Pace;
 use crate::stripe::front::Stripe;
 use crate::timers::{Due, Timers};
+use crate::unionpay::front::Unionpay;
 use crate::wechat::front::Wechat;
 use crate::{
-    Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, stripe, wechat,
+    Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, alipay, stripe,
+    unionpay, wechat,
 };
 
 /// The shared state.
@@ -31,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) hold: Duration,
     // The fronts, one of each channel.
     pub(crate) wechat: Wechat,
+    pub(crate) alipay: Alipay,
+    pub(crate) unionpay: Unionpay,
     pub(crate) stripe: Stripe,
     pub(crate) tally: Tally,
     pub(crate) timers: Timers,
@@ -43,7 +48,11 @@ pub(crate) struct Shared {
 
 /// Everything that merchants can ask the channels.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new().merge(wechat::api::routes()).merge(stripe::api::routes())
+    Router::new()
+        .merge(wechat::api::routes())
+        .merge(alipay::gateway::routes())
+        .merge(unionpay::api::routes())
+        .merge(stripe::api::routes())
 }
 
 impl Shared {
@@ -55,6 +64,8 @@ impl Shared {
             refund_limits: config.refund_limits,
             hold: Duration::from_millis(config.fault_hold_ms),
             wechat: Wechat::new(config.accounts, config.platform)?,
+            alipay: Alipay::new(config.alipay, config.alipay_platform)?,
+            unionpay: Unionpay::new(&config.unionpay, config.unionpay_network)?,
             stripe: Stripe::new(config.stripe)?,
             tally: Tally::default(),
             timers: Timers::default(),
@@ -70,12 +81,14 @@ impl Shared {
     pub(crate) fn front(&self, channel: Channel) -> &dyn Front {
         match channel {
             Channel::Wechat => &self.wechat,
+            Channel::Alipay => &self.alipay,
+            Channel::Unionpay => &self.unionpay,
             Channel::Stripe => &self.stripe,
         }
     }
 
-    pub(crate) fn fronts(&self) -> [&dyn Front; 2] {
-        [&self.wechat, &self.stripe]
+    pub(crate) fn fronts(&self) -> [&dyn Front; 4] {
+        [&self.wechat, &self.alipay, &self.unionpay, &self.stripe]
     }
 
     // A poisoned lock means that a test's assertion failed inside; the data is whole all the same.

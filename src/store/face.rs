@@ -50,6 +50,9 @@ impl<D: Dialect> Store for D {
     async fn stuck(&self, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>> {
         operator::stuck(self, before, limit).await
     }
+    async fn stuck_orders(&self, before: Timestamp, limit: u32) -> Result<Vec<OrderId>> {
+        operator::stuck_orders(self, before, limit).await
+    }
     async fn stuck_legs(&self, before: Timestamp, limit: u32) -> Result<Vec<LegId>> {
         refund::stuck_legs(self, before, limit).await
     }

@@ -22,6 +22,7 @@ mod read;
 pub mod record;
 mod returned;
 pub mod sqlite;
+mod statements;
 mod value;
 
 use std::sync::Arc;
@@ -41,9 +42,10 @@ pub use directory::Directory;
 pub use error::StoreError;
 pub use gather::Gatherer;
 pub use record::{
-    BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, ObservationRow,
-    OrderFilter, ParkedRow, PostingRow, RefundFilter, RefundLine, Timeline,
+    BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter,
+    ObservationRow, OrderFilter, ParkedRow, PostingRow, RefundFilter, RefundLine, Timeline,
 };
+pub use statements::Statements;
 
 /// A result of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -51,7 +53,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What the rest of the program asks of a database. Every method may fail with
 /// [`StoreError::Unavailable`] (try again later) and says so instead of blocking for ever.
 #[async_trait]
-pub trait Store: Send + Sync + std::fmt::Debug {
+pub trait Store: Statements + Send + Sync + std::fmt::Debug {
     /// Writes all `changes` in as few transactions as possible and answers each, in order. A change
     /// that is refused leaves nothing behind and does not spoil its neighbours.
     ///
@@ -81,6 +83,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn timeline(&self, order: OrderId) -> Result<Option<Timeline>>;
     /// Payments that owe a job (`due_at` before `before`) and have no live one, oldest first.
     async fn stuck(&self, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>>;
+    /// The same for orders whose payers choose.
+    async fn stuck_orders(&self, before: Timestamp, limit: u32) -> Result<Vec<OrderId>>;
     /// The same for legs of refunds.
     async fn stuck_legs(&self, before: Timestamp, limit: u32) -> Result<Vec<LegId>>;
     /// Deliveries created before `before` that are neither delivered nor given up, have an endpoint and no
@@ -92,8 +96,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Every payment with what we believe of it, for a comparison with a channel's books, in pages by
     /// id (`after` exclusive).
     async fn book_lines(&self, after: Option<PaymentId>, limit: u32) -> Result<Vec<BookLine>>;
-    /// Every leg of a refund that went through a channel, for the same comparison, in pages by id (`after`
-    /// exclusive).
+    /// Every leg of a refund, for the same comparison, in pages by id (`after` exclusive). A channel knows only
+    /// those that went through it.
     async fn refund_lines(&self, after: Option<LegId>, limit: u32) -> Result<Vec<RefundLine>>;
     /// Balances per account and currency: (account kind code, owner, currency, debits less credits in
     /// minor units).

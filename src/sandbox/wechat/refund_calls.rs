@@ -151,10 +151,10 @@ fn may_be_refunded(orders: &Orders, order: &Order, body: &RefundBody, terms: &Te
         return Err(Refusal::invalid("amount.total is not the order's"));
     }
     orders.refunds.lawful(order, body.refund_fen, terms.now_ms, terms.limits).map_err(|why| match why {
-        Unlawful::TooLate => Refusal::invalid("the order was paid too long ago"),
-        Unlawful::TooMany => Refusal::invalid("the order was refunded too many times"),
-        Unlawful::TooMuch => Refusal::invalid("the refunds exceed what was paid"),
-        Unlawful::TooSoon => Refusal::new(429, "FREQUENCY_LIMITED", "refunds of one order must be further apart"),
+        Unlawful::Late => Refusal::invalid("the order was paid too long ago"),
+        Unlawful::Often => Refusal::invalid("the order was refunded too many times"),
+        Unlawful::Excessive => Refusal::invalid("the refunds exceed what was paid"),
+        Unlawful::Soon => Refusal::new(429, "FREQUENCY_LIMITED", "refunds of one order must be further apart"),
     })
 }
 

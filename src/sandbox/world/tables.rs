@@ -126,7 +126,7 @@ impl Tables {
     /// Whether more would be given back of a payment than was taken, as `change` leaves it.
     fn takes_too_much(&self, change: &Change, id: PaymentId) -> bool {
         let written = change.payments.iter().chain(&change.new_payments).find(|p| p.id == id);
-        written.or_else(|| self.payments.get(&id)).is_none_or(|p| p.returned_minor > p.amount.minor)
+        written.or_else(|| self.payments.get(&id)).is_none_or(|p| p.returned_minor > p.returnable_minor())
     }
 
     fn settle(&mut self, settle: Option<&Settle>) {

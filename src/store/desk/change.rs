@@ -129,7 +129,8 @@ fn collect(before: &Dossier, next: &mut Dossier, named: &HashSet<Uuid>, change: 
         && change.new_refunds.is_empty()
         && change.refunds.is_empty());
     let has_parts = next.payments.len() > 1 || !next.refunds.is_empty();
-    if next.order != before.order || (parts_changed && has_parts) {
+    let named_order = named.contains(&next.order.id.uuid());
+    if next.order != before.order || named_order || (parts_changed && has_parts) {
         change.orders.push(next.order.clone());
         next.order.version += 1;
     }
