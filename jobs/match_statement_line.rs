@@ -164,7 +164,9 @@ impl Telling<'_> {
                 let why = format!("{of} is no line of the same amount and the other way on this account");
                 self.write(vec![row.suspended(&why, self.now)]).await
             }
-            (LineState::New | LineState::Matched, _) => Ok(self.again("the line that it takes back is not settled yet")),
+            (LineState::New | LineState::Matched, _) => {
+                Ok(self.again("the line that it takes back is not settled yet"))
+            }
             (LineState::Settled, Some(LineSubject::Payment(id))) => {
                 let claim = Claim::TakenBack { line: of.to_string(), reason };
                 self.observe(row, id.into(), claim, |_| both.clone()).await

@@ -32,7 +32,10 @@ async fn money_with_the_reference_pays_its_order_and_no_other() {
     assert_eq!(standing(&branch, mine).await, (OrderState::Paid, PaymentState::Captured, 12_800));
     assert_eq!(standing(&branch, other).await, (OrderState::Paying, PaymentState::AwaitingPayer, 0));
     let line = &branch.lines().await[0];
-    assert_eq!((line.state, line.subject, line.by), (LineState::Settled, Some(LineSubject::Payment(mine)), Some(Rung::Reference)));
+    assert_eq!(
+        (line.state, line.subject, line.by),
+        (LineState::Settled, Some(LineSubject::Payment(mine)), Some(Rung::Reference))
+    );
     let order = branch.dossier(mine).await.order.id;
     let told = branch.store.timeline(order).await.unwrap().unwrap();
     let received = told.observations.iter().filter(|o| matches!(o.claim, Claim::Received(_))).collect::<Vec<_>>();
@@ -195,7 +198,10 @@ async fn what_nobody_names_waits_for_a_person_who_says_whose_it_is() {
     branch.work().await;
     assert_eq!(standing(&branch, mine).await, (OrderState::Paid, PaymentState::Captured, 10_000));
     let line = branch.store.line(lines[0].id).await.unwrap().unwrap();
-    assert_eq!((line.state, line.by, line.decided_by.as_deref()), (LineState::Settled, Some(Rung::Person), Some("Li Na")));
+    assert_eq!(
+        (line.state, line.by, line.decided_by.as_deref()),
+        (LineState::Settled, Some(Rung::Person), Some("Li Na"))
+    );
 }
 
 #[tokio::test]

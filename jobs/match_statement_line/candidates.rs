@@ -91,8 +91,8 @@ pub(super) async fn load(context: &JobContext, row: &LineRow) -> Result<Loaded, 
 async fn settings(context: &JobContext, row: &LineRow) -> Result<BankSettings, JobError> {
     let entries = context.desk.directory.entries_with(|e| e.accounts.contains_key(&row.account)).await?;
     let account = entries.accounts.get(&row.account);
-    let account = account
-        .ok_or_else(|| JobError::Configuration(format!("channel account {} does not exist", row.account)))?;
+    let account =
+        account.ok_or_else(|| JobError::Configuration(format!("channel account {} does not exist", row.account)))?;
     BankSettings::read(&account.settings).map_err(|e| JobError::Configuration(format!("{}: {e}", row.account)))
 }
 

@@ -7,6 +7,8 @@
 
 pub mod bank;
 pub mod breaker;
+mod by_hand;
+pub mod cash;
 pub mod channel;
 pub mod counters;
 pub mod headers;
@@ -35,6 +37,7 @@ mod testing;
 
 pub use bank::BankSettings;
 pub use breaker::BreakerState;
+pub use cash::CashSettings;
 pub use channel::{Channel, CreateRequest, Payee, RefundRequest};
 pub use counters::{CounterRow, Verb};
 pub use headers::{HeaderLines, HeaderLookup};

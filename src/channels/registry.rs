@@ -12,6 +12,8 @@ use bursar_core::{Chance, Clock};
 use crate::alipay;
 use crate::bank;
 use crate::breaker::{Breaker, BreakerState};
+use crate::by_hand::{ByHand, Local};
+use crate::cash;
 use crate::channel::Channel;
 use crate::counters::{CounterRow, Counters};
 use crate::http::{self, HttpSettings};
@@ -151,9 +153,13 @@ impl Channels {
             ChannelKind::Unionpay => self.remote::<unionpay::Settings>(account),
             ChannelKind::Bank => {
                 let settings = bank::BankSettings::read(&account.settings);
-                local(account, settings.map(|s| Arc::new(bank::Bank::new(s)) as Arc<dyn Channel>))
+                local(account, settings.map(bank::Bank::new))
             }
-            ChannelKind::Stripe | ChannelKind::Cash => {
+            ChannelKind::Cash => {
+                let settings = cash::CashSettings::read(&account.settings);
+                local(account, settings.map(|_| cash::Cash::new(self.chance.clone())))
+            }
+            ChannelKind::Stripe => {
                 let reason = "this channel is not built in yet".to_owned();
                 Err(ChannelError::Settings { account: account.id, reason })
             }
@@ -203,7 +209,8 @@ impl Channels {
 }
 
 /// The adapter of a channel that is not called at all: its settings are all that there is.
-fn local(account: &ChannelAccount, adapter: Result<Arc<dyn Channel>, String>) -> Result<Entry, ChannelError> {
-    let adapter = adapter.map_err(|reason| ChannelError::Settings { account: account.id, reason })?;
+fn local<T: ByHand + 'static>(account: &ChannelAccount, own: Result<T, String>) -> Result<Entry, ChannelError> {
+    let own = own.map_err(|reason| ChannelError::Settings { account: account.id, reason })?;
+    let adapter: Arc<dyn Channel> = Arc::new(Local(own));
     Ok(Entry { settings: account.settings.clone(), channel: account.channel, breaker: None, adapter })
 }

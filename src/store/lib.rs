@@ -22,6 +22,7 @@ mod read;
 pub mod record;
 mod returned;
 pub mod sqlite;
+mod statements;
 mod value;
 
 use std::sync::Arc;
@@ -41,9 +42,10 @@ pub use directory::Directory;
 pub use error::StoreError;
 pub use gather::Gatherer;
 pub use record::{
-    BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, ObservationRow,
-    OrderFilter, ParkedRow, PostingRow, RefundFilter, RefundLine, Timeline,
+    BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter,
+    ObservationRow, OrderFilter, ParkedRow, PostingRow, RefundFilter, RefundLine, Timeline,
 };
+pub use statements::Statements;
 
 /// A result of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -51,7 +53,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What the rest of the program asks of a database. Every method may fail with
 /// [`StoreError::Unavailable`] (try again later) and says so instead of blocking for ever.
 #[async_trait]
-pub trait Store: Send + Sync + std::fmt::Debug {
+pub trait Store: Statements + Send + Sync + std::fmt::Debug {
     /// Writes all `changes` in as few transactions as possible and answers each, in order. A change
     /// that is refused leaves nothing behind and does not spoil its neighbours.
     ///

@@ -69,7 +69,8 @@ impl Branch {
         let clock = Arc::new(ManualClock::at(START));
         let chance: Arc<dyn Chance> = Arc::new(SeededChance::new(11));
         let merchant = MerchantId::fresh(START, chance.as_ref());
-        let row = Merchant { id: merchant, name: "Nannies".into(), policy: MerchantPolicy::default(), created_at: START };
+        let row =
+            Merchant { id: merchant, name: "Nannies".into(), policy: MerchantPolicy::default(), created_at: START };
         store.put_merchant(&row).await.expect("the merchant");
         let account = ChannelAccount {
             id: ChannelAccountId::fresh(START, chance.as_ref()),
@@ -340,7 +341,11 @@ impl<'a> Entry<'a> {
         // A reversal names the parties of what it takes back.
         let other = if *reversal { if self.out { "Dbtr" } else { "Cdtr" } } else { other };
         let party = if who.is_empty() { String::new() } else { format!("<{other}><Nm>{who}</Nm></{other}>") };
-        let to = if to.is_empty() { String::new() } else { format!("<CdtrAcct><Id><Othr><Id>{to}</Id></Othr></Id></CdtrAcct>") };
+        let to = if to.is_empty() {
+            String::new()
+        } else {
+            format!("<CdtrAcct><Id><Othr><Id>{to}</Id></Othr></Id></CdtrAcct>")
+        };
         format!(
             "<Ntry><Amt Ccy=\"CNY\">{amount}</Amt><CdtDbtInd>{way}</CdtDbtInd><RvslInd>{reversal}</RvslInd><Sts>BOOK</Sts>\
              <BookgDt><Dt>2026-11-22</Dt></BookgDt><AcctSvcrRef>{number}</AcctSvcrRef><NtryDtls><TxDtls><RltdPties>{party}{to}\

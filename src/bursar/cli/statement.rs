@@ -137,7 +137,9 @@ async fn bank_account(program: &Program, id: ChannelAccountId) -> Result<Arc<Cha
     let entries = program.desk.directory.entries_with(|e| e.accounts.contains_key(&id)).await?;
     match entries.accounts.get(&id) {
         Some(account) if account.channel == ChannelKind::Bank => Ok(account.clone()),
-        Some(account) => Err(Failure::usage(format!("{id} is an account of {}, not of a bank", account.channel.name()))),
+        Some(account) => {
+            Err(Failure::usage(format!("{id} is an account of {}, not of a bank", account.channel.name())))
+        }
         None => Err(Failure::not_found(format!("there is no account {id}"))),
     }
 }

@@ -10,19 +10,15 @@ pub mod statement;
 
 use std::collections::BTreeMap;
 
-use async_trait::async_trait;
-use bursar_core::Timestamp;
 use bursar_core::bank::reference;
 use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
-use bursar_core::refund::Leg;
 
 pub use self::settings::BankSettings;
 pub use self::sheets::{Upload, read_upload};
-use crate::channel::{Channel, CreateRequest, RefundRequest};
-use crate::headers::HeaderLookup;
-use crate::notice::{Notice, NotificationRefusal, Reply};
-use crate::outcome::{Closed, Outcome, RefundStanding, Refusal, Standing};
+use crate::by_hand::ByHand;
+use crate::channel::CreateRequest;
+use crate::outcome::Refusal;
 
 /// The adapter of one account.
 #[derive(Debug)]
@@ -54,73 +50,17 @@ impl Bank {
     }
 }
 
-fn no_messages() -> NotificationRefusal {
-    NotificationRefusal::Unreadable("a bank account sends no messages; import its statements".to_owned())
-}
-
-fn silent(status: u16) -> Reply {
-    Reply { status, content_type: "", body: String::new() }
-}
-
-#[async_trait]
-impl Channel for Bank {
-    async fn create(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
+impl ByHand for Bank {
+    fn code(&self, request: &CreateRequest<'_>) -> Result<PayCode, Refusal> {
         let (owed, kept) = (request.payment.amount.currency, self.settings.currency);
         if owed != kept {
-            return Outcome::Refused(Refusal::ours(
-                "CURRENCY",
-                &format!("the bank account is kept in {kept}, not in {owed}"),
-            ));
+            return Err(Refusal::ours("CURRENCY", &format!("the bank account is kept in {kept}, not in {owed}")));
         }
-        Outcome::Done(PayCode::Transfer { fields: self.fields(request.payment) })
+        Ok(PayCode::Transfer { fields: self.fields(request.payment) })
     }
 
-    /// A bank account cannot be asked for one payment: what has arrived is told by statements.
-    async fn query(&self, _payment: &Payment) -> Outcome<Standing> {
-        Outcome::Done(Standing::Unpaid)
-    }
-
-    /// Nothing keeps a payer from transferring later: such money is late money.
-    async fn close(&self, _payment: &Payment) -> Outcome<Closed> {
-        Outcome::Done(Closed::Accepted)
-    }
-
-    async fn refund(&self, _request: &RefundRequest<'_>) -> Outcome<RefundStanding> {
-        let what = "a transfer cannot be taken back by a call; a person transfers the money, and a statement shows it";
-        Outcome::Refused(Refusal::ours("REFUND", what))
-    }
-
-    async fn query_refund(&self, _payment: &Payment, _leg: &Leg) -> Outcome<RefundStanding> {
-        Outcome::Done(RefundStanding::Absent)
-    }
-
-    fn read_notification(
-        &self,
-        _headers: &dyn HeaderLookup,
-        _body: &[u8],
-        _now: Timestamp,
-    ) -> Result<Notice, NotificationRefusal> {
-        Err(no_messages())
-    }
-
-    fn reread_notification(&self, _headers: &dyn HeaderLookup, _body: &[u8]) -> Result<Notice, NotificationRefusal> {
-        Err(no_messages())
-    }
-
-    fn proof_headers(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn acknowledge(&self) -> Reply {
-        silent(204)
-    }
-
-    fn refuse(&self, _why: &NotificationRefusal) -> Reply {
-        silent(404)
-    }
-
-    fn unavailable(&self) -> Reply {
-        silent(503)
+    fn no_refund(&self) -> &'static str {
+        "a transfer cannot be taken back by a call; a person transfers the money, and a statement shows it"
     }
 }
 

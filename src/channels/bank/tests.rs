@@ -9,12 +9,15 @@ use bursar_core::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::order::{Order, OrderState};
 use bursar_core::payment::{Evidence, PayerDetails, PaymentState};
-use bursar_core::{Currency, Money};
+use bursar_core::{Currency, Money, Timestamp};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
+use crate::channel::Channel;
 use crate::http::HttpSettings;
+use crate::notice::NotificationRefusal;
+use crate::outcome::{Closed, Outcome, Standing};
 use crate::registry::Channels;
 use crate::secrets::{SecretBytes, Secrets};
 
@@ -142,7 +145,7 @@ async fn nobody_is_asked_and_nothing_is_believed_that_comes_as_a_message() {
     let headers = crate::headers::HeaderLines("");
     assert!(channel.read_notification(&headers, b"{}", NOW).is_err());
     assert!(channel.reread_notification(&headers, b"{}").is_err());
-    assert_eq!(channel.refuse(&no_messages()).status, 404);
+    assert_eq!(channel.refuse(&NotificationRefusal::BadSignature).status, 404);
 }
 
 #[test]

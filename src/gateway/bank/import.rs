@@ -87,9 +87,11 @@ pub async fn import(
 
 fn parameters(uri: &Uri) -> Result<(String, String), Problem> {
     let mut parameters = Parameters::parse(uri)?;
-    let short = |most: usize| move |text: &str| match text.chars().count() {
-        n if n <= most => Ok(text.to_owned()),
-        n => Err(format!("it has {n} characters; at most {most} are taken")),
+    let short = |most: usize| {
+        move |text: &str| match text.chars().count() {
+            n if n <= most => Ok(text.to_owned()),
+            n => Err(format!("it has {n} characters; at most {most} are taken")),
+        }
     };
     let format = parameters.take("format", short(FORMAT_MAX_CHARS)).unwrap_or_else(|| "auto".to_owned());
     let name = parameters.take("name", short(FILE_NAME_MAX_CHARS)).unwrap_or_else(|| "statement".to_owned());

@@ -104,7 +104,7 @@ pub fn check_region(text: &str) -> Result<(), String> {
 /// When the database cannot be read.
 pub async fn offers(app: &App, dossier: &Dossier, region: Option<&str>) -> Result<Vec<Offer>, Problem> {
     let merchant = dossier.order.merchant;
-    let entries = app.desk.directory.entries_with(|e| e.merchants.contains_key(&merchant)).await?;
+    let entries = super::entries(app, merchant, dossier.order.offers.iter().map(|m| m.name())).await?;
     let policy = entries.merchants.get(&merchant).map(|m| m.policy.clone()).unwrap_or_default();
     let down: Vec<ChannelAccountId> =
         app.channels.breakers().into_iter().filter(|b| b.state == BreakerState::Open).map(|b| b.account).collect();

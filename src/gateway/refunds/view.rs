@@ -1,8 +1,8 @@
 //! How a refund looks to its merchant: it knows what is shown, and must never show a payee, sealed or not,
 //! or another merchant's row.
 
-use bursar_core::bank;
 use bursar_core::Timestamp;
+use bursar_core::bank;
 use bursar_core::id::{LegId, OrderId, PaymentId, RefundId};
 use bursar_core::refund::{Leg, LegState, Refund, RefundCause, RefundState, Route};
 use bursar_store::JobRow;

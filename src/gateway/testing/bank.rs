@@ -106,9 +106,8 @@ async fn a_file_is_taken_in_once_and_every_line_gets_a_job() {
     assert_eq!((&statement["number"], &statement["format"]), (&json!("7/1"), &json!("mt940")));
     assert_eq!((&statement["opening_minor"], &statement["closing_minor"]), (&json!(10_000), &json!(18_300)));
     assert!(text(&statement["imported_by"]).starts_with("key_"));
-    let jobs = || async {
-        bank.house.jobs().await.into_iter().filter(|j| j.key.kind == JobKind::MatchStatementLine).count()
-    };
+    let jobs =
+        || async { bank.house.jobs().await.into_iter().filter(|j| j.key.kind == JobKind::MatchStatementLine).count() };
     assert_eq!(jobs().await, 2);
     let again = bank.import("?name=other.sta", FILE).await.expect(200).json();
     assert_eq!((&again["already_imported"], &again["statements"][0]["lines_new"]), (&json!(true), &json!(0)));
@@ -125,7 +124,10 @@ async fn a_repeated_upload_gets_the_first_answer() {
     let bank = Bank::new().await;
     let first = bank.import_as("k1", "", FILE).await.expect(200);
     let second = bank.import_as("k1", "", FILE).await.expect(200);
-    assert_eq!((second.bytes.clone(), &second.headers["idempotency-replayed"]), (first.bytes.clone(), &"true".parse().unwrap()));
+    assert_eq!(
+        (second.bytes.clone(), &second.headers["idempotency-replayed"]),
+        (first.bytes.clone(), &"true".parse().unwrap())
+    );
     let other = bank.import_as("k1", "", FILE.replace("C88", "C89")).await.expect(422);
     assert_eq!(other.problem(), "idempotency-key-reused");
     let keyless = bank.house.request("POST", &bank.path("statements"), &[], FILE);
@@ -258,6 +260,9 @@ async fn bad_members_and_things_of_elsewhere_are_refused_and_change_nothing() {
         let answer = bank.say(&line, verb, "k1", &body).await.expect(422);
         assert_eq!(answer.pointers(), [pointer], "{verb} {body}");
     }
-    bank.house.send(bank.house.request("POST", &bank.path(&format!("lines/{line}/ignore")), &[], "{}")).await.expect(415);
+    bank.house
+        .send(bank.house.request("POST", &bank.path(&format!("lines/{line}/ignore")), &[], "{}"))
+        .await
+        .expect(415);
     assert_eq!((bank.lines("").await, bank.house.fingerprint().await), before);
 }

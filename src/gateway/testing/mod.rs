@@ -3,6 +3,7 @@
 
 mod answer;
 mod bank;
+mod choose;
 mod close;
 mod combined;
 mod contract;
@@ -30,6 +31,7 @@ use ::http::Request;
 use axum::Router;
 use axum::body::Body;
 use bursar_core::chance::SeededChance;
+use bursar_core::channel::ChannelKind;
 use bursar_core::clock::ManualClock;
 use bursar_core::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
 use bursar_core::merchant::{ChannelAccount, Merchant, MerchantPolicy};
@@ -102,6 +104,7 @@ impl House {
         let (merchant, key) = Self::merchant(&store, policy, chance.as_ref()).await;
         let (other_merchant, other_key) = Self::merchant(&store, MerchantPolicy::default(), chance.as_ref()).await;
         let account = Self::account(&store, merchant, chance.as_ref()).await;
+        Self::account_of(&store, merchant, ChannelKind::Stripe, chance.as_ref()).await;
         Self::account(&store, other_merchant, chance.as_ref()).await;
         let desk = Desk {
             gatherer: Gatherer::start(store.clone()),
@@ -146,11 +149,20 @@ impl House {
     }
 
     pub async fn account(store: &Arc<dyn Store>, merchant: MerchantId, chance: &dyn Chance) -> ChannelAccountId {
+        Self::account_of(store, merchant, ChannelKind::Wechat, chance).await
+    }
+
+    async fn account_of(
+        store: &Arc<dyn Store>,
+        merchant: MerchantId,
+        channel: ChannelKind,
+        chance: &dyn Chance,
+    ) -> ChannelAccountId {
         let id = ChannelAccountId::fresh(START, chance);
         let account = ChannelAccount {
             id,
             merchant,
-            channel: bursar_core::channel::ChannelKind::Wechat,
+            channel,
             settings: json!({ "mchid": id.bare() }),
             facts: None,
             created_at: START,

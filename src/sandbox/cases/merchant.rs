@@ -23,7 +23,7 @@ pub struct Keys {
     private: KeyPair,
     platform: Vec<u8>,
     apiv3: Vec<u8>,
-    /// The text of every file that was provisioned; the folder itself is gone.
+    /// The text of every file of text that was provisioned; the folder itself is gone.
     files: HashMap<PathBuf, String>,
 }
 
@@ -54,7 +54,8 @@ fn texts(folder: &Path) -> HashMap<PathBuf, String> {
         if path.is_dir() {
             texts(&path)
         } else {
-            HashMap::from([(path.clone(), std::fs::read_to_string(&path).unwrap())])
+            // Files with a password are no text.
+            std::fs::read_to_string(&path).map(|text| HashMap::from([(path, text)])).unwrap_or_default()
         }
     };
     entries.flat_map(read).collect()

@@ -1,6 +1,9 @@
 //! UnionPay's gateway for merchants (ACP 5.1.0) as its documents describe it: browser payments, app
 //! payments, queries, refunds, voids and notifications. It knows that wire protocol, and must never read
 //! how Bursar understands it.
+//!
+//! Tags that ask for a payer's or a refund's behaviour are looked for in `orderDesc`, else in `reqReserved`,
+//! which may be base64.
 
 pub(crate) mod account;
 pub(crate) mod answer;

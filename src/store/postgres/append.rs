@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::bank;
 use super::commit::Failure;
 use crate::codec::{plain, to_json};
 use crate::{Change, numbering};
@@ -23,6 +24,7 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
     delete_questions(tx, pass).await?;
     insert_questions(tx, pass).await?;
     insert_deliveries(tx, pass).await?;
+    bank::insert_lines(tx, pass).await?;
     note_attempts(tx, pass).await
 }
 

@@ -1,6 +1,7 @@
 //! Reads and administration whose statements are the same on both databases: they know tables, and must
 //! never take a lock or know which database answers.
 
+pub mod bank;
 pub mod dossier;
 pub mod history;
 pub mod merchant;

@@ -4,6 +4,7 @@
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::bank;
 use crate::codec::{plain, to_json};
 use crate::{Change, Result, numbering};
 
@@ -21,11 +22,12 @@ pub async fn run(connection: &mut SqliteConnection, changes: &[Change]) -> Resul
     postings(connection, changes).await?;
     questions(connection, changes).await?;
     deliveries(connection, changes).await?;
+    bank::insert_lines(connection, changes).await?;
     attempts(connection, changes).await
 }
 
 /// `head values (…), (…) tail` for all `rows`, in chunks.
-async fn insert<T>(
+pub async fn insert<T>(
     connection: &mut SqliteConnection,
     head: &'static str,
     rows: &[T],

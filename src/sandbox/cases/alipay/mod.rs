@@ -21,6 +21,8 @@ use crate::{BookEntry, PayMode, RefundEntry, Sandbox, SandboxConfig, start};
 use app::App;
 use receiver::Receiver;
 
+const HOUR_MS: i64 = 3_600_000;
+
 /// A sandbox, its clock, an application and the place where its notifications arrive.
 struct Stage {
     sandbox: Sandbox,
@@ -59,6 +61,10 @@ impl Stage {
         for _ in 0..200 {
             if done() {
                 return;
+            }
+            // What is due in days is the end of a trade's life: only what is under way can be awaited now.
+            if self.next_due_ms().is_none_or(|ms| ms > self.now_ms() + HOUR_MS) {
+                return eventually(what, &done).await;
             }
             self.step().await;
         }

@@ -13,7 +13,8 @@ use base64::engine::general_purpose::STANDARD;
 use bursar_core::clock::{Clock, ManualClock};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::{ProvisionedUnionpay, provision, system_random};
+use super::super::merchant::text;
+use crate::ProvisionedUnionpay;
 
 /// A merchant's keys, as read from the provisioned files.
 pub struct Keys {
@@ -23,13 +24,12 @@ pub struct Keys {
     middle: Vec<u8>,
 }
 
-/// Made once for all cases: RSA keys take their time.
+/// Read once for all cases.
 pub fn keys() -> &'static Keys {
     static KEYS: OnceLock<Keys> = OnceLock::new();
     KEYS.get_or_init(|| {
-        let dir = tempfile::tempdir().unwrap();
-        let provisioned = provision(dir.path(), "shop", &system_random).unwrap().unionpay;
-        let read = |path: &std::path::Path| unwrap_pem(&std::fs::read_to_string(path).unwrap());
+        let provisioned = super::super::merchant::keys().provisioned.unionpay.clone();
+        let read = |path: &std::path::Path| unwrap_pem(&text(path));
         let certificate = read(&provisioned.sign_certificate);
         let (_, certificate) = X509Certificate::from_der(&certificate).unwrap();
         let serial = certificate.raw_serial().iter().fold(0_u128, |sum, byte| sum * 256 + u128::from(*byte));

@@ -37,12 +37,7 @@ async fn desk() -> Desk {
 }
 
 async fn desk_with(change: impl FnOnce(&mut SandboxConfig)) -> Desk {
-    let stage = stage_with(|config| {
-        config.unionpay = vec![keys().provisioned.account.clone()];
-        config.unionpay_network = keys().provisioned.network.clone();
-        change(config);
-    })
-    .await;
+    let stage = stage_with(change).await;
     let inbox = Inbox::start().await;
     let merchant = Merchant::new(stage.sandbox.base_url(), inbox.url(), stage.clock.clone());
     Desk { stage, merchant, inbox }
