@@ -72,7 +72,7 @@ async fn every_bad_member_is_refused_with_its_pointer_and_changes_nothing() {
         ("account unknown", json!({ "account_id": "acc_00000000000000000000000000" }), "/account_id"),
         ("account nonsense", json!({ "account_id": "../" }), "/account_id"),
         ("unknown member", json!({ "amout": 1 }), "/amout"),
-        ("unknown payer member", json!({ "payer": { "name": "x" } }), "/payer/name"),
+        ("unknown payer member", json!({ "payer": { "nickname": "x" } }), "/payer/nickname"),
         ("payer not object", json!({ "payer": "x" }), "/payer"),
         ("openid missing", json!({ "method": "wechat_jsapi" }), "/payer/openid"),
         ("openid bad", json!({ "method": "wechat_jsapi", "payer": { "openid": "a b" } }), "/payer/openid"),
