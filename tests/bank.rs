@@ -27,7 +27,8 @@ async fn standing(branch: &Branch, payment: PaymentId) -> (OrderState, PaymentSt
 async fn money_with_the_reference_pays_its_order_and_no_other() {
     let branch = Branch::open().await;
     let (mine, other) = (branch.order(12_800, None).await, branch.order(12_800, None).await);
-    let entry = Entry { who: "张三", ..Entry::received("128.00", "B1", &text(mine)) };
+    let words = text(mine);
+    let entry = Entry { who: "张三", ..Entry::received("128.00", "B1", &words) };
     branch.read(&file(false, "A1", &[entry])).await;
     assert_eq!(standing(&branch, mine).await, (OrderState::Paid, PaymentState::Captured, 12_800));
     assert_eq!(standing(&branch, other).await, (OrderState::Paying, PaymentState::AwaitingPayer, 0));
@@ -134,7 +135,7 @@ async fn what_the_bank_takes_back_is_taken_back_here() {
     let branch = Branch::open().await;
     let mine = branch.order(10_000, None).await;
     let words = text(mine);
-    let credit = Entry::received("100.00", "B1", &words);
+    let credit = Entry::received("100.00", "20261122-0001", &words);
     let back = Entry { out: true, reversal: true, text: "冲正", ..credit };
     // Both in one file: the reversal waits for what it takes back.
     branch.read(&file(true, "S1", &[back, credit])).await;

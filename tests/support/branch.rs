@@ -260,8 +260,9 @@ impl Branch {
         all
     }
 
-    /// Imports a file and lets its lines find whose they are.
+    /// Imports a file a second later, and lets its lines find whose they are.
     pub async fn read(&self, file: &str) {
+        self.clock.advance_ms(SECOND_MS);
         self.import(file).await;
         self.work().await;
     }
