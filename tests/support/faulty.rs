@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bursar_core::bank::{LineRow, StatementRow};
+use bursar_core::channel::Method;
 use bursar_core::id::{
     ApiKeyId, ChannelAccountId, DeliveryId, LegId, LineId, MerchantId, NotificationId, OrderId, PaymentId, RefundId,
     StatementId,
@@ -86,6 +87,7 @@ macro_rules! through {
 through! {
     Statements {}
     statements(account: ChannelAccountId, before: Option<(Timestamp, StatementId)>, limit: u32) -> Vec<StatementRow>;
+    statement_of_file(account: ChannelAccountId, digest: &[u8], ordinal: i32) -> Option<StatementRow>;
     lines_known(account: ChannelAccountId, identities: &[String]) -> Vec<(String, Option<String>)>;
     line(id: LineId) -> Option<LineRow>;
     lines_by_ids(ids: &[LineId]) -> Vec<LineRow>;
@@ -119,6 +121,7 @@ through! {
     stuck_orders(before: Timestamp, limit: u32) -> Vec<OrderId>;
     stuck_legs(before: Timestamp, limit: u32) -> Vec<LegId>;
     stuck_deliveries(before: Timestamp, limit: u32) -> Vec<(DeliveryId, MerchantId)>;
+    last_methods(merchant: MerchantId, payer: &str) -> Vec<(Method, Timestamp)>;
     parked(merchant: Option<MerchantId>, limit: u32) -> Vec<ParkedRow>;
     book_lines(after: Option<PaymentId>, limit: u32) -> Vec<BookLine>;
     refund_lines(after: Option<LegId>, limit: u32) -> Vec<RefundLine>;
