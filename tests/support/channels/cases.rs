@@ -244,9 +244,11 @@ async fn forged_answers(cell: &Cell) {
     let struck = cell.sandbox.counters().faults.get("bad_signature").copied().unwrap_or(0);
     cell.sandbox.set_faults(Faults { bad_signature: ALWAYS, ..unheard() });
     cell.pay(&payment, PayMode::Normal);
-    cell.until_struck("bad_signature", struck + 2).await;
+    // Both ways of forging: a wrong signature, and one of somebody else.
+    cell.until_struck("bad_signature", struck + 4).await;
     let dossier = cell.house.dossier(payment.order).await;
-    assert_eq!((only(&dossier).state, cell.held_minor().await), (PaymentState::AwaitingPayer, 0));
+    assert!(!only(&dossier).state.is_final(), "believed without a signature: {:?}", only(&dossier).state);
+    assert_eq!(cell.held_minor().await, 0);
     cell.sandbox.set_faults(unheard());
     cell.until_paid(payment.order).await;
     cell.until(order, "the first order has ended", |d| d.order.state.is_final()).await;
@@ -339,7 +341,7 @@ async fn unknown(cell: &Cell) {
     cell.sandbox.set_faults(Faults { server_error: ALWAYS, ..unheard() });
     cell.pay(&payment, PayMode::Normal);
     cell.until_struck("server_error", struck + 2).await;
-    assert_eq!(only(&cell.house.dossier(order).await).state, PaymentState::AwaitingPayer);
+    assert!(!only(&cell.house.dossier(order).await).state.is_final(), "an error was read as an answer");
     cell.sandbox.set_faults(unheard());
     cell.until_paid(order).await;
     let timeline = cell.house.timeline(order).await;
