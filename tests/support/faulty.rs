@@ -88,6 +88,7 @@ macro_rules! through {
 through! {
     Statements {}
     statements(account: ChannelAccountId, before: Option<(Timestamp, StatementId)>, limit: u32) -> Vec<StatementRow>;
+    statement_of_file(account: ChannelAccountId, digest: &[u8], ordinal: i32) -> Option<StatementRow>;
     lines_known(account: ChannelAccountId, identities: &[String]) -> Vec<(String, Option<String>)>;
     line(id: LineId) -> Option<LineRow>;
     lines_by_ids(ids: &[LineId]) -> Vec<LineRow>;

@@ -1,10 +1,10 @@
 //! Bank accounts in the API: it knows whose an account is, and must never know a format of a bank or whose a line
 //! is.
 
-pub mod import;
-pub mod judge;
-pub mod lines;
-pub mod statements;
+pub(crate) mod import;
+pub(crate) mod judge;
+pub(crate) mod lines;
+pub(crate) mod statements;
 pub mod view;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use bursar_core::observation::{Observation, Subject};
 use bursar_core::order::Dossier;
 
 use super::{Desk, MAX_RACES, Run, Taken, too_many_races};
-use crate::{Answer, Change, Result, Settlement};
+use crate::{Answer, Change, Result, Settlement, StoreError};
 
 /// Lines per change: two identities are looked up for each, and a change is one statement of SQL per kind of row.
 const LINES_PER_CHANGE: usize = 250;
@@ -20,7 +20,7 @@ const LINES_PER_CHANGE: usize = 250;
 /// What became of a statement.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Imported {
-    /// Its row, with how many of its lines are news.
+    /// Its row, with how many of its lines were news when it was taken in.
     pub statement: StatementRow,
     /// Whether the same file had been imported before: then nothing was written.
     pub already: bool,
@@ -66,13 +66,14 @@ impl Desk {
             let job = |l: &LineRow| NewJob::new(JobKey::line(JobKind::MatchStatementLine, l.id), l.merchant, now);
             change.jobs = change.new_lines.iter().map(job).collect();
             if chunk + 1 == chunks {
-                change.statement = Some(sheet.row(id, lines_new, std::mem::take(&mut warnings), now));
+                change.statement = Some(sheet.row(id, lines_new, warnings.clone(), now));
             } else if change.new_lines.is_empty() {
                 continue;
             }
             already = self.gatherer.commit(change).await? == Answer::Duplicate;
         }
-        let statement = sheet.row(id, if already { 0 } else { lines_new }, warnings, now);
+        let written = self.gatherer.store().statement_of_file(sheet.account, &sheet.digest, sheet.ordinal).await?;
+        let statement = written.ok_or_else(|| StoreError::missing("statement", id))?;
         Ok(Imported { statement, already })
     }
 
