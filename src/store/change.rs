@@ -3,6 +3,7 @@
 
 use bursar_core::Timestamp;
 use bursar_core::bank::{LineRow, StatementRow};
+use bursar_core::channel::Method;
 use bursar_core::decide::{Question, QuestionKind};
 use bursar_core::event::EventKind;
 use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId};
@@ -51,6 +52,8 @@ pub struct Change {
     pub new_deliveries: Vec<NewDelivery>,
     /// Outcome of an attempt at a delivery.
     pub delivery_attempts: Vec<DeliveryAttempt>,
+    /// What payers have paid with, to be offered to them first. Of the same way the latest counts.
+    pub last_paid: Vec<LastPaid>,
     /// A statement of a bank to insert; its version is counted by the store. Guard: the account has no
     /// statement of that file and ordinal.
     pub statement: Option<StatementRow>,
@@ -84,6 +87,19 @@ impl Change {
     pub(crate) fn carries_rows(&self) -> bool {
         self.statement.is_some() || !self.new_lines.is_empty() || !self.lines.is_empty()
     }
+}
+
+/// That a payer has paid in some way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LastPaid {
+    /// Payers of different merchants are different payers.
+    pub merchant: MerchantId,
+    /// The merchant's own number of the payer.
+    pub payer: String,
+    /// The way.
+    pub method: Method,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How a claimed job goes on.

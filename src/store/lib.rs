@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
+use bursar_core::channel::Method;
 use bursar_core::id::{ApiKeyId, DeliveryId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
@@ -36,7 +37,7 @@ use bursar_core::order::Dossier;
 use bursar_core::refund::Refund;
 use uuid::Uuid;
 
-pub use change::{Answer, Change, IdempotencyKey, NewDelivery, Notification, Settle, Settlement};
+pub use change::{Answer, Change, IdempotencyKey, LastPaid, NewDelivery, Notification, Settle, Settlement};
 pub use desk::Desk;
 pub use directory::Directory;
 pub use error::StoreError;
@@ -91,6 +92,8 @@ pub trait Store: Statements + Send + Sync + std::fmt::Debug {
     /// live job (not even a parked one), oldest first, with the order's merchant. Needs a partial index, so
     /// that it never scans delivered ones.
     async fn stuck_deliveries(&self, before: Timestamp, limit: u32) -> Result<Vec<(DeliveryId, MerchantId)>>;
+    /// With what a payer of a merchant has paid, and when last; the latest first.
+    async fn last_methods(&self, merchant: MerchantId, payer: &str) -> Result<Vec<(Method, Timestamp)>>;
     /// Open questions, oldest first.
     async fn parked(&self, merchant: Option<MerchantId>, limit: u32) -> Result<Vec<ParkedRow>>;
     /// Every payment with what we believe of it, for a comparison with a channel's books, in pages by

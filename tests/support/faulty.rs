@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bursar_core::bank::{LineRow, StatementRow};
+use bursar_core::channel::Method;
 use bursar_core::id::{
     ApiKeyId, ChannelAccountId, DeliveryId, LegId, LineId, MerchantId, NotificationId, OrderId, PaymentId, RefundId,
     StatementId,
@@ -120,6 +121,7 @@ through! {
     stuck_orders(before: Timestamp, limit: u32) -> Vec<OrderId>;
     stuck_legs(before: Timestamp, limit: u32) -> Vec<LegId>;
     stuck_deliveries(before: Timestamp, limit: u32) -> Vec<(DeliveryId, MerchantId)>;
+    last_methods(merchant: MerchantId, payer: &str) -> Vec<(Method, Timestamp)>;
     parked(merchant: Option<MerchantId>, limit: u32) -> Vec<ParkedRow>;
     book_lines(after: Option<PaymentId>, limit: u32) -> Vec<BookLine>;
     refund_lines(after: Option<LegId>, limit: u32) -> Vec<RefundLine>;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
+use bursar_core::channel::Method;
 use bursar_core::id::{ApiKeyId, DeliveryId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
@@ -141,6 +142,11 @@ impl Store for Memory {
                 s.tables.stuck_deliveries(before).into_iter().take(some(limit)).collect()
             })
             .await
+    }
+
+    /// Nobody chooses in a history.
+    async fn last_methods(&self, _: MerchantId, _: &str) -> Result<Vec<(Method, Timestamp)>> {
+        Ok(Vec::new())
     }
 
     async fn parked(&self, _: Option<MerchantId>, _: u32) -> Result<Vec<ParkedRow>> {

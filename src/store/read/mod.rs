@@ -7,6 +7,7 @@ pub mod history;
 pub mod merchant;
 pub mod message;
 pub mod operator;
+pub mod payer;
 pub mod queue;
 pub mod refund;
 pub mod upkeep;
