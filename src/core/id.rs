@@ -143,6 +143,8 @@ ids! {
     CollectionId = "col";
     /// Collected money that was handed in.
     HandInId = "hin";
+    /// Cash that was given back out of a drawer; the device makes the id, so that it dedupes.
+    PayoutId = "out";
     /// One message received from a channel; derived from the channel's own id, so that it dedupes.
     NotificationId = "ntf";
     /// One merchant event for one endpoint.

@@ -5,6 +5,7 @@
 //! come out. [`payment::Evidence`] explains why the order of observations does not matter.
 
 pub mod bank;
+pub mod cash;
 pub mod chance;
 pub mod channel;
 pub mod choosing;

@@ -15,6 +15,8 @@ use bursar_core::payment::Payment;
 use bursar_core::refund::{Leg, Refund};
 use uuid::Uuid;
 
+use crate::cash::CashRows;
+
 /// Rows that are written together or not at all. A guard that does not hold refuses the whole change.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
@@ -62,6 +64,8 @@ pub struct Change {
     pub new_lines: Vec<LineRow>,
     /// Lines to update: where they stand, and why. Guard: the row still has `version`, which is counted up.
     pub lines: Vec<LineRow>,
+    /// Cash: collections, hand-ins and payouts.
+    pub cash: CashRows,
     /// A notification to store. Guard: not seen before.
     pub notification: Option<Notification>,
     /// An idempotency key to take with its answer. Guard: not taken.
@@ -85,7 +89,7 @@ impl Change {
 
     /// The same without the idempotency key: rows that others may have written in the meantime.
     pub(crate) fn carries_rows(&self) -> bool {
-        self.statement.is_some() || !self.new_lines.is_empty() || !self.lines.is_empty()
+        self.statement.is_some() || !self.new_lines.is_empty() || !self.lines.is_empty() || !self.cash.is_empty()
     }
 }
 
@@ -154,8 +158,9 @@ pub enum Answer {
     Stale,
     /// Our lease is gone: drop it.
     Fenced,
-    /// The order number, notification, statement or idempotency key was there before: read that. Said rather
-    /// than that something is stale, so that a repeated request is not decided again.
+    /// The order number, notification, statement, collection, hand-in, payout or idempotency key was there
+    /// before: read that. Said rather than that something is stale, so that a repeated request is not decided
+    /// again.
     Duplicate,
 }
 

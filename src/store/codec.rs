@@ -2,6 +2,7 @@
 //! database they come from.
 
 pub mod bank;
+pub mod cash;
 mod refund;
 
 use bursar_core::bank::reference;
@@ -85,7 +86,8 @@ impl Reading<'_> {
         serde_json::from_str(text).map_err(|e| self.record.corrupt(self.table, column, e.to_string()))
     }
 
-    fn money(&self, minor: &'static str, currency: &'static str) -> Result<Money> {
+    /// An amount of two columns.
+    pub fn money(&self, minor: &'static str, currency: &'static str) -> Result<Money> {
         Ok(Money::new(self.get(minor)?, self.name(currency)?))
     }
 }

@@ -193,6 +193,8 @@ impl Desk {
             change.settle = settle;
             self.drop_own_job(&mut change);
             complete(&next, &mut change);
+            // Somebody is told that they are written.
+            change.may_be_lost &= !change.carries_more();
             let hold = change.settle.as_ref().is_none_or(|s| s.how == Settlement::Hold);
             if !decision.news() && hold && !change.carries_more() {
                 return Ok(Taken::Written(Box::new(dossier)));

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bursar_core::bank::{LineRow, StatementRow};
+use bursar_core::cash::{Collection, Drawer, HandIn, Payout};
 use bursar_core::channel::Method;
 use bursar_core::id::{
-    ApiKeyId, ChannelAccountId, DeliveryId, LegId, LineId, MerchantId, NotificationId, OrderId, PaymentId, RefundId,
-    StatementId,
+    ApiKeyId, ChannelAccountId, CollectionId, DeliveryId, HandInId, LegId, LineId, MerchantId, NotificationId, OrderId,
+    PaymentId, RefundId, StatementId,
 };
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
@@ -17,9 +18,9 @@ use bursar_core::order::Dossier;
 use bursar_core::refund::Refund;
 use bursar_core::{Money, Timestamp};
 use bursar_store::{
-    Answer, BookLine, Change, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, LikeLine,
-    LineFilter, Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result, Statements, Store, StoreError,
-    Timeline,
+    Answer, BookLine, Change, ClaimRequest, Claimed, Contents, Counts, DeliveryRow, HandInFilter, IdempotencyRow,
+    JobFilter, JobRow, LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result,
+    Statements, Store, StoreError, Till, Timeline,
 };
 use uuid::Uuid;
 
@@ -97,6 +98,18 @@ through! {
     by_reference(merchant: MerchantId, references: &[String]) -> Vec<(String, Subject)>;
     open_transfers(account: ChannelAccountId, amount: Money, since: Timestamp, limit: u32) -> Vec<PaymentId>;
     stuck_lines(before: Timestamp, limit: u32) -> Vec<(LineId, MerchantId)>;
+}
+
+through! {
+    Till {}
+    collection(id: CollectionId) -> Option<Collection>;
+    collections_of(payment: PaymentId) -> Vec<Collection>;
+    drawer(account: ChannelAccountId, worker: Option<&str>) -> Contents;
+    drawers(account: ChannelAccountId) -> Vec<Drawer>;
+    hand_in(id: HandInId) -> Option<HandIn>;
+    taken_by(hand_in: HandInId) -> Contents;
+    hand_ins(filter: &HandInFilter) -> Vec<HandIn>;
+    payout_of(leg: LegId) -> Option<Payout>;
 }
 
 through! {

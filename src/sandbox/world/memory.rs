@@ -49,6 +49,9 @@ impl Store for Memory {
         if changes.iter().any(|c| c.statement.is_some() || !c.new_lines.is_empty() || !c.lines.is_empty()) {
             return has_not("statements");
         }
+        if changes.iter().any(|c| !c.cash.is_empty()) {
+            return has_not("drawers");
+        }
         let settles_upkeep = |c: &Change| c.settle.as_ref().is_some_and(|s| s.key.kind.queue() == Queue::Upkeep);
         let seam = if changes.iter().all(settles_upkeep) { "upkeep: commit" } else { "commit" };
         self.world.database(self.pid, seam, |s| s.commit(self.pid, changes)).await

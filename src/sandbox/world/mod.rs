@@ -29,6 +29,7 @@ mod laws;
 mod leases;
 mod memory;
 mod memory_statements;
+mod memory_till;
 mod message;
 mod money_laws;
 mod monitor;

@@ -4,6 +4,7 @@
 //! PostgreSQL comes from `BURSAR_TEST_POSTGRES_URL`: the URL of a user who may create databases. Without
 //! it that half fails; it is never skipped.
 
+mod cash;
 mod choosing;
 mod claims;
 mod combined;

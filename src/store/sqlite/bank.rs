@@ -39,6 +39,13 @@ fn update_line(line: &LineRow) -> Statement<'static> {
         .bind(line.decided_at.map(|t| t.as_millis()))
 }
 
+/// Whether the account has that statement of that file.
+pub async fn is_known(connection: &mut SqliteConnection, statement: &StatementRow) -> Result<bool> {
+    let sql = "select 1 from statement where account = $1 and digest = $2 and ordinal = $3";
+    let query = sqlx::query(sql).bind(statement.account.uuid()).bind(statement.digest.clone()).bind(statement.ordinal);
+    Ok(query.fetch_optional(connection).await?.is_some())
+}
+
 /// Counts the versions of a statement's number in the same stroke.
 pub fn insert_statement(statement: &StatementRow) -> Result<Statement<'static>> {
     let sql =

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
-use super::{bank, refund};
+use super::{bank, cash, refund};
 use crate::codec::{offers_json, payer_json, payment_reference, plain, to_json};
 use crate::numbering::{self, Place};
 use crate::{Answer, Change, IdempotencyKey, Notification, Result, Settle, Settlement, returned};
@@ -31,6 +31,14 @@ async fn was_taken(connection: &mut SqliteConnection, change: &Change) -> Result
         if found.is_some() {
             return Ok(true);
         }
+    }
+    if let Some(statement) = &change.statement
+        && bank::is_known(connection, statement).await?
+    {
+        return Ok(true);
+    }
+    if cash::is_known(connection, &change.cash).await? {
+        return Ok(true);
     }
     let Some(key) = &change.idempotency else { return Ok(false) };
     let sql = "select 1 from idempotency where merchant = $1 and key = $2";
@@ -72,6 +80,9 @@ async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Re
     }
     if !bank::update_lines(connection, change).await? {
         return Ok(Some(Answer::Stale));
+    }
+    if let Some(refused) = cash::run(connection, &change.cash).await? {
+        return Ok(Some(refused));
     }
     if let Some(statement) = &change.statement
         && !touched(connection, bank::insert_statement(statement)?).await?

@@ -5,6 +5,7 @@
 
 mod append;
 mod bank;
+mod cash;
 mod commit;
 mod guard;
 mod job;

@@ -53,4 +53,9 @@ impl Remote for Alipay {
     fn merchant<'a>(&self, keys: &'a Provisioned) -> &'a str {
         &keys.alipay.app_id
     }
+
+    /// A refund is named by the trade and our number of it.
+    fn numbers_refunds(&self) -> bool {
+        false
+    }
 }

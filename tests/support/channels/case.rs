@@ -33,15 +33,17 @@ pub enum Case {
     ForgedNotices,
     /// Each message comes three times: one effect.
     Duplicate,
-    /// Money that comes after closing goes back by itself.
+    /// The channel tells of money that came after closing: it goes back by itself.
     Late,
+    /// Nobody tells of it: it is found all the same, and goes back.
+    LateUnheard,
     /// Errors of the channel's system and time-outs, at create and at asking, end in the truth.
     Unknown,
 }
 
 impl Case {
     /// Every case.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Create,
         Self::Pay,
         Self::Fail,
@@ -58,6 +60,7 @@ impl Case {
         Self::ForgedNotices,
         Self::Duplicate,
         Self::Late,
+        Self::LateUnheard,
         Self::Unknown,
     ];
 
@@ -80,6 +83,7 @@ impl Case {
             Self::ForgedNotices => "forged_notices",
             Self::Duplicate => "duplicate",
             Self::Late => "late",
+            Self::LateUnheard => "late_unheard",
             Self::Unknown => "unknown",
         }
     }

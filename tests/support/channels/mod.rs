@@ -13,7 +13,7 @@ mod wechat;
 
 pub use case::Case;
 pub use row::{Remote, Row, Side};
-pub use suite::{Database, conforms};
+pub use suite::conforms;
 
 /// Every way to pay that is tried. A channel whose products differ in kind (a page, a code) has several.
 pub const ROWS: [Row; 5] = [wechat::NATIVE, alipay::QR, alipay::PAGE, unionpay::APP, unionpay::WEB];

@@ -59,6 +59,11 @@ pub trait Remote: Sync + std::fmt::Debug {
         }
     }
 
+    /// Whether refunds have a number of the channel's own. Otherwise they are known by ours.
+    fn numbers_refunds(&self) -> bool {
+        true
+    }
+
     /// Whether a code whose answer was lost can be had again. Otherwise that payment ends unpaid.
     fn code_can_be_had_again(&self) -> bool {
         true

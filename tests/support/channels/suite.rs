@@ -1,16 +1,19 @@
 //! Plays all cases of a way to pay at once, in one house: it knows how cases are started, timed and reported, and
 //! must never know what one asserts.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use bursar_sandbox::Faults;
+use bursar_sandbox::{Faults, provision, system_random};
+use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::cases;
 use super::cell::Cell;
 use super::relay::Relay;
 use super::{Case, Row};
+use crate::support::scene::name_of;
 use crate::{House, PrivatePostgres, Scene};
 
 /// How many times faster than real time the clock runs: a case takes minutes of the clock. A stall of a second
@@ -21,31 +24,25 @@ const POLL: &str = "10s 20s 30s 1m 2m then 1d";
 /// No case takes longer, in real time: it hangs.
 const CASE_WITHIN: Duration = Duration::from_secs(100);
 
-/// Where the books are kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Database {
-    /// A SQLite file.
-    Sqlite,
-    /// A PostgreSQL database.
-    Postgres,
-}
-
-/// Plays every case that exists for `row`.
+/// Plays every case that exists for `row`, on both databases.
 ///
 /// # Panics
 /// When one fails, naming each that does.
-pub async fn conforms(row: Row, database: Database) {
-    let (server, url) = match database {
-        Database::Sqlite => (None, None),
-        Database::Postgres => {
-            let server = shared_postgres();
-            let url = server.database(&format!("channel_{}", row.name));
-            (Some(server), Some(url))
-        }
-    };
+pub async fn conforms(row: Row) {
+    let (server, keys) = (shared_postgres(), shared_keys());
+    let url = server.database(&format!("channel_{}", row.name));
+    let (sqlite, postgres) =
+        tokio::join!(play(row, "sqlite", None, keys.path()), play(row, "postgres", Some(url), keys.path()));
+    let failed: String = sqlite.into_iter().chain(postgres).collect();
+    assert!(failed.is_empty(), "{failed}");
+}
+
+/// Plays every case in a house of its own; what failed, in words.
+async fn play(row: Row, database: &str, url: Option<String>, keys: &Path) -> Vec<String> {
     let relay = Relay::start().await;
     let scene = Scene {
         database: url,
+        keys: Some(keys.to_owned()),
         faults: Faults::calm(),
         speed: SPEED,
         webhooks: vec![None],
@@ -82,18 +79,14 @@ pub async fn conforms(row: Row, database: Database) {
     }
     let mut reports = playing.join_all().await;
     reports.sort_by_key(|(case, _, _)| *case);
-    let failed: Vec<_> = reports.iter().filter_map(|(case, _, why)| Some((case, why.as_ref()?))).collect();
-    for (case, took, why) in &reports {
-        let how = if why.is_some() { "FAILED" } else { "ok" };
-        println!("{} on {database:?}: {} {how} {:.1} s", row.name, case.name(), took.as_secs_f32());
+    let mut failed = Vec::new();
+    for (case, took, why) in reports {
+        let cell = format!("{} {} on {database}", row.name, case.name());
+        println!("{cell}: {} after {:.1} s", if why.is_some() { "FAILED" } else { "ok" }, took.as_secs_f32());
+        failed.extend(why.map(|why| format!("{cell}: {why}\n")));
     }
-    assert!(
-        failed.is_empty(),
-        "{}",
-        failed.iter().map(|(case, why)| format!("{} {}: {why}\n", row.name, case.name())).collect::<String>()
-    );
     Arc::into_inner(house).expect("all cases have ended").close().await;
-    drop(server);
+    failed
 }
 
 fn words(error: tokio::task::JoinError) -> String {
@@ -104,13 +97,28 @@ fn words(error: tokio::task::JoinError) -> String {
     }
 }
 
-/// One server for all tests of this process that run at the same time; the last one stops it.
+/// What is dear to make is made once for all tests of this process that run at the same time; the last of them
+/// removes it.
+fn shared<T>(place: &Mutex<Weak<T>>, make: impl FnOnce() -> T) -> Arc<T> {
+    let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+    place.upgrade().unwrap_or_else(|| {
+        let made = Arc::new(make());
+        *place = Arc::downgrade(&made);
+        made
+    })
+}
+
 fn shared_postgres() -> Arc<PrivatePostgres> {
     static SERVER: Mutex<Weak<PrivatePostgres>> = Mutex::new(Weak::new());
-    let mut server = SERVER.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    server.upgrade().unwrap_or_else(|| {
-        let started = Arc::new(PrivatePostgres::start());
-        *server = Arc::downgrade(&started);
-        started
+    shared(&SERVER, PrivatePostgres::start)
+}
+
+/// The keys of the one merchant whom all cases are.
+fn shared_keys() -> Arc<TempDir> {
+    static KEYS: Mutex<Weak<TempDir>> = Mutex::new(Weak::new());
+    shared(&KEYS, || {
+        let folder = tempfile::Builder::new().prefix("bursar-keys-").tempdir().expect("a temporary folder");
+        provision(folder.path(), &name_of(0), &system_random).expect("keys");
+        folder
     })
 }
