@@ -3,6 +3,7 @@
 
 mod change;
 mod grant;
+pub mod statements;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

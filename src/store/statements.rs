@@ -23,6 +23,13 @@ pub trait Statements: Send + Sync {
         before: Option<(Timestamp, StatementId)>,
         limit: u32,
     ) -> Result<Vec<StatementRow>>;
+    /// The statement at this place of the file with this digest, when the account has taken it in.
+    async fn statement_of_file(
+        &self,
+        account: ChannelAccountId,
+        digest: &[u8],
+        ordinal: i32,
+    ) -> Result<Option<StatementRow>>;
     /// Identity and identity as a whole of those lines of the account that have one of `identities` as either;
     /// at most 5000.
     async fn lines_known(
@@ -66,6 +73,14 @@ impl<D: Dialect> Statements for D {
         limit: u32,
     ) -> Result<Vec<StatementRow>> {
         bank::statements(self, account, before, limit).await
+    }
+    async fn statement_of_file(
+        &self,
+        account: ChannelAccountId,
+        digest: &[u8],
+        ordinal: i32,
+    ) -> Result<Option<StatementRow>> {
+        bank::statement_of_file(self, account, digest, ordinal).await
     }
     async fn lines_known(
         &self,

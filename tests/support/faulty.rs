@@ -8,8 +8,8 @@ use bursar_core::bank::{LineRow, StatementRow};
 use bursar_core::cash::{Collection, Drawer, HandIn, Payout};
 use bursar_core::channel::Method;
 use bursar_core::id::{
-    ApiKeyId, ChannelAccountId, CollectionId, DeliveryId, HandInId, LegId, LineId, MerchantId, NotificationId, OrderId, PaymentId, RefundId,
-    StatementId,
+    ApiKeyId, ChannelAccountId, CollectionId, DeliveryId, HandInId, LegId, LineId, MerchantId, NotificationId, OrderId,
+    PaymentId, RefundId, StatementId,
 };
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
@@ -18,8 +18,9 @@ use bursar_core::order::Dossier;
 use bursar_core::refund::Refund;
 use bursar_core::{Money, Timestamp};
 use bursar_store::{
-    Answer, BookLine, Change, ClaimRequest, Claimed, Contents, Counts, DeliveryRow, HandInFilter, IdempotencyRow, JobFilter, JobRow,
-    LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result, Statements, Store, StoreError, Till, Timeline,
+    Answer, BookLine, Change, ClaimRequest, Claimed, Contents, Counts, DeliveryRow, HandInFilter, IdempotencyRow,
+    JobFilter, JobRow, LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result,
+    Statements, Store, StoreError, Till, Timeline,
 };
 use uuid::Uuid;
 
@@ -87,6 +88,7 @@ macro_rules! through {
 through! {
     Statements {}
     statements(account: ChannelAccountId, before: Option<(Timestamp, StatementId)>, limit: u32) -> Vec<StatementRow>;
+    statement_of_file(account: ChannelAccountId, digest: &[u8], ordinal: i32) -> Option<StatementRow>;
     lines_known(account: ChannelAccountId, identities: &[String]) -> Vec<(String, Option<String>)>;
     line(id: LineId) -> Option<LineRow>;
     lines_by_ids(ids: &[LineId]) -> Vec<LineRow>;

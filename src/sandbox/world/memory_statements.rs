@@ -21,6 +21,10 @@ impl Statements for Memory {
         Ok(Vec::new())
     }
 
+    async fn statement_of_file(&self, _: ChannelAccountId, _: &[u8], _: i32) -> Result<Option<StatementRow>> {
+        Ok(None)
+    }
+
     async fn lines_known(&self, _: ChannelAccountId, _: &[String]) -> Result<Vec<(String, Option<String>)>> {
         Ok(Vec::new())
     }

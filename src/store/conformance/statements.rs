@@ -201,6 +201,15 @@ async fn a_file_is_taken_once_and_versions_of_a_number_are_counted(db: &Db) {
     let versions: Vec<_> = found.iter().map(|s| (s.id, s.version)).collect();
     assert_eq!(versions, [(b.id, 3), (a.id, 2), (second.id, 1), (first.id, 1)]);
     assert_eq!(db.store.statements(elsewhere.account, None, 9).await.unwrap()[0].version, 1);
+    // By its place in its file.
+    let of_file = async |s: &StatementRow, ordinal| {
+        let found = db.store.statement_of_file(first.account, &s.digest, ordinal).await.unwrap();
+        found.map(|s| (s.id, s.version))
+    };
+    assert_eq!(of_file(&again, 1).await, Some((first.id, 1)));
+    assert_eq!(of_file(&again, 2).await, Some((second.id, 1)));
+    assert_eq!(of_file(b, 1).await, Some((b.id, 3)));
+    assert_eq!((of_file(&again, 3).await, of_file(&elsewhere, 1).await), (None, None));
     // In pages.
     let page = db.store.statements(first.account, None, 2).await.unwrap();
     let last = page.last().unwrap();

@@ -35,6 +35,18 @@ async fn read_lines(db: &impl Dialect, sql: &'static str, values: Vec<Value>) ->
     db.rows(sql, values).await?.iter().map(bank::line).collect()
 }
 
+/// A select of all columns of statements, with the given rest of the statement.
+macro_rules! statements {
+    ($rest:literal) => {
+        concat!(
+            "select id, account, merchant, digest, ordinal, number, version, format, file_name, imported_by,
+               received_at, currency, opening_minor, closing_minor, lines_total, lines_new, warnings
+             from statement ",
+            $rest
+        )
+    };
+}
+
 /// See [`crate::Statements::statements`].
 pub async fn statements(
     db: &impl Dialect,
@@ -42,14 +54,25 @@ pub async fn statements(
     before: Option<(Timestamp, StatementId)>,
     limit: u32,
 ) -> Result<Vec<StatementRow>> {
-    let sql = "select id, account, merchant, digest, ordinal, number, version, format, file_name, imported_by,
-                 received_at, currency, opening_minor, closing_minor, lines_total, lines_new, warnings
-               from statement
-               where account = $1 and (received_at, id) < ($2, $3)
-               order by received_at desc, id desc limit $4";
+    let sql = statements!(
+        "where account = $1 and (received_at, id) < ($2, $3)
+         order by received_at desc, id desc limit $4"
+    );
     let (at, id) = before.map_or((i64::MAX, Uuid::max()), |(at, id)| (at.as_millis(), id.uuid()));
     let values = vec![account.uuid().into(), at.into(), id.into(), limit.min(MAX_PAGE).into()];
     db.rows(sql, values).await?.iter().map(bank::statement).collect()
+}
+
+/// See [`crate::Statements::statement_of_file`].
+pub async fn statement_of_file(
+    db: &impl Dialect,
+    account: ChannelAccountId,
+    digest: &[u8],
+    ordinal: i32,
+) -> Result<Option<StatementRow>> {
+    let sql = statements!("where account = $1 and digest = $2 and ordinal = $3");
+    let values = vec![account.uuid().into(), digest.to_vec().into(), i64::from(ordinal).into()];
+    db.rows(sql, values).await?.first().map(bank::statement).transpose()
 }
 
 /// See [`crate::Statements::lines_known`].
