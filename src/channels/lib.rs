@@ -27,6 +27,7 @@ mod parts;
 mod pem;
 mod rsa;
 mod settings;
+mod stripe;
 mod transport;
 mod unionpay;
 mod wechat;

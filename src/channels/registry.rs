@@ -20,7 +20,7 @@ use crate::http::{self, HttpSettings};
 use crate::parts::Parts;
 use crate::secrets::Secrets;
 use crate::settings::AccountSettings;
-use crate::{unionpay, wechat};
+use crate::{stripe, unionpay, wechat};
 
 /// Why an account cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -159,10 +159,7 @@ impl Channels {
                 let settings = cash::CashSettings::read(&account.settings);
                 local(account, settings.map(|_| cash::Cash::new(self.chance.clone())))
             }
-            ChannelKind::Stripe => {
-                let reason = "this channel is not built in yet".to_owned();
-                Err(ChannelError::Settings { account: account.id, reason })
-            }
+            ChannelKind::Stripe => self.remote::<stripe::Settings>(account),
         }
     }
 

@@ -542,6 +542,10 @@ pub struct PayerDetails {
     /// The payer's IP address. Needed by `wechat_h5`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ip: Option<String>,
+    /// The payer's name, as it stands on his bank account: a transfer whose reference he forgot is recognised
+    /// by it and the amount. Helps `bank_transfer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 #[cfg(test)]

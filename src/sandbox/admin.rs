@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::payment::NO_SUCH_ORDER;
 use crate::shared::Shared;
-use crate::{Channel, Door, Faults, PayMode};
+use crate::{Channel, DisputeAct, Door, Faults, PayMode, SandboxError};
 
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
@@ -23,6 +23,9 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/faults", get(show_faults))
         .route("/faults", put(set_faults))
         .route("/orders/{number}/pay", post(pay))
+        .route("/orders/{number}/dispute", post(dispute))
+        .route("/disputes", get(disputes))
+        .route("/stripe/{account}/endpoint", put(stripe_endpoint))
         .route("/open", post(open))
         .route("/rotate-certificate", post(rotate_certificate))
         .route("/outage", post(outage))
@@ -80,6 +83,41 @@ async fn pay(State(world): State<Arc<Shared>>, Path(number): Path<String>, Query
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DisputeQuery {
+    act: DisputeAct,
+    /// Without it, the oldest order of this number.
+    account: Option<String>,
+}
+
+async fn dispute(
+    State(world): State<Arc<Shared>>,
+    Path(number): Path<String>,
+    Query(query): Query<DisputeQuery>,
+) -> Response {
+    match world.dispute_number(query.account.as_deref(), &number, query.act) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(NO_SUCH_ORDER) => refuse(StatusCode::NOT_FOUND, NO_SUCH_ORDER),
+        Err(why) => refuse(StatusCode::CONFLICT, why),
+    }
+}
+
+async fn disputes(State(world): State<Arc<Shared>>) -> Response {
+    Json(world.dispute_entries()).into_response()
+}
+
+/// The body is the address to which messages go.
+async fn stripe_endpoint(State(world): State<Arc<Shared>>, Path(account): Path<String>, body: String) -> Response {
+    match world.stripe.account(&account) {
+        Some(account) => {
+            account.set_endpoint(body.trim().trim_matches('"'));
+            StatusCode::NO_CONTENT.into_response()
+        }
+        None => refuse(StatusCode::NOT_FOUND, "there is no such account"),
+    }
+}
+
 /// The body is a [`Door`], such as `{"url": …}`.
 async fn open(State(world): State<Arc<Shared>>, body: String) -> Response {
     let door = match serde_json::from_str::<Door>(&body) {
@@ -104,8 +142,10 @@ async fn rotate_certificate(State(world): State<Arc<Shared>>, Query(query): Quer
         Channel::Wechat => world.wechat.rotate_certificate(world.pace.now_ms()),
         Channel::Alipay => world.alipay.rotate_certificate(world.pace.now_ms()),
         Channel::Unionpay => world.unionpay.rotate_certificate(),
+        Channel::Stripe => Err(SandboxError::Config("Stripe has no certificates".to_owned())),
     });
     match rotated.await {
+        Ok(Err(SandboxError::Config(why))) => refuse(StatusCode::BAD_REQUEST, &why),
         Ok(Ok(serial)) => Json(json!({ "serial": serial })).into_response(),
         _ => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the certificate could not be issued"),
     }

@@ -12,6 +12,8 @@ pub enum Channel {
     Alipay,
     /// UnionPay.
     Unionpay,
+    /// Stripe.
+    Stripe,
 }
 
 impl Channel {
@@ -21,6 +23,7 @@ impl Channel {
             Self::Wechat => "wechat",
             Self::Alipay => "alipay",
             Self::Unionpay => "unionpay",
+            Self::Stripe => "stripe",
         }
     }
 
@@ -30,6 +33,7 @@ impl Channel {
             Self::Wechat => 0,
             Self::Alipay => 1,
             Self::Unionpay => 2,
+            Self::Stripe => 3,
         }
     }
 }

@@ -8,7 +8,7 @@ use bursar_core::clock::Clock;
 
 use crate::{
     AlipayAccount, AlipayKeys, Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix,
-    UnionpayAccount, UnionpayKeys,
+    StripeAccount, UnionpayAccount, UnionpayKeys,
 };
 
 /// The settings of a sandbox.
@@ -43,6 +43,8 @@ pub struct SandboxConfig {
     pub unionpay: Vec<UnionpayAccount>,
     /// UnionPay's own keys, shared by all merchants.
     pub unionpay_network: UnionpayKeys,
+    /// The merchants' accounts on Stripe.
+    pub stripe: Vec<StripeAccount>,
 }
 
 impl SandboxConfig {
@@ -64,6 +66,7 @@ impl SandboxConfig {
             alipay_platform: keys.alipay.platform.clone(),
             unionpay: vec![keys.unionpay.account.clone()],
             unionpay_network: keys.unionpay.network.clone(),
+            stripe: vec![keys.stripe.account.clone()],
         }
     }
 
@@ -73,5 +76,6 @@ impl SandboxConfig {
         self.accounts.push(keys.account.clone());
         self.alipay.push(keys.alipay.account.clone());
         self.unionpay.push(keys.unionpay.account.clone());
+        self.stripe.push(keys.stripe.account.clone());
     }
 }

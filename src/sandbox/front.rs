@@ -42,6 +42,12 @@ pub(crate) trait Front: Send + Sync {
         Duration::from_secs(5)
     }
 
+    /// Money was taken or reserved, whether the merchant is told or not. Called under the lock of the orders.
+    fn takes_note(&self, _world: &Shared, _position: usize, _order: &Order, _what: Happened) {}
+
+    /// Something is due that the front asked for ([`crate::timers::Due::Errand`]).
+    fn runs_errand(&self, _world: &Shared, _position: usize, _errand: u8) {}
+
     /// A payer's device opens what the merchant shows; `None` when it is nothing of this channel. Gives the
     /// position of the order.
     fn open(&self, world: &Shared, door: &Door) -> Option<Result<usize, String>>;

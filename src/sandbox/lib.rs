@@ -23,6 +23,9 @@
 //! `[refund:abnormal]`, `[refund:stubborn]`, `[refund:closed]`, `[refund:reversed]` or `[refund:nofunds]`
 //! (see [`RefundBehaviour`]). Without such a tag the seed and the refund's number decide, by the weights
 //! of [`RefundMix`].
+//!
+//! On Stripe, a complaint of the payer can be asked for in the description: `[dispute:won]`, `[dispute:lost]` or
+//! `[dispute:open]`; and `[card:3ds]` for a payer whose bank wants to see him first.
 
 mod admin;
 mod alipay;
@@ -59,6 +62,7 @@ mod reply;
 mod sandbox;
 mod serve;
 mod shared;
+mod stripe;
 mod timers;
 mod unionpay;
 mod wechat;
@@ -81,6 +85,9 @@ pub use provision::{Provisioned, provision};
 pub use refund::{RefundBehaviour, RefundMix};
 pub use refund_books::RefundEntry;
 pub use sandbox::{PayMode, Sandbox, start};
+pub use stripe::account::StripeAccount;
+pub use stripe::disputes::{DisputeAct, DisputeEntry};
+pub use stripe::provision::ProvisionedStripe;
 pub use unionpay::account::UnionpayAccount;
 pub use unionpay::network::UnionpayKeys;
 pub use unionpay::provision::ProvisionedUnionpay;

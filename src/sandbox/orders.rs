@@ -71,6 +71,12 @@ pub(crate) enum Happened {
     Failed,
     /// It closed by itself, at the end of its life.
     Expired,
+    /// The merchant closed it.
+    Closed,
+    /// The payer complained to his bank.
+    Disputed,
+    /// His bank has decided.
+    DisputeClosed,
 }
 
 /// Something that happened, and when.

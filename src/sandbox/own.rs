@@ -16,6 +16,11 @@ impl Own {
     pub(crate) fn get<T: Any>(&self) -> Option<&T> {
         self.0.downcast_ref()
     }
+
+    /// The same, to change them.
+    pub(crate) fn get_mut<T: Any>(&mut self) -> Option<&mut T> {
+        self.0.downcast_mut()
+    }
 }
 
 impl fmt::Debug for Own {

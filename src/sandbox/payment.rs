@@ -160,6 +160,7 @@ impl Shared {
             });
             Happened::Paid
         };
+        self.front(order.channel).takes_note(self, position, order, happened);
         if notify {
             self.tell(position, order, happened);
         }

@@ -10,7 +10,10 @@ use crate::folder::{bytes, digits, make_folder, read, read_json, read_optional, 
 use crate::keys::{SigningKey, hex_upper};
 use crate::unionpay::provision::provision_unionpay;
 use crate::wechat::platform::PlatformCertificate;
-use crate::{MerchantAccount, PlatformKeys, ProvisionedAlipay, ProvisionedUnionpay, SandboxError, alipay, pem};
+use crate::{
+    MerchantAccount, PlatformKeys, ProvisionedAlipay, ProvisionedStripe, ProvisionedUnionpay, SandboxError, alipay,
+    pem, stripe,
+};
 
 /// An account with its keys: paths for the merchant's side, `account` and `platform` for the sandbox's.
 #[derive(Clone, Debug)]
@@ -29,6 +32,8 @@ pub struct Provisioned {
     pub wechatpay_public_key: PathBuf,
     /// The id of that key, `PUB_KEY_ID_…`.
     pub public_key_id: String,
+    /// The account on Stripe.
+    pub stripe: ProvisionedStripe,
     /// The account as the sandbox needs it.
     pub account: MerchantAccount,
     /// The platform's keys as the sandbox needs them; the same for all accounts of a folder.
@@ -92,6 +97,7 @@ pub fn provision(dir: &Path, name: &str, random: &dyn Fn(&mut [u8])) -> Result<P
         .map_err(|_| SandboxError::BadKey(format!("{} must hold 32 characters", apiv3_key.display())))?;
     let alipay = alipay::provision::provision(&platform_dir.join("alipay"), &folder.join("alipay"), random)?;
     Ok(Provisioned {
+        stripe: stripe::provision::provision(&folder.join("stripe"), random)?,
         account: MerchantAccount {
             mchid: file.mchid.clone(),
             appids: vec![file.appid.clone()],

@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 
 use crate::shared::{Shared, routes};
 use crate::{
-    BookEntry, Counters, Door, Faults, OpenedOrder, RefundEntry, SandboxConfig, SandboxError, admin, notify, serve,
+    BookEntry, Counters, DisputeAct, DisputeEntry, Door, Faults, OpenedOrder, RefundEntry, SandboxConfig, SandboxError,
+    admin, notify, serve,
 };
 
 /// How an order is paid by hand.
@@ -111,6 +112,28 @@ impl Sandbox {
     /// A sentence that says why it cannot be opened, such as the channel's refusal.
     pub fn open(&self, door: &Door) -> Result<OpenedOrder, String> {
         self.world.open(door)
+    }
+
+    /// Where Stripe sends this account's messages from now on.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn set_stripe_endpoint(&self, account: &str, url: &str) -> Result<(), &'static str> {
+        self.world.stripe.account(account).ok_or("there is no such account")?.set_endpoint(url);
+        Ok(())
+    }
+
+    /// A payer's complaint about an order on Stripe, or its end.
+    ///
+    /// # Errors
+    /// A sentence that says why that is not possible.
+    pub fn dispute(&self, account: &str, out_trade_no: &str, act: DisputeAct) -> Result<(), &'static str> {
+        self.world.dispute_number(Some(account), out_trade_no, act)
+    }
+
+    /// All complaints of payers, in the order of their orders.
+    pub fn disputes(&self) -> Vec<DisputeEntry> {
+        self.world.dispute_entries()
     }
 
     /// Makes a new platform certificate of WeChat that signs from now on, while the one before stays valid;

@@ -15,11 +15,13 @@ use crate::front::Front;
 use crate::notify::Delivery;
 use crate::orders::Orders;
 use crate::pace::Pace;
+use crate::stripe::front::Stripe;
 use crate::timers::{Due, Timers};
 use crate::unionpay::front::Unionpay;
 use crate::wechat::front::Wechat;
 use crate::{
-    Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, alipay, unionpay, wechat,
+    Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, alipay, stripe,
+    unionpay, wechat,
 };
 
 /// The shared state.
@@ -34,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) wechat: Wechat,
     pub(crate) alipay: Alipay,
     pub(crate) unionpay: Unionpay,
+    pub(crate) stripe: Stripe,
     pub(crate) tally: Tally,
     pub(crate) timers: Timers,
     pub(crate) outbox: mpsc::UnboundedSender<Delivery>,
@@ -45,7 +48,11 @@ pub(crate) struct Shared {
 
 /// Everything that merchants can ask the channels.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new().merge(wechat::api::routes()).merge(alipay::gateway::routes()).merge(unionpay::api::routes())
+    Router::new()
+        .merge(wechat::api::routes())
+        .merge(alipay::gateway::routes())
+        .merge(unionpay::api::routes())
+        .merge(stripe::api::routes())
 }
 
 impl Shared {
@@ -59,6 +66,7 @@ impl Shared {
             wechat: Wechat::new(config.accounts, config.platform)?,
             alipay: Alipay::new(config.alipay, config.alipay_platform)?,
             unionpay: Unionpay::new(&config.unionpay, config.unionpay_network)?,
+            stripe: Stripe::new(config.stripe)?,
             tally: Tally::default(),
             timers: Timers::default(),
             outbox,
@@ -75,11 +83,12 @@ impl Shared {
             Channel::Wechat => &self.wechat,
             Channel::Alipay => &self.alipay,
             Channel::Unionpay => &self.unionpay,
+            Channel::Stripe => &self.stripe,
         }
     }
 
-    pub(crate) fn fronts(&self) -> [&dyn Front; 3] {
-        [&self.wechat, &self.alipay, &self.unionpay]
+    pub(crate) fn fronts(&self) -> [&dyn Front; 4] {
+        [&self.wechat, &self.alipay, &self.unionpay, &self.stripe]
     }
 
     // A poisoned lock means that a test's assertion failed inside; the data is whole all the same.
@@ -115,6 +124,13 @@ impl Shared {
         Counters { orders, ..self.tally.snapshot() }
     }
 
+    fn errand_due(&self, order: usize, errand: u8) {
+        let channel = self.orders().list.get(order).map(|order| order.channel);
+        if let Some(channel) = channel {
+            self.front(channel).runs_errand(self, order, errand);
+        }
+    }
+
     /// Something is due.
     pub(crate) fn fire(&self, due: Due) {
         match due {
@@ -125,6 +141,7 @@ impl Shared {
             }
             Due::Land(order) => self.money_lands(order),
             Due::Expire(order) => self.order_expires(order),
+            Due::Errand { order, errand } => self.errand_due(order, errand),
             Due::Refund { refund, turn } => self.refund_moves(refund, turn),
             Due::Notify { about, attempt } => self.notification_due(about, attempt),
             Due::NotifyDelayed { about, attempt } => self.notification_delayed(about, attempt),

@@ -32,6 +32,8 @@ pub(crate) enum Due {
     Land(usize),
     /// The order's life ends.
     Expire(usize),
+    /// What the order's front asked to be woken for, by a number of its own.
+    Errand { order: usize, errand: u8 },
     /// The `turn`-th thing happens to a refund.
     Refund { refund: usize, turn: usize },
     /// An attempt to notify, which faults may still strike.

@@ -1,9 +1,10 @@
 //! Rows and the types of the core: it knows codes and JSON texts of columns, and must never know which
 //! database they come from.
 
+pub mod bank;
 mod refund;
 
-use bursar_core::bank;
+use bursar_core::bank::reference;
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
@@ -63,6 +64,12 @@ impl Reading<'_> {
         text.parse().map_err(|why| self.record.corrupt(self.table, column, why))
     }
 
+    /// A name of the core, or null.
+    pub fn maybe_name<T: std::str::FromStr<Err = String>>(&self, column: &'static str) -> Result<Option<T>> {
+        let text: Option<String> = self.get(column)?;
+        text.map(|text| text.parse().map_err(|why| self.record.corrupt(self.table, column, why))).transpose()
+    }
+
     /// A JSON text.
     pub fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T> {
         let text: String = self.get(column)?;
@@ -100,12 +107,17 @@ pub fn offers_json(offers: &[Method]) -> Result<Option<String>> {
 
 /// What the payer of a transfer writes into it; no other payment has it.
 pub fn payment_reference(payment: &Payment) -> Option<String> {
-    (payment.method.channel() == ChannelKind::Bank).then(|| bank::reference(payment.id.uuid()))
+    (payment.method.channel() == ChannelKind::Bank).then(|| reference(payment.id.uuid()))
 }
 
 /// What our transfer for a leg carries; no other leg has it.
 pub fn leg_reference(leg: &Leg) -> Option<String> {
-    (leg.route == Route::Transfer).then(|| bank::reference(leg.id.uuid()))
+    (leg.route == Route::Transfer).then(|| reference(leg.id.uuid()))
+}
+
+/// [`plain`] of what may be missing.
+pub fn maybe_plain(text: Option<&String>) -> Option<String> {
+    text.map(|text| plain(text))
 }
 
 /// Free text for people without NUL, which PostgreSQL's text cannot hold.

@@ -1,16 +1,19 @@
 //! What a reader gets from the store: it knows the shapes of answers, and must never know how they are
 //! found.
 
-use bursar_core::Timestamp;
+use bursar_core::bank::{Day, Direction, LineState};
 use bursar_core::channel::Method;
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
-use bursar_core::id::{DeliveryId, EndpointId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
+use bursar_core::id::{
+    ChannelAccountId, DeliveryId, EndpointId, LegId, LineId, MerchantId, NotificationId, OrderId, PaymentId, RefundId,
+};
 use bursar_core::job::{JobKey, JobKind, Queue};
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::PaymentState;
 use bursar_core::refund::{LegState, RefundState, Route};
+use bursar_core::{Money, Timestamp};
 use uuid::Uuid;
 
 /// A wish for jobs.
@@ -109,6 +112,34 @@ pub struct RefundFilter {
     pub state: Option<RefundState>,
     /// Only ids below this one (the cursor of the next page).
     pub before: Option<RefundId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which lines of statements to list.
+#[derive(Clone, Copy, Debug)]
+pub struct LineFilter {
+    /// Only this account's.
+    pub account: ChannelAccountId,
+    /// Only in this state.
+    pub state: Option<LineState>,
+    /// Only ids above this one (the cursor of the next page).
+    pub after: Option<LineId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which lines of statements are like another.
+#[derive(Clone, Copy, Debug)]
+pub struct LikeLine {
+    /// Of this account.
+    pub account: ChannelAccountId,
+    /// Of exactly this amount.
+    pub amount: Money,
+    /// In this direction.
+    pub direction: Direction,
+    /// Booked on this day or later.
+    pub since: Day,
     /// At most so many.
     pub limit: u32,
 }

@@ -5,6 +5,7 @@
 //! [`statement`]s.
 
 mod settings;
+mod sheets;
 pub mod statement;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
 
 pub use self::settings::BankSettings;
+pub use self::sheets::{Upload, read_upload};
 use crate::by_hand::ByHand;
 use crate::channel::CreateRequest;
 use crate::outcome::Refusal;

@@ -6,6 +6,7 @@
 //! Nobody's money waits for a person: it is never guessed.
 
 mod day;
+mod intake;
 mod ladder;
 mod line;
 mod reference;
@@ -15,9 +16,10 @@ mod row;
 mod ladder_tests;
 
 pub use day::Day;
+pub use intake::{KnownLines, Sheet, lookups, news};
 pub use ladder::{Candidates, EarlierLine, LegCandidate, Match, PaymentCandidate, Rung, Why, Window, find, same_name};
 pub use line::{Direction, Party, StatementLine};
 pub use reference::{
     REFERENCE_LENGTH, VIRTUAL_DIGITS, find_references, is_reference, reference, reference_of_virtual, virtual_number,
 };
-pub use row::{LineRow, LineState, LineSubject, StatementRow};
+pub use row::{LineRow, LineState, LineSubject, StatementRow, Unassignable};

@@ -79,6 +79,7 @@ pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut R
     let details = PayerDetails {
         openid: given.and_then(|p| p.openid.clone()),
         client_ip: given.and_then(|p| p.client_ip.clone()),
+        name: given.and_then(|p| p.name.as_deref()).map(|n| n.trim().to_owned()),
     };
     if let Some(openid) = &details.openid {
         let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -92,6 +93,11 @@ pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut R
         && address.parse::<IpAddr>().is_err()
     {
         errors.refuse_at("/payer/client_ip", "`client_ip` must be an IPv4 or IPv6 address");
+    }
+    if let Some(name) = &details.name
+        && let Err(message) = bursar_core::text::check("name", name, limits::PAYEE_NAME_MAX_CHARS)
+    {
+        errors.refuse_at("/payer/name", message);
     }
     match method {
         Some(Method::WechatJsapi) if details.openid.is_none() => {

@@ -91,6 +91,10 @@ pub struct CreatePayer {
     /// The payer's IP address. Needed by `wechat_h5`.
     #[schema(nullable = false)]
     pub client_ip: Option<String>,
+    /// The payer's name, as it stands on his bank account. Helps `bank_transfer`: a transfer whose reference he
+    /// forgot is recognised by it and the amount.
+    #[schema(nullable = false, max_length = 128)]
+    pub name: Option<String>,
 }
 
 /// The members of the body, by name and type only.
@@ -134,7 +138,11 @@ fn part(mut part: Reader<'_>, whole: &mut Reader<'_>) -> CreatePart {
 /// The member `payer`.
 pub fn payer(reader: &mut Reader<'_>) -> Option<CreatePayer> {
     let mut part = reader.optional_object("payer")?;
-    let payer = CreatePayer { openid: part.optional_text("openid"), client_ip: part.optional_text("client_ip") };
+    let payer = CreatePayer {
+        openid: part.optional_text("openid"),
+        client_ip: part.optional_text("client_ip"),
+        name: part.optional_text("name"),
+    };
     reader.absorb(part);
     Some(payer)
 }

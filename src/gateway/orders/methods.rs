@@ -119,6 +119,10 @@ pub async fn offers(app: &App, dossier: &Dossier, region: Option<&str>) -> Resul
         let dead = accounts(method.channel()).all(|id| down.contains(&id));
         dead.then(|| format!("{name} does not answer at present"))
     };
-    let moment = Moment { policy: &policy, region, trouble: &trouble, habits: &[] };
+    let habits = match &dossier.order.payer {
+        Some(payer) => app.desk.gatherer.store().last_methods(merchant, payer).await?,
+        None => Vec::new(),
+    };
+    let moment = Moment { policy: &policy, region, trouble: &trouble, habits: &habits };
     Ok(choosing::offers(dossier, moment))
 }

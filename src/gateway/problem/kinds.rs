@@ -87,6 +87,8 @@ kinds! {
         "Only a leg in the state `awaiting_transfer` can be confirmed. `state` tells where it stands. Do not transfer money for a leg in another state: it would be paid twice.";
     LegUnderWay, "leg-under-way", CONFLICT, "The leg cannot be dropped",
         "Only a leg that was never sent, or waits for a transfer, can be abandoned. Once a call may have left, only the channel can say what became of it. `state` tells where it stands.";
+    LineNotOpen, "line-not-open", CONFLICT, "Nobody is asked about the line",
+        "Only a line in `suspense` (or, to assign it after all, `ignored`) waits for a person. `state` tells where it stands; read it again.";
     NoLateMoneyQuestion, "no-late-money-question", CONFLICT, "No question about late money is open",
         "Only money that came for a closed order and was set aside for an answer can be decided about, once. Read the order: it may have been given back already.";
     LateMoneyNotWhole, "late-money-not-whole", CONFLICT, "The late money does not make the order whole",
@@ -115,6 +117,8 @@ kinds! {
         "Name each payment once, with the sum. `payment_id` stands twice.";
     RefundSharesDiffer, "refund-shares-differ", UNPROCESSABLE_ENTITY, "The named shares are not the amount",
         "Let the named shares add up to `amount_minor`, or leave `amount_minor` out. `sum_minor` is what they add up to.";
+    StatementNotRead, "statement-not-read", UNPROCESSABLE_ENTITY, "The file cannot be read",
+        "The detail names the place and what to do. Import the file as it came from the bank; for a table, the account's `statement_mapping` must fit it. Nothing was changed.";
     PayeeRefused, "payee-refused", UNPROCESSABLE_ENTITY, "The payee cannot be sealed for the channel",
         "The detail says why. Correct the payee, or leave it out: then a person transfers what the payer's account does not take.";
     IdempotencyKeyReused, "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The key belongs to another request",

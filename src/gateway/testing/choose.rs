@@ -79,6 +79,20 @@ async fn a_payer_chooses_among_what_is_offered_and_sees_why_not() {
 }
 
 #[tokio::test]
+async fn what_a_customer_paid_by_last_is_shown_first() {
+    let house = House::new().await;
+    let first = house.offering_order("n-1").await;
+    let h5 = json!({ "method": "wechat_h5", "payer": { "client_ip": "203.0.113.9" } });
+    let picked = pick(&house, &first, "p1", &h5).await.expect(201).json();
+    house.accept_payment(payment_at(&picked, 0)).await;
+    house.pay(payment_at(&picked, 0), 12_800).await;
+    let second = house.offering_order("n-2").await;
+    let shown = methods(&house, &second, "").await;
+    assert_eq!((&shown[0]["method"], &shown[1]["method"]), (&json!("wechat_h5"), &json!("wechat_native")));
+    assert!(shown[0]["last_paid_at"].is_string() && shown[1].get("last_paid_at").is_none(), "{shown:?}");
+}
+
+#[tokio::test]
 async fn a_second_choice_waits_until_the_first_can_take_no_money() {
     let house = House::new().await;
     let order = house.post("/v1/orders", "k1", offering().to_string()).await.expect(201).json();

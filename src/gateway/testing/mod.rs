@@ -2,6 +2,7 @@
 //! merchants, and a channel whose proofs the tests can make. It must never open a socket.
 
 mod answer;
+mod bank;
 mod choose;
 mod close;
 mod combined;
@@ -59,6 +60,7 @@ pub struct House {
     pub fake: Arc<FakeAdapters>,
     pub merchant: MerchantId,
     pub account: ChannelAccountId,
+    pub bank: ChannelAccountId,
     pub key: String,
     pub other_merchant: MerchantId,
     pub other_key: String,
@@ -104,6 +106,7 @@ impl House {
         let (other_merchant, other_key) = Self::merchant(&store, MerchantPolicy::default(), chance.as_ref()).await;
         let account = Self::account(&store, merchant, chance.as_ref()).await;
         Self::account_of(&store, merchant, ChannelKind::Stripe, chance.as_ref()).await;
+        let bank = Self::bank_account(&store, merchant, chance.as_ref()).await;
         Self::account(&store, other_merchant, chance.as_ref()).await;
         let desk = Desk {
             gatherer: Gatherer::start(store.clone()),
@@ -131,6 +134,7 @@ impl House {
             fake,
             merchant,
             account,
+            bank,
             key,
             other_merchant,
             other_key,

@@ -17,6 +17,7 @@ mod refunder;
 mod refunds;
 mod refusals;
 mod sink;
+mod stripe;
 mod unionpay;
 
 use std::sync::Arc;

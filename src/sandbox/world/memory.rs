@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
+use bursar_core::channel::Method;
 use bursar_core::id::{ApiKeyId, DeliveryId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
@@ -27,7 +28,8 @@ pub(crate) struct Memory {
     pub pid: Pid,
 }
 
-fn has_not<T>(what: &str) -> Result<T> {
+/// Says that the world has no such rows.
+pub(crate) fn has_not<T>(what: &str) -> Result<T> {
     Err(StoreError::Misuse(format!("the simulated database has no {what}")))
 }
 
@@ -44,6 +46,9 @@ fn dossiers(state: &mut State, subjects: &[Uuid]) -> Vec<Dossier> {
 #[async_trait]
 impl Store for Memory {
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Answer>> {
+        if changes.iter().any(|c| c.statement.is_some() || !c.new_lines.is_empty() || !c.lines.is_empty()) {
+            return has_not("statements");
+        }
         let settles_upkeep = |c: &Change| c.settle.as_ref().is_some_and(|s| s.key.kind.queue() == Queue::Upkeep);
         let seam = if changes.iter().all(settles_upkeep) { "upkeep: commit" } else { "commit" };
         self.world.database(self.pid, seam, |s| s.commit(self.pid, changes)).await
@@ -137,6 +142,11 @@ impl Store for Memory {
                 s.tables.stuck_deliveries(before).into_iter().take(some(limit)).collect()
             })
             .await
+    }
+
+    /// Nobody chooses in a history.
+    async fn last_methods(&self, _: MerchantId, _: &str) -> Result<Vec<(Method, Timestamp)>> {
+        Ok(Vec::new())
     }
 
     async fn parked(&self, _: Option<MerchantId>, _: u32) -> Result<Vec<ParkedRow>> {

@@ -28,6 +28,7 @@ mod history;
 mod laws;
 mod leases;
 mod memory;
+mod memory_statements;
 mod message;
 mod money_laws;
 mod monitor;

@@ -4,7 +4,7 @@ use bursar_core::channel::Method;
 use bursar_core::decide::expired;
 use bursar_core::job::{JobKey, JobKind};
 use bursar_core::merchant::MerchantPolicy;
-use bursar_core::observation::{Claim, Source};
+use bursar_core::observation::{Claim, Receipt, Source};
 use bursar_core::order::{Dossier, Order, OrderState};
 use bursar_core::payment::{Payment, PaymentState};
 use bursar_core::{Currency, Money};
@@ -13,7 +13,7 @@ use super::office::*;
 use super::world::*;
 use super::{Db, on_both};
 use crate::desk::Granted;
-use crate::{Answer, Change, OrderFilter};
+use crate::{Answer, Change, LastPaid, OrderFilter};
 
 on_both! {
     an_order_whose_payer_has_not_chosen_is_kept_like_any_other
@@ -21,6 +21,7 @@ on_both! {
     a_payer_who_chooses_again_has_one_way_open
     orders_that_owe_a_job_and_have_none_are_stuck
     other_orders_owe_nothing
+    what_a_payer_paid_with_is_remembered
 }
 
 const OFFERS: [Method; 3] = [Method::WechatNative, Method::BankTransfer, Method::Cash];
@@ -135,4 +136,48 @@ async fn other_orders_owe_nothing(db: &Db) {
     assert!(actives.len() == 1 && !actives.contains("1") && !actives.contains("true"), "{actives:?}");
     let offers = db.names("select coalesce(offers, 'null') || coalesce(payer, 'null') from orders").await;
     assert_eq!(offers, ["nullnull".to_owned()].into());
+}
+
+async fn what_a_payer_paid_with_is_remembered(db: &Db) {
+    let office = Office::open(&db.store, MerchantPolicy::default()).await;
+    let known = async |m| db.store.last_methods(m, "客户 7").await.unwrap();
+    for (method, at) in [(Method::WechatNative, 50), (Method::WechatJsapi, 40), (Method::WechatNative, 30)] {
+        let order = Order {
+            amount: Money::new(1_000, Currency::CNY),
+            offers: vec![method],
+            payer: Some("客户 7".to_owned()),
+            state: OrderState::Created,
+            ..order(office.merchant, &uuid().to_string())
+        };
+        let order = office.desk.open(order, Vec::new(), |_, _| {}).await.unwrap().1.order;
+        let payment = pick(&office, &order, method).await.payments[0].clone();
+        let paid = Receipt { paid_at: NOW.plus_ms(at), ..receipt(&payment) };
+        let before = known(office.merchant).await.len();
+        office.say(payment.id, Source::Create, 5, accepted()).await;
+        assert_eq!(known(office.merchant).await.len(), before);
+        office.say(payment.id, Source::Query, 60, Claim::Paid(paid)).await;
+    }
+    // The latest of each counts, also when it was told first.
+    let wanted = [(Method::WechatNative, NOW.plus_ms(50)), (Method::WechatJsapi, NOW.plus_ms(40))];
+    assert_eq!(known(office.merchant).await, wanted);
+    assert_eq!(known(merchant()).await, []);
+    assert_eq!(db.store.last_methods(office.merchant, "another").await.unwrap(), []);
+    // Of an order that names no payer nothing is remembered.
+    office.paid(&[600, 400]).await;
+    let rows = db.names("select cast(count(*) as text) from payer_method").await;
+    assert_eq!(rows, ["2".to_owned()].into());
+    // Two processes, and the same twice in one call.
+    let another = db.another().await;
+    let said = |at| LastPaid {
+        merchant: office.merchant,
+        payer: "客户 7".to_owned(),
+        method: Method::Cash,
+        at: NOW.plus_ms(at),
+    };
+    let change = |a, b| [Change { last_paid: vec![said(a), said(b)], ..Change::default() }];
+    let (x, y) = (change(70, 90), change(80, 60));
+    let (a, b) = tokio::join!(db.store.commit(&x), another.commit(&y));
+    assert_eq!([a.unwrap(), b.unwrap()].concat(), [Answer::Committed; 2]);
+    assert_eq!(known(office.merchant).await[0], (Method::Cash, NOW.plus_ms(90)));
+    another.close().await;
 }

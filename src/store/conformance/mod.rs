@@ -21,6 +21,7 @@ mod refund_desk;
 mod refund_guards;
 mod refund_rows;
 mod schema;
+mod statements;
 mod upkeep;
 mod world;
 mod writes;

@@ -48,7 +48,11 @@ async fn every_column_of_an_order_and_a_payment_is_read_back(db: &Db) {
     assert_eq!(read.payments, [payment.clone()]);
 
     // A second payment of the same order, with details of the payer and nothing due.
-    let payer = PayerDetails { openid: Some("o6_bmjrPTlm6_2sgVt7hMZOPfL2M".into()), client_ip: Some("::1".into()) };
+    let payer = PayerDetails {
+        openid: Some("o6_bmjrPTlm6_2sgVt7hMZOPfL2M".into()),
+        client_ip: Some("::1".into()),
+        name: Some("张三".into()),
+    };
     let second = Payment { payer, due_at: None, ..super::world::payment(&order) };
     let add = Change { new_payments: vec![second.clone()], ..Change::default() };
     assert_eq!(one(&*db.store, add).await, Answer::Committed);

@@ -16,7 +16,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::commit::Failure;
-use super::{refund, settle};
+use super::{bank, refund, settle};
 use crate::codec::{offers_json, payer_json, payment_reference, plain, to_json};
 use crate::{Answer, Change, numbering, returned};
 
@@ -39,6 +39,8 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> std::result::Result<
     insert_orders(tx, pass, &mut refused).await?;
     insert_payments(tx, pass, &mut refused).await?;
     refund::insert(tx, pass, &mut refused).await?;
+    bank::update_lines(tx, pass, &mut refused).await?;
+    bank::insert_statements(tx, pass, &mut refused).await?;
     insert_notifications(tx, pass, &mut refused).await?;
     insert_idempotency(tx, pass, &mut refused).await?;
     Ok(refused)

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
-use super::refund;
+use super::{bank, refund};
 use crate::codec::{offers_json, payer_json, payment_reference, plain, to_json};
 use crate::numbering::{self, Place};
 use crate::{Answer, Change, IdempotencyKey, Notification, Result, Settle, Settlement, returned};
@@ -69,6 +69,14 @@ async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Re
     }
     if !refund::insert(connection, change).await? {
         return Ok(Some(Answer::Stale));
+    }
+    if !bank::update_lines(connection, change).await? {
+        return Ok(Some(Answer::Stale));
+    }
+    if let Some(statement) = &change.statement
+        && !touched(connection, bank::insert_statement(statement)?).await?
+    {
+        return Ok(Some(Answer::Duplicate));
     }
     if let Some(notification) = &change.notification
         && !touched(connection, insert_notification(notification)).await?

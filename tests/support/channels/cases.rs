@@ -2,6 +2,7 @@
 //! it is.
 
 use bursar_core::event::EventKind;
+use bursar_core::id::OrderId;
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::{OrderState, RefundOverlay};
 use bursar_core::payment::PaymentState;
@@ -212,7 +213,15 @@ async fn lost_create(cell: &Cell) {
         let ended = cell.until(order, "the order has ended", |d| d.order.state.is_final()).await;
         assert_eq!((ended.order.state, cell.entry().charges), (OrderState::Closed, 0), "nobody could pay");
     }
+    never_refused(cell, order).await;
     cell.agrees().await;
+}
+
+/// Nothing that was not an answer was read as a no.
+async fn never_refused(cell: &Cell, order: OrderId) {
+    let timeline = cell.house.timeline(order).await;
+    let refused = timeline.observations.iter().find(|o| matches!(o.claim, Claim::Refused { .. }));
+    assert!(refused.is_none(), "{refused:?}");
 }
 
 async fn lost_refund(cell: &Cell) {
@@ -344,9 +353,7 @@ async fn unknown(cell: &Cell) {
     assert!(!only(&cell.house.dossier(order).await).state.is_final(), "an error was read as an answer");
     cell.sandbox.set_faults(unheard());
     cell.until_paid(order).await;
-    let timeline = cell.house.timeline(order).await;
-    let refused = |c: &Claim| matches!(c, Claim::Refused { .. });
-    assert!(!timeline.observations.iter().any(|o| refused(&o.claim)), "an error was read as a no");
+    never_refused(cell, order).await;
     assert_eq!((cell.entry().charges, cell.told(order, EventKind::OrderPaid).await), (1, 1));
     cell.agrees().await;
 }

@@ -202,6 +202,7 @@ create table statement_line (
 create index statement_line_state on statement_line (account, state, id);
 create index statement_line_amount on statement_line (account, amount_minor, direction, booked_on);
 create index statement_line_whole on statement_line (account, whole) where whole is not null;
+create index statement_line_subject on statement_line (subject) where subject is not null;
 -- For the sweep.
 create index statement_line_active on statement_line (id) where active;
 
