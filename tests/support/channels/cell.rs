@@ -74,6 +74,8 @@ impl Cell {
             facts: None,
             created_at: now,
         };
+        let url = format!("{}/notify/{}/{}", relay.url(), row.channel().name(), account.id);
+        remote.opened(&sandbox, keys, &url);
         let (key, api_key) = bursar_gateway::mint_api_key(merchant.id, now, chance);
         store.put_merchant(&merchant).await.expect("a merchant");
         store.put_account(&account).await.expect("an account");
@@ -107,9 +109,20 @@ impl Cell {
 
     /// Asks for the order to be closed.
     pub(super) async fn ask_to_close(&self, order: OrderId) {
+        let status = self.try_to_close(order).await;
+        assert!([200, 202].contains(&status), "{status}");
+    }
+
+    /// Asks for the order to be closed; the status of the answer.
+    pub(super) async fn try_to_close(&self, order: OrderId) -> u16 {
         let body = json!({ "reason": "the customer cancelled" });
-        let (status, answer) = self.post(&format!("/v1/orders/{order}/close"), &format!("c-{order}"), &body).await;
-        assert!([200, 202].contains(&status), "{status} {answer}");
+        self.post(&format!("/v1/orders/{order}/close"), &format!("c-{order}"), &body).await.0
+    }
+
+    /// Asks for what is held to be taken; the status of the answer.
+    pub(super) async fn ask_to_capture(&self, order: OrderId) -> u16 {
+        let path = format!("/v1/orders/{order}/capture");
+        self.post(&path, &format!("t-{order}"), &json!({ "by": "Li Na" })).await.0
     }
 
     /// Asks for so much of the order back; the status of the answer.
@@ -180,7 +193,17 @@ impl Cell {
         self.remote.merchant(&self.house.stage.keys[0])
     }
 
+    /// Waits until the payer's consent holds the amount.
+    pub(super) async fn until_held(&self, order: OrderId) {
+        self.until(order, "the amount is held", |d| only(d).state == PaymentState::Authorized).await;
+    }
+
+    /// Waits until the money is taken; where it is only held, the merchant says that it shall be.
     pub(super) async fn until_paid(&self, order: OrderId) -> Dossier {
+        if self.row.method.holds() {
+            self.until_held(order).await;
+            assert_eq!(self.ask_to_capture(order).await, 202);
+        }
         self.until(order, "the order is paid", |d| d.order.state == OrderState::Paid).await
     }
 
@@ -209,10 +232,11 @@ impl Cell {
         .await;
     }
 
-    /// How the first proof of the payment came: whence, and whether a message brought it.
+    /// How the first proof of what the payer did came: whence, and whether a message brought it.
     pub(super) async fn heard(&self, order: OrderId) -> (Source, bool) {
         let timeline = self.house.timeline(order).await;
-        let first = timeline.observations.into_iter().find(|o| matches!(o.claim, Claim::Paid(_)));
+        let first =
+            timeline.observations.into_iter().find(|o| matches!(o.claim, Claim::Paid(_) | Claim::Authorized(_)));
         first.map(|o| (o.source, o.notification.is_some())).expect("somebody saw that it is paid")
     }
 
