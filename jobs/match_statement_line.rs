@@ -135,6 +135,12 @@ impl Telling<'_> {
             let why = format!("{id} was transferred before, by {}: it may have been paid twice", other.id);
             return self.write(vec![row.suspended(&why, self.now)]).await;
         }
+        let dossier = self.context.desk.gatherer.dossier_of_leg(id).await?;
+        let leg = dossier.as_ref().and_then(|d| d.leg(id));
+        if leg.is_some_and(|(_, l)| l.evidence.paid_out.is_some()) {
+            let why = format!("{id} was paid out in cash before: it may have been paid twice");
+            return self.write(vec![row.suspended(&why, self.now)]).await;
+        }
         let settled = row.settled(LineSubject::Leg(id), self.now);
         let (now, reference) = (self.now, row.line.bank_reference.clone().unwrap_or_else(|| row.id.to_string()));
         let claim = RefundClaim::Transferred { by: "bank statement".to_owned(), reference };

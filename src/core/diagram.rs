@@ -223,6 +223,7 @@ fn leg_claims() -> Vec<RefundClaim> {
         RefundClaim::SecondFailed { reason: text() },
         RefundClaim::Reversed { reason: text() },
         RefundClaim::Transferred { by: text(), reference: text() },
+        RefundClaim::PaidOut { by: text(), worker: text(), proof: text() },
         RefundClaim::Abandoned { by: text(), reason: text() },
         RefundClaim::Abandoned { by: BY_RULE.to_owned(), reason: text() },
     ]
@@ -282,7 +283,7 @@ pub fn walk_leg(depth: usize) -> BTreeSet<Edge<LegState>> {
 const fn concerns(claim: &RefundClaim, route: Route) -> bool {
     match claim {
         RefundClaim::Abandoned { .. } | RefundClaim::Reversed { .. } => true,
-        RefundClaim::Transferred { .. } => matches!(route, Route::Transfer),
+        RefundClaim::Transferred { .. } | RefundClaim::PaidOut { .. } => matches!(route, Route::Transfer),
         _ => matches!(route, Route::Channel),
     }
 }

@@ -215,7 +215,9 @@ fn moved(refund: &Refund, leg: &Leg, late: bool, account: Uuid) -> Vec<(Account,
         LegState::Stranded => vec![(suspense, clearing)],
         LegState::Unknown | LegState::Held => vec![(source, payable), (suspense, clearing)],
         LegState::Succeeded => {
-            let from = if leg.route == Route::Transfer { ours(AccountKind::PaidOutside) } else { clearing };
+            // Cash out of a drawer is what the payment brought; a transfer is other money.
+            let outside = leg.route == Route::Transfer && leg.evidence.paid_out.is_none();
+            let from = if outside { ours(AccountKind::PaidOutside) } else { clearing };
             vec![(source, payable), (payable, from)]
         }
         // Only in case: nothing is owed yet.

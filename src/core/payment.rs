@@ -546,6 +546,10 @@ pub struct PayerDetails {
     /// by it and the amount. Helps `bank_transfer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Who will collect it, by the merchant's name or number of him. Only for `cash`: who carries too much already
+    /// is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collector: Option<String>,
 }
 
 #[cfg(test)]

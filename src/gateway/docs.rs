@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::{Kind, Problem};
-use crate::{App, bank, health, notify, orders, refunds};
+use crate::{App, bank, cash, health, notify, orders, refunds};
 
 struct ApiKeyScheme;
 
@@ -44,6 +44,9 @@ impl Modify for ApiKeyScheme {
         refunds::show::show, refunds::judge::approve, refunds::judge::reject, refunds::legs::transferred,
         refunds::legs::abandon,
         bank::import::import, bank::statements::list, bank::lines::list, bank::judge::assign, bank::judge::ignore,
+        cash::collect::collect, cash::confirm::confirm, cash::dispute::dispute, cash::dispute::refuse,
+        cash::drawers::list, cash::collections::list, cash::hand_in::hand_in, cash::hand_ins::list,
+        cash::approve::approve, cash::banked::banked, cash::paid_out::paid_out,
         notify::receive, health::livez, health::readyz, health::metrics, openapi, problem_page, index,
     ),
     modifiers(&ApiKeyScheme),
@@ -51,6 +54,7 @@ impl Modify for ApiKeyScheme {
         (name = "orders", description = "What customers owe, and what became of it."),
         (name = "refunds", description = "Money that goes back to payers."),
         (name = "bank", description = "Statements of bank accounts, and whose their lines are."),
+        (name = "cash", description = "Cash that workers collect: claimed, confirmed, handed in, banked."),
         (name = "notifications", description = "What channels tell us."),
         (name = "health", description = "For operators and their tools."),
         (name = "documentation", description = "This, and what errors mean."),

@@ -9,6 +9,7 @@ pub mod adapters;
 pub mod auth;
 pub mod bank;
 mod body;
+pub mod cash;
 mod cursor;
 mod docs;
 mod errors;
@@ -121,6 +122,16 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/bank/{account}/lines", get(bank::lines::list))
         .route("/v1/bank/{account}/lines/{id}/assign", post(bank::judge::assign))
         .route("/v1/bank/{account}/lines/{id}/ignore", post(bank::judge::ignore))
+        .route("/v1/orders/{id}/collections", post(cash::collect::collect))
+        .route("/v1/collections/{id}/confirm", post(cash::confirm::confirm))
+        .route("/v1/collections/{id}/dispute", post(cash::dispute::dispute))
+        .route("/v1/collections/{id}/refuse", post(cash::dispute::refuse))
+        .route("/v1/cash/{account}/drawers", get(cash::drawers::list))
+        .route("/v1/cash/{account}/collections", get(cash::collections::list))
+        .route("/v1/cash/{account}/hand-ins", post(cash::hand_in::hand_in).get(cash::hand_ins::list))
+        .route("/v1/hand-ins/{id}/approve", post(cash::approve::approve))
+        .route("/v1/hand-ins/{id}/banked", post(cash::banked::banked))
+        .route("/v1/refunds/{id}/paid-out", post(cash::paid_out::paid_out))
         .layer(from_fn_with_state(app.clone(), guard::api));
     let notifications = Router::new()
         .route("/notify/{channel}/{account}", post(notify::receive))

@@ -73,6 +73,8 @@ pub const REGION_MAX_CHARS: usize = 64;
 pub const DESCRIPTION_MAX_CHARS: usize = 127;
 /// Longest reason of a close request, in characters: it is shown in lists.
 pub const REASON_MAX_CHARS: usize = 127;
+/// Longest note of a collector, in characters: staff read it in lists.
+pub const NOTE_MAX_CHARS: usize = 127;
 /// Largest amount in minor units: a thousand million yuan. More is a mistake in the unit.
 pub const AMOUNT_MAX_MINOR: i64 = 100_000_000_000;
 /// Most parts of a combined order: a payer with more than ten ways to pay is a mistake.

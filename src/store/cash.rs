@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
-use bursar_core::cash::{Collection, Drawer, HandIn, HandInState, Payout};
+use bursar_core::cash::{Collection, CollectionState, Drawer, HandIn, HandInState, Payout};
 use bursar_core::id::{ChannelAccountId, CollectionId, HandInId, LegId, PaymentId};
 use uuid::Uuid;
 
@@ -87,6 +87,21 @@ pub struct Contents {
     pub payouts: Vec<Payout>,
 }
 
+/// Which collections to list.
+#[derive(Clone, Debug)]
+pub struct CollectionFilter {
+    /// Only this account's.
+    pub account: ChannelAccountId,
+    /// Only this collector's.
+    pub worker: Option<String>,
+    /// Only in this state.
+    pub state: Option<CollectionState>,
+    /// Only ids above this one (the cursor of the next page).
+    pub after: Option<CollectionId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// Which hand-ins to list.
 #[derive(Clone, Copy, Debug)]
 pub struct HandInFilter {
@@ -105,6 +120,8 @@ pub struct HandInFilter {
 pub trait Till: Send + Sync {
     /// One collection.
     async fn collection(&self, id: CollectionId) -> Result<Option<Collection>>;
+    /// Collections that match, by id, at most `filter.limit`.
+    async fn collections(&self, filter: &CollectionFilter) -> Result<Vec<Collection>>;
     /// All collections for a payment, those taken first first.
     async fn collections_of(&self, payment: PaymentId) -> Result<Vec<Collection>>;
     /// What a collector has not handed in; `None`: all collectors of the account. At most 1000 rows of each kind.
@@ -125,6 +142,9 @@ pub trait Till: Send + Sync {
 impl<D: Dialect> Till for D {
     async fn collection(&self, id: CollectionId) -> Result<Option<Collection>> {
         cash::collection(self, id).await
+    }
+    async fn collections(&self, filter: &CollectionFilter) -> Result<Vec<Collection>> {
+        cash::collections(self, filter).await
     }
     async fn collections_of(&self, payment: PaymentId) -> Result<Vec<Collection>> {
         cash::collections_of(self, payment).await

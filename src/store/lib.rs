@@ -38,7 +38,7 @@ use bursar_core::order::Dossier;
 use bursar_core::refund::Refund;
 use uuid::Uuid;
 
-pub use cash::{CashRows, Contents, HandInFilter, Till};
+pub use cash::{CashRows, CollectionFilter, Contents, HandInFilter, Till};
 pub use change::{Answer, Change, IdempotencyKey, LastPaid, NewDelivery, Notification, Settle, Settlement};
 pub use desk::Desk;
 pub use directory::Directory;

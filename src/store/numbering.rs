@@ -103,5 +103,7 @@ pub fn last_paid<'a>(changes: impl Iterator<Item = &'a Change>) -> Vec<&'a LastP
 /// with a time (then the database's clock is taken).
 pub fn asked_at(change: &Change) -> Option<Timestamp> {
     let seen = change.observations.iter().map(|(_, o)| o.seen_at);
-    seen.chain(change.postings.iter().map(|(_, at)| *at)).max()
+    let booked = change.postings.iter().map(|(_, at)| *at);
+    // A dispute about cash is a request without an observation.
+    seen.chain(booked).chain(change.idempotency.iter().map(|key| key.created_at)).max()
 }

@@ -2,6 +2,7 @@
 //! found.
 
 use bursar_core::bank::{Day, Direction, LineState};
+use bursar_core::cash::Collection;
 use bursar_core::channel::Method;
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
@@ -157,6 +158,8 @@ pub struct Timeline {
     pub deliveries: Vec<DeliveryRow>,
     /// What is still to be done.
     pub jobs: Vec<JobRow>,
+    /// Cash that somebody says to have taken for it.
+    pub collections: Vec<Collection>,
     /// What a person was asked.
     pub questions: Vec<ParkedRow>,
 }
@@ -228,7 +231,7 @@ pub struct IdempotencyRow {
 /// A question that waits for a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ParkedRow {
-    /// What it is about: the 128 bits of the id of a payment or leg.
+    /// What it is about: the 128 bits of the id of a payment, leg or collection.
     pub subject: Uuid,
     /// Its order.
     pub order: OrderId,

@@ -18,9 +18,9 @@ use bursar_core::order::Dossier;
 use bursar_core::refund::Refund;
 use bursar_core::{Money, Timestamp};
 use bursar_store::{
-    Answer, BookLine, Change, ClaimRequest, Claimed, Contents, Counts, DeliveryRow, HandInFilter, IdempotencyRow,
-    JobFilter, JobRow, LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result,
-    Statements, Store, StoreError, Till, Timeline,
+    Answer, BookLine, Change, ClaimRequest, Claimed, CollectionFilter, Contents, Counts, DeliveryRow, HandInFilter,
+    IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, RefundFilter,
+    RefundLine, Result, Statements, Store, StoreError, Till, Timeline,
 };
 use uuid::Uuid;
 
@@ -103,6 +103,7 @@ through! {
 through! {
     Till {}
     collection(id: CollectionId) -> Option<Collection>;
+    collections(filter: &CollectionFilter) -> Vec<Collection>;
     collections_of(payment: PaymentId) -> Vec<Collection>;
     drawer(account: ChannelAccountId, worker: Option<&str>) -> Contents;
     drawers(account: ChannelAccountId) -> Vec<Drawer>;

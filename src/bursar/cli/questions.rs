@@ -2,7 +2,7 @@
 //! answer one.
 
 use bursar_core::decide::QuestionKind;
-use bursar_core::id::{LegId, PaymentId};
+use bursar_core::id::{CollectionId, LegId, PaymentId};
 use bursar_store::ParkedRow;
 use serde_json::json;
 
@@ -35,6 +35,7 @@ fn about(question: &ParkedRow) -> String {
         QuestionKind::TransferDue | QuestionKind::NoFunds | QuestionKind::Overpaid => {
             LegId(question.subject).to_string()
         }
+        QuestionKind::CollectionDisputed => CollectionId(question.subject).to_string(),
         // Payments and legs can be held alike; the question's words say which.
         QuestionKind::IntegrityHold => question.order.to_string(),
     }
@@ -49,6 +50,9 @@ fn answer(question: &ParkedRow) -> String {
         QuestionKind::NoFunds => "top up the balance at the channel; it is sent again by itself".to_owned(),
         QuestionKind::CaptureReversed => {
             format!("ask the payer again, or end it: bursar order close {} --reason WORDS", question.order)
+        }
+        QuestionKind::CollectionDisputed => {
+            format!("bursar cash confirm {about} --by NAME, or bursar cash refuse {about} --by NAME --reason WORDS")
         }
         QuestionKind::Dispute => "give your evidence at the channel; its end is told by itself".to_owned(),
         QuestionKind::Overpaid | QuestionKind::IntegrityHold => "settle it with the payer or the channel".to_owned(),

@@ -43,8 +43,12 @@ fn why(leg: &Leg) -> Option<String> {
         LegState::Reversed => words(&evidence.reversed),
         LegState::Abandoned => evidence.abandoned.as_ref().map(|(_, (by, reason))| format!("{reason}, said by {by}")),
         LegState::Held => evidence.mismatch.clone(),
-        LegState::Succeeded => evidence.transferred.as_ref().map(|(_, (by, at_bank))| format!("{at_bank}, by {by}")),
-        LegState::AwaitingTransfer => Some("a person must transfer it".to_owned()),
+        LegState::Succeeded => {
+            let transferred = evidence.transferred.as_ref().map(|(_, (by, at_bank))| format!("{at_bank}, by {by}"));
+            let paid_out = evidence.paid_out.as_ref().map(|(_, (by, worker, _))| format!("cash of {worker}, by {by}"));
+            transferred.or(paid_out)
+        }
+        LegState::AwaitingTransfer => Some("a person must transfer it, or pay it out".to_owned()),
         LegState::Reserved | LegState::Sending | LegState::Unknown | LegState::Processing => None,
     }
 }

@@ -188,6 +188,9 @@ fn refund_detail(claim: &RefundClaim) -> Option<String> {
         RefundClaim::Processing { refund_id } | RefundClaim::Abnormal { refund_id } => Some(refund_id.clone()),
         RefundClaim::Succeeded(receipt) => Some(format!("{} at {}", receipt.refund_id, receipt.refunded_at)),
         RefundClaim::Transferred { by, reference } => Some(format!("{reference}, said by {by}")),
+        RefundClaim::PaidOut { by, worker, proof } => {
+            Some(format!("from the drawer of {worker}, {proof}, said by {by}"))
+        }
         RefundClaim::Sending | RefundClaim::Absent | RefundClaim::SecondSending | RefundClaim::SecondAccepted => None,
     }
 }

@@ -6,6 +6,7 @@ mod settings;
 use std::sync::Arc;
 
 use bursar_core::Chance;
+use bursar_core::cash::CODE_DIGITS;
 use bursar_core::money::Currency;
 use bursar_core::observation::PayCode;
 
@@ -13,9 +14,6 @@ pub use self::settings::CashSettings;
 use crate::by_hand::ByHand;
 use crate::channel::CreateRequest;
 use crate::outcome::Refusal;
-
-/// Digits of the code: a collector who guesses is right once in a million.
-const CODE_DIGITS: usize = 6;
 
 /// What makes up one account.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! Settings of a cash account: it knows how much a collector may carry, and must never know what he carries.
 
+use bursar_core::cash::DrawerLimits;
+use bursar_core::clock::HOUR_MS;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -25,6 +27,12 @@ const fn default_limit_hours() -> i64 {
 }
 
 impl CashSettings {
+    /// The limits in the core's words.
+    pub const fn limits(&self) -> DrawerLimits {
+        let within_ms = self.drawer_limit_hours.saturating_mul(HOUR_MS);
+        DrawerLimits { most_minor: self.drawer_limit_minor, within_ms }
+    }
+
     /// Reads and checks settings.
     ///
     /// # Errors
@@ -54,6 +62,7 @@ mod tests {
     fn nothing_is_needed_and_nonsense_is_refused_by_name() {
         let settings = CashSettings::read(&json!({})).unwrap();
         assert_eq!((settings.drawer_limit_minor, settings.drawer_limit_hours), (200_000, 24));
+        assert_eq!(settings.limits(), DrawerLimits { most_minor: 200_000, within_ms: 86_400_000 });
         for (bad, member) in [
             (json!({ "drawer_limit_minor": -1 }), "drawer_limit_minor"),
             (json!({ "drawer_limit_minor": 1.5 }), "drawer_limit_minor"),

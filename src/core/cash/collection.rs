@@ -79,6 +79,17 @@ impl CollectionState {
     }
 }
 
+impl std::str::FromStr for CollectionState {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|s| s.name() == text).ok_or_else(|| {
+            let shown: String = text.chars().take(32).collect();
+            let names: Vec<_> = Self::ALL.into_iter().map(Self::name).collect();
+            format!("`{shown}` is not a state of a collection; there are {}", names.join(", "))
+        })
+    }
+}
+
 /// Cash that somebody took for a payment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Collection {
@@ -104,6 +115,8 @@ pub struct Collection {
     pub collected_at: Timestamp,
     /// When we learned of it.
     pub received_at: Timestamp,
+    /// What the collector noted.
+    pub note: Option<String>,
     /// Where it stands.
     pub state: CollectionState,
     /// Who confirmed it last: a person, or [`BY_PAYER`]. Once confirmed it is on the books, until it is refused.
@@ -112,6 +125,10 @@ pub struct Collection {
     pub confirmed_at: Option<Timestamp>,
     /// Why it is disputed or refused, and who says so.
     pub why: Option<String>,
+    /// Who disputed it last: once it is on the books, another must refuse it.
+    pub disputed_by: Option<String>,
+    /// How often somebody tried to confirm it with a wrong code.
+    pub wrong_codes: i32,
     /// The hand-in that took it.
     pub hand_in: Option<HandInId>,
     /// Counts the commits that touched it; guards every write.
@@ -122,6 +139,17 @@ impl Collection {
     /// What it is known by on its payment: see [`Piece::line`].
     pub fn line(&self) -> String {
         self.id.to_string()
+    }
+
+    /// When it was taken: a device whose clock runs ahead gains nothing by it.
+    pub fn taken_at(&self) -> Timestamp {
+        self.collected_at.min(self.received_at)
+    }
+
+    /// The same after a try to confirm it with a wrong code.
+    #[must_use]
+    pub fn tried_in_vain(&self) -> Self {
+        Self { wrong_codes: self.wrong_codes.saturating_add(1), ..self.clone() }
     }
 
     /// Checks what a device sent.
@@ -154,6 +182,7 @@ impl Collection {
             ("tendered_minor", self.tendered_minor != told.tendered_minor),
             ("change_minor", self.change_minor != told.change_minor),
             ("collected_at", self.collected_at != told.collected_at),
+            ("note", self.note != told.note),
         ];
         match differs.into_iter().find(|(_, differs)| *differs) {
             Some((member, _)) => Err(CashError::OtherCollection { id: self.id, member }),
@@ -192,10 +221,12 @@ impl Collection {
     pub fn dispute(&self, by: &str, why: &str) -> Result<Self, CashError> {
         let next = self.become_state(CollectionState::Disputed)?;
         check_named(by, "disputes it")?;
-        Ok(Self { why: Some(format!("{}: {why}", by.trim())), ..next })
+        let disputed_by = Some(by.trim().to_owned());
+        Ok(Self { why: Some(format!("{}: {why}", by.trim())), disputed_by, ..next })
     }
 
-    /// Refused by `by`: it never was. A collector takes back his own word only while nobody has confirmed it.
+    /// Refused by `by`: it never was. A collector takes back his own word only while nobody has confirmed it. What
+    /// is on the books is taken back by two: one disputes it, another refuses it.
     ///
     /// # Errors
     /// Says why not.
@@ -204,6 +235,7 @@ impl Collection {
         check_named(by, "refuses it")?;
         if self.is_booked() {
             check_other(by, "refuses it", &self.worker, "collected it")?;
+            check_other(by, "refuses it", self.disputed_by.as_deref().unwrap_or_default(), "disputed it")?;
         }
         Ok(Self { why: Some(format!("{}: {why}", by.trim())), ..next })
     }
@@ -232,7 +264,7 @@ impl Collection {
                 line: self.line(),
                 amount_minor: self.amount.minor,
                 currency: self.amount.currency.code().to_owned(),
-                at: self.collected_at,
+                at: self.taken_at(),
             })),
             (true, false) => Some(Claim::TakenBack {
                 line: self.line(),

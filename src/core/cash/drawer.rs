@@ -66,7 +66,7 @@ impl Drawer {
         for c in collections.into_iter().filter(|c| c.state.in_drawer()) {
             let key = (c.account, c.worker.as_str(), c.amount.currency.code());
             let fresh = || Self::empty(c.merchant, c.account, c.worker.clone(), c.amount.currency);
-            drawers.entry(key).or_insert_with(fresh).put(c.state, c.amount.minor, c.collected_at);
+            drawers.entry(key).or_insert_with(fresh).put(c.state, c.amount.minor, c.taken_at());
         }
         for p in payouts.into_iter().filter(|p| p.hand_in.is_none()) {
             let key = (p.account, p.worker.as_str(), p.amount.currency.code());

@@ -2,7 +2,7 @@
 //! to whom they are said.
 
 use super::{CollectionState, HandInState};
-use crate::id::{CollectionId, HandInId, PayoutId};
+use crate::id::{CollectionId, HandInId, LegId, PayoutId};
 
 /// Why something about cash cannot be. Each says what to do.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -129,6 +129,32 @@ pub enum CashError {
         in_drawer: i64,
         /// What is to be given back.
         asked: i64,
+    },
+    /// The payer's code is another.
+    #[error("this is not the payer's code; {left} more tries, then a person must confirm it")]
+    WrongCode {
+        /// Tries that are left.
+        left: i32,
+    },
+    /// The payer's code was wrong too often.
+    #[error("the code was wrong too often for this payment: a person must confirm {id} or refuse it")]
+    CodeSpent {
+        /// The collection.
+        id: CollectionId,
+    },
+    /// What goes back did not come as cash.
+    #[error("{leg} gives back money that did not come as cash: it cannot be paid out of a drawer")]
+    NotCash {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg waits for nobody who gives money back by hand.
+    #[error("{leg} is {state} and does not wait for money from hand to hand: do not pay it out")]
+    Leg {
+        /// The leg.
+        leg: LegId,
+        /// Where it, or its refund, stands.
+        state: &'static str,
     },
     /// A collector carries too much.
     #[error("{worker} carries {carried} minor units and may carry {most}: he hands in before he collects again")]

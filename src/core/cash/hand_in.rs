@@ -8,6 +8,7 @@ use super::{BY_PAYER, CashError, Collection, Payout, is_same_person};
 use crate::clock::Timestamp;
 use crate::id::{ChannelAccountId, HandInId, MerchantId};
 use crate::money::Currency;
+use crate::refund::BY_RULE;
 
 /// Where a hand-in stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -95,7 +96,9 @@ pub struct HandIn {
     pub approved_at: Option<Timestamp>,
     /// By what the bank knows the deposit.
     pub bank_reference: Option<String>,
-    /// When it was brought there.
+    /// Who brought it there.
+    pub banked_by: Option<String>,
+    /// When.
     pub banked_at: Option<Timestamp>,
     /// Where it stands.
     pub state: HandInState,
@@ -176,6 +179,7 @@ impl HandIn {
             approved_by: None,
             approved_at: None,
             bank_reference: None,
+            banked_by: None,
             banked_at: None,
             state: HandInState::Counted,
             version: 0,
@@ -223,12 +227,25 @@ impl HandIn {
         Ok(Self { approved_by: Some(by.trim().to_owned()), approved_at: Some(at), ..next })
     }
 
-    /// On the bank account, by what the bank calls it; its collections become so too ([`Collection::banked`]).
+    /// Approved by rule when what was counted is what must be there: a third person has nothing to agree to.
+    #[must_use]
+    pub fn approved_if_exact(&self) -> Self {
+        if self.variance_minor != 0 || self.state != HandInState::Counted {
+            return self.clone();
+        }
+        let (approved_by, approved_at) = (Some(BY_RULE.to_owned()), Some(self.received_at));
+        Self { state: HandInState::Approved, approved_by, approved_at, ..self.clone() }
+    }
+
+    /// Brought to the bank account by `by`, who did not collect it; the bank calls it `reference`. Its collections
+    /// become so too ([`Collection::banked`]).
     ///
     /// # Errors
-    /// When it was not approved.
-    pub fn bank(&self, reference: &str, at: Timestamp) -> Result<Self, CashError> {
+    /// When it was not approved, or by whom it must not be.
+    pub fn bank(&self, reference: &str, by: &str, at: Timestamp) -> Result<Self, CashError> {
         let next = self.become_state(HandInState::Banked)?;
-        Ok(Self { bank_reference: Some(reference.to_owned()), banked_at: Some(at), ..next })
+        check_other(by, "banks it", &self.worker, "collected it")?;
+        let banked_by = Some(by.trim().to_owned());
+        Ok(Self { bank_reference: Some(reference.to_owned()), banked_by, banked_at: Some(at), ..next })
     }
 }

@@ -9,6 +9,7 @@
 //! Facts are never refused: money that was taken is written down however late, and however much its collector
 //! carries. What is refused is what a person may not do.
 
+mod code;
 mod collection;
 mod drawer;
 mod error;
@@ -19,6 +20,7 @@ mod people;
 #[cfg(test)]
 mod tests;
 
+pub use code::{CODE_DIGITS, MAX_WRONG_CODES, check_code};
 pub use collection::{Collection, CollectionState};
 pub use drawer::{Drawer, DrawerLimits};
 pub use error::CashError;

@@ -1,13 +1,15 @@
 //! Cash that went back to a payer out of a drawer: it knows that there must be enough in it, and must never know
 //! why money goes back.
 
-use super::people::check_named;
-use super::{CashError, Drawer, is_same_person};
+use super::people::{check_named, check_other};
+use super::{CashError, Collection, CollectionState, Drawer, is_same_person};
+use crate::channel::ChannelKind;
 use crate::clock::Timestamp;
 use crate::id::{ChannelAccountId, HandInId, LegId, MerchantId, PayoutId};
 use crate::money::Money;
 use crate::observation::Claim;
-use crate::refund::RefundClaim;
+use crate::payment::Payment;
+use crate::refund::{Leg, LegState, Refund, RefundClaim, Route};
 
 /// Cash given back for a leg of a refund. A leg is paid out once.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +28,8 @@ pub struct Payout {
     pub amount: Money,
     /// Who says so.
     pub by: String,
+    /// What the payer signed, or the code that he was sent.
+    pub proof: String,
     /// When.
     pub at: Timestamp,
     /// The hand-in that settled it.
@@ -40,8 +44,8 @@ impl Payout {
     /// # Errors
     /// Says what to do instead.
     pub fn check(&self, drawer: &Drawer) -> Result<(), CashError> {
-        check_named(&self.by, "gives it back")?;
         check_named(&self.worker, "has the drawer")?;
+        check_other(&self.by, "says that it was given back", &self.worker, "has the drawer")?;
         let asked = self.amount.minor;
         if asked <= 0 {
             return Err(CashError::NotPositive(asked));
@@ -70,9 +74,55 @@ impl Payout {
         }
     }
 
+    /// The collections that must still be in the drawer when it is written: the oldest that are worth all that went
+    /// back, with this. Two payouts, or a payout and a hand-in, meet at these.
+    ///
+    /// # Errors
+    /// See [`Payout::check`].
+    pub fn stands_on<'a>(
+        &self,
+        collections: &'a [Collection],
+        payouts: &[Payout],
+    ) -> Result<Vec<&'a Collection>, CashError> {
+        let (worker, currency) = (self.worker.clone(), self.amount.currency);
+        let mut drawer = Drawer::empty(self.merchant, self.account, worker, currency);
+        for payout in payouts.iter().filter(|p| p.hand_in.is_none() && p.amount.currency == currency) {
+            drawer.paid_out_minor = drawer.paid_out_minor.saturating_add(payout.amount.minor);
+        }
+        let needed = drawer.paid_out_minor.saturating_add(self.amount.minor);
+        let mut on = Vec::new();
+        let confirmed = |c: &&Collection| c.state == CollectionState::Confirmed && c.amount.currency == currency;
+        for collection in collections.iter().filter(confirmed) {
+            if drawer.confirmed_minor < needed {
+                on.push(collection);
+            }
+            drawer.put(collection.state, collection.amount.minor, collection.taken_at());
+        }
+        self.check(&drawer)?;
+        Ok(on)
+    }
+
+    /// Whether `leg` of `refund` can be paid out in cash; `payment` is what it gives back.
+    ///
+    /// # Errors
+    /// Says why not.
+    pub fn check_leg(refund: &Refund, leg: &Leg, payment: &Payment) -> Result<(), CashError> {
+        if payment.method.channel() != ChannelKind::Cash || leg.route != Route::Transfer {
+            return Err(CashError::NotCash { leg: leg.id });
+        }
+        let state = match (refund.state.may_send(), leg.state) {
+            (true, LegState::AwaitingTransfer) => return Ok(()),
+            (true, state) => state.name(),
+            // Legs of a refund that does not run are decided about with it.
+            (false, _) => refund.state.name(),
+        };
+        Err(CashError::Leg { leg: leg.id, state })
+    }
+
     /// What its leg is to be told, in the same transaction.
     pub fn claim(&self) -> Claim {
-        Claim::Refund(RefundClaim::Transferred { by: self.by.clone(), reference: self.id.to_string() })
+        let (by, worker, proof) = (self.by.clone(), self.worker.clone(), self.proof.clone());
+        Claim::Refund(RefundClaim::PaidOut { by, worker, proof })
     }
 
     /// Settled by a hand-in; see [`HandIn::count`](super::HandIn::count).

@@ -2,7 +2,7 @@ use super::*;
 use crate::clock::{HOUR_MS, Timestamp};
 use crate::id::{ChannelAccountId, CollectionId, HandInId, LegId, MerchantId, OrderId, PaymentId, PayoutId};
 use crate::money::{Currency, Money};
-use crate::observation::Claim;
+use crate::observation::{Claim, PayCode};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -33,6 +33,9 @@ fn collection(n: u128, minor: i64) -> Collection {
         confirmed_by: None,
         confirmed_at: None,
         why: None,
+        note: None,
+        disputed_by: None,
+        wrong_codes: 0,
         hand_in: None,
         version: 1,
     }
@@ -50,7 +53,8 @@ fn payout(n: u128, minor: i64) -> Payout {
         account: ChannelAccountId(id(2)),
         worker: "王芳".to_owned(),
         amount: cny(minor),
-        by: "王芳".to_owned(),
+        by: "李梅".to_owned(),
+        proof: "receipt 1".to_owned(),
         at: NOW,
         hand_in: None,
         version: 1,
@@ -177,6 +181,8 @@ fn a_collector_takes_back_his_word_only_before_somebody_relied_on_it() {
     let disputed = claimed.confirm(BY_PAYER, NOW).unwrap().dispute("王芳", "false note").unwrap();
     says(disputed.refuse("王芳", "false note"), &["王芳", "somebody else"]);
     disputed.refuse("李梅", "false note").unwrap();
+    let by_lead = confirmed(1, 100).dispute("李梅", "false note").unwrap();
+    says(by_lead.refuse("李梅 ", "false note"), &["李梅", "disputed", "somebody else"]);
     says(confirmed(1, 100).refuse("李梅", "x"), &["confirmed", "dispute it first"]);
 }
 
@@ -222,11 +228,12 @@ fn whoever_had_a_hand_in_it_does_not_approve_it() {
         says(hand_in.approve(&collections, who, NOW), &[who.trim(), did, "somebody else"]);
     }
     says(hand_in.approve(&collections, " ", NOW), &["who approves"]);
-    says(hand_in.bank("D-1", NOW), &["counted", "approved first"]);
+    says(hand_in.bank("D-1", "李梅", NOW), &["counted", "approved first"]);
     let approved = hand_in.approve(&collections, "钱", NOW).unwrap();
     assert_eq!((approved.state, approved.approved_by.as_deref()), (HandInState::Approved, Some("钱")));
     says(approved.approve(&collections, "孙", NOW), &["approved"]);
-    let banked = approved.bank("D-1", NOW.plus_ms(5)).unwrap();
+    says(approved.bank("D-1", "王芳", NOW), &["王芳", "somebody else"]);
+    let banked = approved.bank("D-1", "李梅", NOW.plus_ms(5)).unwrap();
     let end = (banked.state, banked.bank_reference.as_deref(), banked.banked_at);
     assert_eq!(end, (HandInState::Banked, Some("D-1"), Some(NOW.plus_ms(5))));
     assert!(collections.iter().all(|c| c.banked(&banked).unwrap().state == CollectionState::Banked));
@@ -256,6 +263,7 @@ fn a_drawer_is_what_is_confirmed_less_what_went_back() {
     says(payout(9, 321).check(mine), &["320", "321", "transfer"]);
     says(payout(9, 0).check(mine), &["at least one"]);
     says(Payout { by: String::new(), ..payout(9, 1) }.check(mine), &["who"]);
+    says(Payout { by: "王芳".to_owned(), ..payout(9, 1) }.check(mine), &["王芳", "somebody else"]);
 }
 
 #[test]
@@ -279,7 +287,50 @@ fn a_payout_is_told_once_with_one_content() {
     says(first.check_again(&Payout { leg: LegId(id(1)), ..first.clone() }), &["leg"]);
     says(first.check_again(&payout(5, 81)), &["amount_minor"]);
     let claim = serde_json::to_string(&first.claim()).unwrap();
-    assert!(claim.contains("transferred") && claim.contains(&first.id.to_string()), "{claim}");
+    assert!(claim.contains("paid_out") && claim.contains("王芳") && claim.contains("receipt 1"), "{claim}");
+}
+
+#[test]
+fn the_payers_code_is_tried_five_times_for_all_collections_of_a_payment() {
+    let right = PayCode::Cash { code: "204813".to_owned() };
+    let mut rows = [collection(1, 100), collection(2, 300)];
+    check_code(rows[0].id, "204813", Some(&right), &rows).unwrap();
+    for left in (0..MAX_WRONG_CODES).rev() {
+        let at = usize::try_from(left % 2).unwrap();
+        assert_eq!(check_code(rows[at].id, "204814", Some(&right), &rows), Err(CashError::WrongCode { left }));
+        rows[at] = rows[at].tried_in_vain();
+    }
+    // Then not even the right one is heard.
+    says(check_code(rows[0].id, "204813", Some(&right), &rows), &["too often", "a person"]);
+    // A payment without a code has none that is right.
+    assert!(check_code(rows[0].id, "204813", None, &[]).is_err());
+}
+
+#[test]
+fn a_count_that_is_exact_needs_no_third_person() {
+    let exact = HandIn::count(&counting("李梅", 100), &[confirmed(1, 100)], &[]).unwrap().hand_in.approved_if_exact();
+    assert_eq!((exact.state, exact.approved_by.as_deref()), (HandInState::Approved, Some("bursar")));
+    assert_eq!(exact.approved_at, Some(NOW));
+    for counted in [99, 101] {
+        let other = HandIn::count(&counting("李梅", counted), &[confirmed(1, 100)], &[]).unwrap().hand_in;
+        assert_eq!(other.approved_if_exact(), other);
+    }
+}
+
+#[test]
+fn a_payout_stands_on_collections_that_nobody_else_may_move_meanwhile() {
+    let rows = [confirmed(1, 100), collection(2, 900), confirmed(3, 300), confirmed(4, 500)];
+    let stands_on = |minor, paid_out: &[Payout]| {
+        let on = payout(9, minor).stands_on(&rows, paid_out);
+        on.map(|rows| rows.iter().map(|c| c.amount.minor).collect::<Vec<_>>())
+    };
+    assert_eq!(stands_on(100, &[]), Ok(vec![100]));
+    assert_eq!(stands_on(101, &[]), Ok(vec![100, 300]));
+    // What went back before stands on the same.
+    assert_eq!(stands_on(100, &[payout(5, 100)]), Ok(vec![100, 300]));
+    assert_eq!(stands_on(900, &[]), Ok(vec![100, 300, 500]));
+    says(stands_on(901, &[]), &["900", "901"]);
+    says(stands_on(801, &[payout(5, 100)]), &["800", "801"]);
 }
 
 proptest! {

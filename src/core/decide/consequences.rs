@@ -397,7 +397,8 @@ fn leg_question(dossier: &Dossier, refund: &Refund, leg: &Leg, kind: QuestionKin
         QuestionKind::IntegrityHold
         | QuestionKind::LateMoney
         | QuestionKind::CaptureReversed
-        | QuestionKind::Dispute => {
+        | QuestionKind::Dispute
+        | QuestionKind::CollectionDisputed => {
             let reason = leg.evidence.mismatch.as_deref().unwrap_or("the channel contradicts itself");
             format!("{reason}. What did the channel really give back?")
         }

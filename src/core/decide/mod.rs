@@ -54,7 +54,7 @@ impl Policy<'_> {
 /// A question that only a person can answer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Question {
-    /// The payment or leg of a refund that it is about: the 128 bits of its id.
+    /// The payment, leg of a refund or collection that it is about: the 128 bits of its id.
     pub subject: Uuid,
     /// What kind of question.
     pub kind: QuestionKind,
@@ -79,11 +79,13 @@ pub enum QuestionKind {
     CaptureReversed,
     /// A payer complained to his bank.
     Dispute,
+    /// It is not clear whether cash was collected, or how much.
+    CollectionDisputed,
 }
 
 impl QuestionKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::LateMoney,
         Self::IntegrityHold,
         Self::TransferDue,
@@ -91,6 +93,7 @@ impl QuestionKind {
         Self::Overpaid,
         Self::CaptureReversed,
         Self::Dispute,
+        Self::CollectionDisputed,
     ];
 
     /// The stable number in the database.
@@ -103,6 +106,7 @@ impl QuestionKind {
             Self::Overpaid => 5,
             Self::CaptureReversed => 6,
             Self::Dispute => 7,
+            Self::CollectionDisputed => 8,
         }
     }
 
@@ -116,6 +120,7 @@ impl QuestionKind {
             Self::Overpaid => "overpaid",
             Self::CaptureReversed => "capture_reversed",
             Self::Dispute => "dispute",
+            Self::CollectionDisputed => "collection_disputed",
         }
     }
 

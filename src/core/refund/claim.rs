@@ -130,6 +130,15 @@ pub enum RefundClaim {
         /// The bank's reference.
         reference: String,
     },
+    /// A person gave the payer cash out of a collector's drawer.
+    PaidOut {
+        /// Who says so.
+        by: String,
+        /// Whose drawer.
+        worker: String,
+        /// What the payer signed or told.
+        proof: String,
+    },
     /// It was given up while no call of it was under way.
     Abandoned {
         /// Who, or what.
@@ -163,6 +172,7 @@ impl RefundClaim {
             Self::SecondFailed { .. } => "refund_second_failed",
             Self::Reversed { .. } => "refund_reversed",
             Self::Transferred { .. } => "refund_transferred",
+            Self::PaidOut { .. } => "refund_paid_out",
             Self::Abandoned { .. } => "refund_abandoned",
         }
     }

@@ -218,6 +218,9 @@ pub struct LegEvidence {
     /// The earliest transfer by a person: who, and the bank's reference.
     #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
     pub transferred: Option<(Timestamp, (String, String))>,
+    /// The earliest payment of cash out of a drawer: who says so, whose drawer, and what the payer signed or told.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
+    pub paid_out: Option<(Timestamp, (String, String, String))>,
     /// The earliest giving up: who, and why.
     #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
     pub abandoned: Option<(Timestamp, (String, String))>,
@@ -252,6 +255,9 @@ impl LegEvidence {
             RefundClaim::Reversed { reason } => earliest(&mut self.reversed, (at, reason.clone())),
             RefundClaim::Transferred { by, reference } => {
                 earliest(&mut self.transferred, (at, (by.clone(), reference.clone())));
+            }
+            RefundClaim::PaidOut { by, worker, proof } => {
+                earliest(&mut self.paid_out, (at, (by.clone(), worker.clone(), proof.clone())));
             }
             RefundClaim::Abandoned { by, reason } => {
                 earliest(&mut self.abandoned, (at, (by.clone(), reason.clone())));
@@ -291,7 +297,7 @@ impl LegEvidence {
         match route {
             Route::Channel => self.state_at_channel(second_way),
             Route::Transfer if self.reversed.is_some() => LegState::Reversed,
-            Route::Transfer if self.transferred.is_some() => LegState::Succeeded,
+            Route::Transfer if self.transferred.is_some() || self.paid_out.is_some() => LegState::Succeeded,
             Route::Transfer if self.abandoned.is_some() => LegState::Abandoned,
             Route::Transfer => LegState::AwaitingTransfer,
         }
@@ -410,6 +416,8 @@ impl Leg {
             RefundClaim::Sending => may_send && matches!(self.state, LegState::Reserved | LegState::WaitingFunds),
             RefundClaim::SecondSending => may_send && self.state == LegState::SecondWay,
             RefundClaim::Transferred { .. } => may_send && self.route == Route::Transfer,
+            // Whoever pays it out asks first, and the drawer is written with it: no fact that must be heard later.
+            RefundClaim::PaidOut { .. } => may_send && self.state == LegState::AwaitingTransfer,
             RefundClaim::Abandoned { by, .. } if by == super::BY_RULE => self.rests(),
             RefundClaim::Abandoned { .. } => may_send && self.can_be_dropped(),
             _ => true,

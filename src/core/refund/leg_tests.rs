@@ -52,6 +52,10 @@ fn transferred() -> RefundClaim {
     RefundClaim::Transferred { by: "Eve".into(), reference: reason() }
 }
 
+fn paid_out() -> RefundClaim {
+    RefundClaim::PaidOut { by: "Eve".into(), worker: "Zhang".into(), proof: reason() }
+}
+
 fn processing() -> RefundClaim {
     RefundClaim::Processing { refund_id: "r1".into() }
 }
@@ -83,6 +87,7 @@ fn claims() -> Vec<RefundClaim> {
         RefundClaim::SecondFailed { reason: reason() },
         reversed(),
         transferred(),
+        paid_out(),
         abandoned(),
         RefundClaim::Abandoned { by: "bursar".into(), reason: reason() },
         RefundClaim::Approved { by: "Eve".into() },

@@ -19,13 +19,13 @@ use utoipa::ToSchema;
 use super::intake::{self, CreatePayer, Scene};
 use super::view::{OrderView, to_json};
 use super::{checks, create, tender};
-use crate::App;
 use crate::auth::Caller;
 use crate::errors::ChangeErrors;
 use crate::json::Reader;
 use crate::limits::PAYMENTS_MAX;
 use crate::posted::{self, Posted};
 use crate::problem::{Facts, Kind, Problem, ProblemBody};
+use crate::{App, cash};
 
 /// Another payment of an order.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
@@ -66,7 +66,7 @@ pub struct AddPayment {
     responses(
         (status = 201, description = "Taken; the order with its new payment.", body = OrderView),
         ChangeErrors,
-        (status = 409, description = "The order takes no further payment, or the first request with this key still runs.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The order takes no further payment, the collector carries too much, or the first request with this key still runs.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A member is not valid, or the key belongs to another request.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -154,5 +154,7 @@ async fn draft(app: &App, dossier: &Dossier, request: &AddPayment) -> Result<(Pa
     errors.finish()?;
     let way = way.ok_or_else(|| Problem::internal("a checked request has no way to pay"))?;
     let id = PaymentId::fresh(now, app.chance.as_ref());
-    Ok((tender::payment(id, order, way, scene), expires_at))
+    let payment = tender::payment(id, order, way, scene);
+    cash::collector::check(app, std::slice::from_ref(&payment)).await?;
+    Ok((payment, expires_at))
 }

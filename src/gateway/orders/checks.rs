@@ -13,6 +13,7 @@ use bursar_core::payment::PayerDetails;
 use super::intake::{CreatePayer, Scene};
 use crate::json::Reader;
 use crate::limits::{self, shown};
+use crate::people;
 
 /// What was read; what went wrong is noted for the member `name`.
 pub fn take<T>(errors: &mut Reader<'_>, name: &str, read: Result<T, String>) -> Option<T> {
@@ -80,6 +81,7 @@ pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut R
         openid: given.and_then(|p| p.openid.clone()),
         client_ip: given.and_then(|p| p.client_ip.clone()),
         name: given.and_then(|p| p.name.as_deref()).map(|n| n.trim().to_owned()),
+        collector: given.and_then(|p| p.collector.as_deref()).map(people::one_spaced),
     };
     if let Some(openid) = &details.openid {
         let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -98,6 +100,14 @@ pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut R
         && let Err(message) = bursar_core::text::check("name", name, limits::PAYEE_NAME_MAX_CHARS)
     {
         errors.refuse_at("/payer/name", message);
+    }
+    if let Some(collector) = &details.collector {
+        if let Err(message) = people::check("collector", collector) {
+            errors.refuse_at("/payer/collector", message);
+        }
+        if method.is_some_and(|m| m != Method::Cash) {
+            errors.refuse_at("/payer/collector", "`collector` is for `cash`: nobody collects anything else");
+        }
     }
     match method {
         Some(Method::WechatJsapi) if details.openid.is_none() => {

@@ -19,7 +19,7 @@ use crate::errors::CreateErrors;
 use crate::idempotency::{KeyedRequest, json};
 use crate::posted::{self, Posted};
 use crate::problem::{Facts, Kind, Problem, ProblemBody};
-use crate::{App, prefer};
+use crate::{App, cash, prefer};
 
 /// Takes an order and starts its payment, or the first of its payments.
 ///
@@ -42,7 +42,7 @@ use crate::{App, prefer};
     responses(
         (status = 201, description = "Taken. `Idempotency-Replayed: true` when this is the stored answer of an earlier request.", body = OrderView),
         CreateErrors,
-        (status = 409, description = "The number is taken, or the first request with this key still runs.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The number is taken, the collector carries too much, or the first request with this key still runs.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A member is not valid, or the key belongs to another request.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -88,7 +88,9 @@ async fn draft(app: &App, caller: Caller, request: CreateOrder) -> Result<(Order
         now: app.clock.now(),
         chance: app.chance.as_ref(),
     };
-    intake::draft(request, scene)
+    let drafted = intake::draft(request, scene)?;
+    cash::collector::check(app, &drafted.1).await?;
+    Ok(drafted)
 }
 
 /// The answer to an order that has a new payment: at once, or as long as the client prefers to wait.

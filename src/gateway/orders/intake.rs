@@ -95,6 +95,10 @@ pub struct CreatePayer {
     /// forgot is recognised by it and the amount.
     #[schema(nullable = false, max_length = 128)]
     pub name: Option<String>,
+    /// Who will collect it, by the merchant's name or number of him. Only for `cash`: who carries too much already
+    /// (`GET /v1/cash/{account}/drawers`) is refused. Another worker may collect it all the same.
+    #[schema(nullable = false, max_length = 64)]
+    pub collector: Option<String>,
 }
 
 /// The members of the body, by name and type only.
@@ -142,6 +146,7 @@ pub fn payer(reader: &mut Reader<'_>) -> Option<CreatePayer> {
         openid: part.optional_text("openid"),
         client_ip: part.optional_text("client_ip"),
         name: part.optional_text("name"),
+        collector: part.optional_text("collector"),
     };
     reader.absorb(part);
     Some(payer)

@@ -19,13 +19,13 @@ use utoipa::ToSchema;
 use super::intake::{self, CreatePayer, Scene};
 use super::view::{OrderView, to_json};
 use super::{create, methods, tender};
-use crate::App;
 use crate::auth::Caller;
 use crate::errors::ChangeErrors;
 use crate::json::Reader;
 use crate::limits::PAYMENTS_MAX;
 use crate::posted::{self, Posted};
 use crate::problem::{Facts, Kind, Problem, ProblemBody};
+use crate::{App, cash};
 
 /// What the payer has chosen.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
@@ -60,7 +60,7 @@ pub struct Pick {
     responses(
         (status = 201, description = "Taken; the order with its new payment.", body = OrderView),
         ChangeErrors,
-        (status = 409, description = "The order takes no further payment, the method cannot be chosen now, or the first request with this key still runs.", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The order takes no further payment, the method cannot be chosen now, the collector carries too much, or the first request with this key still runs.", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "A member is not valid, or the key belongs to another request.", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
@@ -140,7 +140,9 @@ async fn draft(app: &App, dossier: &Dossier, request: &Pick) -> Result<Payment, 
     errors.finish()?;
     let way = way.ok_or_else(|| Problem::internal("a checked request has no way to pay"))?;
     check_available(app, dossier, way.method, request.region.as_deref()).await?;
-    Ok(tender::payment(PaymentId::fresh(now, app.chance.as_ref()), order, way, scene))
+    let payment = tender::payment(PaymentId::fresh(now, app.chance.as_ref()), order, way, scene);
+    cash::collector::check(app, std::slice::from_ref(&payment)).await?;
+    Ok(payment)
 }
 
 /// What is not offered at all is the core's to refuse.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use bursar_core::channel::ChannelKind;
 use http::StatusCode;
 
 use super::view::{OrderView, to_json};
-use crate::App;
 use crate::auth::Caller;
 use crate::errors::ReadErrors;
 use crate::idempotency::json;
 use crate::problem::Problem;
+use crate::{App, cash};
 
 /// An order as it stands.
 #[utoipa::path(
@@ -29,5 +30,12 @@ pub async fn show(
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     let dossier = super::owned(&app, caller, super::id(path)?).await?;
-    Ok(json(StatusCode::OK, to_json(&OrderView::from(&dossier))))
+    let mut view = OrderView::from(&dossier);
+    for (payment, shown) in dossier.payments.iter().zip(&mut view.payments) {
+        if payment.method.channel() == ChannelKind::Cash {
+            let collections = app.desk.gatherer.store().collections_of(payment.id).await?;
+            shown.claimed_minor = Some(cash::claimed_minor(&collections));
+        }
+    }
+    Ok(json(StatusCode::OK, to_json(&view)))
 }

@@ -114,8 +114,14 @@ pub struct PaymentView {
     pub state: PaymentState,
     /// What is to be taken, in minor units.
     pub amount_minor: i64,
-    /// What has come of it, in minor units: of a transfer or of cash that may be less or more.
+    /// What has come of it, in minor units: of a transfer or of cash that may be less or more. Cash counts when it is
+    /// confirmed.
     pub taken_minor: i64,
+    /// What workers say to have collected of it and nobody has confirmed yet, in minor units; there when the order is
+    /// read and the payment is by cash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub claimed_minor: Option<i64>,
     /// What of it was given back or is set aside for refunds under way, in minor units.
     pub returned_minor: i64,
     /// Through which channel account.
@@ -194,6 +200,7 @@ impl From<&Payment> for PaymentView {
             state: payment.state,
             amount_minor: payment.amount.minor,
             taken_minor: payment.taken_minor().max(payment.part_minor()),
+            claimed_minor: None,
             returned_minor: payment.returned_minor,
             account_id: payment.account,
             code: payment.evidence.code().filter(|_| payable).map(PayCodeView::from),

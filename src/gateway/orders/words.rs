@@ -68,6 +68,9 @@ fn refund(claim: &RefundClaim) -> String {
         RefundClaim::SecondFailed { reason } => format!("the second way failed: {reason}"),
         RefundClaim::Reversed { reason } => format!("the money came back after it had arrived: {reason}"),
         RefundClaim::Transferred { by, reference } => format!("transferred by {by}, reference {reference}"),
+        RefundClaim::PaidOut { by, worker, proof } => {
+            format!("paid out in cash from the drawer of {worker}, says {by} ({proof})")
+        }
         RefundClaim::Abandoned { by, reason } => format!("given up by {by}: {reason}"),
     }
 }

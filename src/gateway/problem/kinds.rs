@@ -84,11 +84,27 @@ kinds! {
     RefundNotAwaitingApproval, "refund-not-awaiting-approval", CONFLICT, "The refund does not wait for approval",
         "Only a refund in the state `awaiting_approval` can be approved or rejected, once. `state` tells where it stands.";
     LegNotAwaitingTransfer, "leg-not-awaiting-transfer", CONFLICT, "The leg does not wait for a transfer",
-        "Only a leg in the state `awaiting_transfer` can be confirmed. `state` tells where it stands. Do not transfer money for a leg in another state: it would be paid twice.";
+        "Only a leg in the state `awaiting_transfer` can be confirmed or paid out in cash. `state` tells where it stands. Do not transfer or pay out money for a leg in another state: it would be paid twice.";
     LegUnderWay, "leg-under-way", CONFLICT, "The leg cannot be dropped",
         "Only a leg that was never sent, or waits for a transfer, can be abandoned. Once a call may have left, only the channel can say what became of it. `state` tells where it stands.";
     LineNotOpen, "line-not-open", CONFLICT, "Nobody is asked about the line",
         "Only a line in `suspense` (or, to assign it after all, `ignored`) waits for a person. `state` tells where it stands; read it again.";
+    NoCashPayment, "no-cash-payment", CONFLICT, "The order has no payment by cash",
+        "Cash is collected for a payment by `cash`. Add one to the order (`POST /v1/orders/{id}/payments`, or let the payer pick it) and send the collection again under the same `client_id`.";
+    CollectionConflict, "collection-conflict", CONFLICT, "The id tells another collection",
+        "A device makes a fresh `client_id` for each collection and sends exactly the same members with each repetition. The detail names what differs. What was told first stands: dispute or refuse it when it is wrong.";
+    CollectionNotOpen, "collection-not-open", CONFLICT, "The collection cannot become that any more",
+        "`state` tells where it stands, and the detail what can be done. Read it again.";
+    CodeSpent, "code-spent", CONFLICT, "The payer's code was wrong too often",
+        "Nobody can confirm collections of this payment by code any more. Ask the payer, then confirm it by a person who is not the worker, or refuse it.";
+    CollectorOverLimit, "collector-over-limit", CONFLICT, "The collector carries too much",
+        "Send another worker, or have him hand in first. `GET /v1/cash/{account}/drawers` tells who may collect.";
+    NothingToHandIn, "nothing-to-hand-in", CONFLICT, "The drawer cannot be handed in",
+        "Only confirmed collections are handed in, less what was paid out of the drawer. Confirm or refuse what is claimed first; the detail says more.";
+    HandInNotOpen, "hand-in-not-open", CONFLICT, "The hand-in cannot become that any more",
+        "A hand-in is counted, approved and banked, each once. `state` tells where it stands.";
+    DrawerShort, "drawer-short", CONFLICT, "There is not enough in the drawer",
+        "`left_minor` is what the worker has by confirmed collections. Pay it out of another worker's drawer, or transfer it (`/v1/refunds/{id}/transferred`).";
     NoLateMoneyQuestion, "no-late-money-question", CONFLICT, "No question about late money is open",
         "Only money that came for a closed order and was set aside for an answer can be decided about, once. Read the order: it may have been given back already.";
     LateMoneyNotWhole, "late-money-not-whole", CONFLICT, "The late money does not make the order whole",
@@ -96,13 +112,15 @@ kinds! {
     Overtaken, "overtaken", CONFLICT, "Others were faster",
         "Nothing was changed. Read the resource again and decide again.";
     SecondPersonNeeded, "second-person-needed", FORBIDDEN, "A second person must decide",
-        "Whoever asked for a refund cannot approve or reject it. Let another person do so; case and spaces make no difference.";
+        "Whoever asked for a refund cannot approve or reject it, and whoever collected cash cannot confirm, receive or approve it. The detail says who has done what. Let another person do so; case and spaces make no difference.";
     BodyTooLarge, "body-too-large", PAYLOAD_TOO_LARGE, "The body is too large",
         "No lawful request comes near the limit. Check what is being sent.";
     UnsupportedMediaType, "unsupported-media-type", UNSUPPORTED_MEDIA_TYPE, "The body is of an unsupported type",
         "Send `Content-Type: application/json` and no `Content-Encoding`.";
     InvalidRequest, "invalid-request", UNPROCESSABLE_ENTITY, "A member of the request is not valid",
         "Correct the members named in `errors` (JSON pointers). Nothing was changed.";
+    WrongCode, "wrong-code", UNPROCESSABLE_ENTITY, "This is not the payer's code",
+        "Ask the payer for the code again; the detail says how many tries are left. A person who is not the worker can confirm the collection as well.";
     NothingToRefund, "nothing-to-refund", UNPROCESSABLE_ENTITY, "No money of the order is held",
         "Nothing was captured for this order, or all of it is given back or set aside. `order_state` tells where the order stands; its refunds are listed with it.";
     RefundWhilePaying, "refund-while-paying", UNPROCESSABLE_ENTITY, "The order is still being paid",

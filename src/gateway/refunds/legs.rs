@@ -165,7 +165,7 @@ pub fn read_abandonment(body: &[u8]) -> Result<AbandonLeg, Problem> {
     Ok(AbandonLeg { leg, by, reason })
 }
 
-fn leg_id(reader: &mut Reader<'_>) -> Option<LegId> {
+pub fn leg_id(reader: &mut Reader<'_>) -> Option<LegId> {
     let text = reader.text("leg")?;
     let read: Result<LegId, String> = text.parse();
     read.map_err(|message| reader.refuse("leg", message)).ok()

@@ -28,7 +28,7 @@ fn no_such_refund() -> Problem {
 }
 
 /// The caller's refund, and the order that it belongs to. Another merchant's refund is as absent as none.
-async fn owned(app: &App, caller: Caller, id: RefundId) -> Result<(Dossier, Refund), Problem> {
+pub(crate) async fn owned(app: &App, caller: Caller, id: RefundId) -> Result<(Dossier, Refund), Problem> {
     let store = app.desk.gatherer.store();
     let order = store.order_of_refund(id).await?.ok_or_else(no_such_refund)?;
     let dossier = store.dossier(order).await?.filter(|d| d.order.merchant == caller.merchant);
@@ -38,7 +38,7 @@ async fn owned(app: &App, caller: Caller, id: RefundId) -> Result<(Dossier, Refu
 }
 
 /// The id of the path. What cannot be an id is a refund that does not exist.
-fn id(path: Result<Path<String>, PathRejection>) -> Result<RefundId, Problem> {
+pub(crate) fn id(path: Result<Path<String>, PathRejection>) -> Result<RefundId, Problem> {
     let text = path.map_or_else(|_| String::new(), |Path(text)| text);
     text.parse().map_err(|_| no_such_refund())
 }

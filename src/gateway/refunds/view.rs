@@ -90,7 +90,7 @@ pub struct LegView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub channel_refund_id: Option<String>,
-    /// When the payer got it, by the channel's clock.
+    /// When the payer got it, by the channel's clock; or when a person said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     pub refunded_at: Option<Timestamp>,
@@ -99,6 +99,18 @@ pub struct LegView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "98TGWSSXGV")]
     pub transfer_reference: Option<String>,
+    /// Whose drawer it was paid out of, in cash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub paid_out_of: Option<String>,
+    /// Who says that it was paid out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub paid_out_by: Option<String>,
+    /// What the payer signed, or the code that he was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub proof: Option<String>,
     /// Who transferred it by bank.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -153,6 +165,7 @@ impl LegView {
         let step = explain::step(refund, leg, jobs, now);
         let receipt = leg.evidence.succeeded.as_ref();
         let transferred = leg.evidence.transferred.as_ref();
+        let paid_out = leg.evidence.paid_out.as_ref();
         Self {
             id: leg.id,
             payment_id: leg.payment,
@@ -161,8 +174,11 @@ impl LegView {
             state: leg.state,
             replaces: leg.replaces,
             channel_refund_id: leg.evidence.refund_id.clone(),
-            refunded_at: receipt.map(|r| r.refunded_at).or(transferred.map(|(at, _)| *at)),
+            refunded_at: receipt.map(|r| r.refunded_at).or(transferred.map(|(at, _)| *at)).or(paid_out.map(|p| p.0)),
             transfer_reference: (leg.route == Route::Transfer).then(|| bank::reference(leg.id.uuid())),
+            paid_out_of: paid_out.map(|(_, (_, worker, _))| worker.clone()),
+            paid_out_by: paid_out.map(|(_, (by, _, _))| by.clone()),
+            proof: paid_out.map(|(_, (_, _, proof))| proof.clone()),
             transferred_by: transferred.map(|(_, (by, _))| by.clone()),
             reference: transferred.map(|(_, (_, reference))| reference.clone()),
             why: explain::trouble(leg),

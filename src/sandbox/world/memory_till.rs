@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bursar_core::cash::{Collection, Drawer, HandIn, Payout};
 use bursar_core::id::{ChannelAccountId, CollectionId, HandInId, LegId, PaymentId};
-use bursar_store::{Contents, HandInFilter, Result, Till};
+use bursar_store::{CollectionFilter, Contents, HandInFilter, Result, Till};
 
 use super::memory::Memory;
 
@@ -11,6 +11,10 @@ use super::memory::Memory;
 impl Till for Memory {
     async fn collection(&self, _: CollectionId) -> Result<Option<Collection>> {
         Ok(None)
+    }
+
+    async fn collections(&self, _: &CollectionFilter) -> Result<Vec<Collection>> {
+        Ok(Vec::new())
     }
 
     async fn collections_of(&self, _: PaymentId) -> Result<Vec<Collection>> {

@@ -78,6 +78,9 @@ fn loose(account: ChannelAccountId, worker: &str, minor: i64) -> Collection {
         state: CollectionState::Claimed,
         confirmed_by: None,
         confirmed_at: None,
+        note: Some("上门两次".to_owned()),
+        disputed_by: None,
+        wrong_codes: 0,
         why: None,
         hand_in: None,
         version: 1,
@@ -93,6 +96,7 @@ fn payout(of: &Collection, minor: i64) -> Payout {
         worker: of.worker.clone(),
         amount: Money::new(minor, Currency::CNY),
         by: "李梅".to_owned(),
+        proof: "receipt 7".to_owned(),
         at: NOW,
         hand_in: None,
         version: 1,
@@ -153,7 +157,7 @@ async fn every_column_of_a_collection_a_hand_in_and_a_payout_is_read_back(db: &D
     assert_eq!(db.store.collections_of(first.payment).await.unwrap(), from_ref(&first));
     assert_eq!(db.store.payout_of(paid_out.leg).await.unwrap(), Some(paid_out.clone()));
     // Through all its states.
-    let confirmed = first.confirm(BY_PAYER, NOW.plus_ms(1)).unwrap();
+    let confirmed = first.tried_in_vain().confirm(BY_PAYER, NOW.plus_ms(1)).unwrap();
     let update = |c: &Collection| CashRows { collections: vec![c.clone()], ..CashRows::default() };
     assert_eq!(write(db, update(&confirmed)).await, Answer::Committed);
     let confirmed = Collection { version: 2, ..confirmed };
@@ -172,7 +176,7 @@ async fn every_column_of_a_collection_a_hand_in_and_a_payout_is_read_back(db: &D
     assert_eq!(write(db, rows).await, Answer::Stale);
     let approved = HandIn { version: 2, ..approved };
     assert_eq!(db.store.hand_in(hand_in.id).await.unwrap(), Some(approved.clone()));
-    let banked = approved.bank("D-9", NOW.plus_ms(9)).unwrap();
+    let banked = approved.bank("D-9", "李梅", NOW.plus_ms(9)).unwrap();
     let collections = taken.collections.iter().map(|c| c.banked(&banked).unwrap()).collect::<Vec<_>>();
     let rows = CashRows { hand_ins: vec![banked.clone()], collections: collections.clone(), ..CashRows::default() };
     assert_eq!(write(db, rows).await, Answer::Committed);
@@ -272,7 +276,7 @@ async fn a_collection_that_is_refused_after_all_is_no_money(db: &Db) {
     let rows = CashRows { collections: vec![disputed.clone()], ..CashRows::default() };
     assert_eq!(write(db, rows).await, Answer::Committed);
     let disputed = Collection { version: 2, ..disputed };
-    let refused = disputed.refuse("钱", "false notes").unwrap();
+    let refused = disputed.refuse("李梅", "false notes").unwrap();
     let Taken::Written(next) = tell(&office, &refused, Some(&disputed)).await else { panic!() };
     let stored = office.stored(&next).await;
     assert_eq!(stored.payments[0].state, PaymentState::CaptureReversed);

@@ -52,6 +52,7 @@ async fn every_column_of_an_order_and_a_payment_is_read_back(db: &Db) {
         openid: Some("o6_bmjrPTlm6_2sgVt7hMZOPfL2M".into()),
         client_ip: Some("::1".into()),
         name: Some("张三".into()),
+        collector: Some("w-7".into()),
     };
     let second = Payment { payer, due_at: None, ..super::world::payment(&order) };
     let add = Change { new_payments: vec![second.clone()], ..Change::default() };

@@ -164,7 +164,8 @@ async fn insert_questions(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
                  coalesce(n.opened_at, floor(extract(epoch from clock_timestamp()) * 1000)::bigint), n.text,
                  coalesce((select p.order_id from payment p where p.id = n.subject),
                    (select l.order_id from refund_leg l where l.id = n.subject),
-                   (select r.order_id from refund r where r.id = n.subject))
+                   (select r.order_id from refund r where r.id = n.subject),
+                   (select c.order_id from collection c where c.id = n.subject))
                from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::text[]) as n(subject, kind, opened_at, text)
                on conflict do nothing";
     let query = sqlx::query(sql)

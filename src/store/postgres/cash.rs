@@ -30,9 +30,11 @@ async fn update_collections(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mu
     }
     rows.sort_unstable_by_key(|(_, c)| c.id);
     let sql = "update collection c set version = c.version + 1, state = u.state, in_drawer = u.in_drawer,
-                 confirmed_by = u.confirmed_by, confirmed_at = u.confirmed_at, why = u.why, hand_in = u.hand_in
+                 confirmed_by = u.confirmed_by, confirmed_at = u.confirmed_at, why = u.why, hand_in = u.hand_in,
+                 disputed_by = u.disputed_by, wrong_codes = u.wrong_codes
                from unnest($1::uuid[], $2::bigint[], $3::smallint[], $4::boolean[], $5::text[], $6::bigint[], $7::text[],
-                 $8::uuid[]) as u(id, version, state, in_drawer, confirmed_by, confirmed_at, why, hand_in)
+                 $8::uuid[], $9::text[], $10::integer[])
+                 as u(id, version, state, in_drawer, confirmed_by, confirmed_at, why, hand_in, disputed_by, wrong_codes)
                where c.id = any($1) and c.id = u.id and c.version = u.version
                  and (c.hand_in is null or c.hand_in = u.hand_in)
                returning c.id";
@@ -45,7 +47,9 @@ async fn update_collections(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mu
         .bind(all().map(|c| maybe_plain(c.confirmed_by.as_ref())).collect::<Vec<_>>())
         .bind(all().map(|c| c.confirmed_at.map(|t| t.as_millis())).collect::<Vec<_>>())
         .bind(all().map(|c| maybe_plain(c.why.as_ref())).collect::<Vec<_>>())
-        .bind(all().map(|c| c.hand_in.map(|h| h.uuid())).collect::<Vec<_>>());
+        .bind(all().map(|c| c.hand_in.map(|h| h.uuid())).collect::<Vec<_>>())
+        .bind(all().map(|c| maybe_plain(c.disputed_by.as_ref())).collect::<Vec<_>>())
+        .bind(all().map(|c| c.wrong_codes).collect::<Vec<_>>());
     expect(tx, query, rows.iter().map(|(i, c)| (*i, c.id.uuid())), id, Answer::Stale, refused).await
 }
 
@@ -72,7 +76,7 @@ async fn update_hand_ins(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
     rows.sort_unstable_by_key(|(_, h)| h.id);
     for (index, h) in rows {
         let sql = "update hand_in set version = version + 1, state = $3, approved_by = $4, approved_at = $5,
-                     bank_reference = $6, banked_at = $7
+                     bank_reference = $6, banked_at = $7, banked_by = $8
                    where id = $1 and version = $2
                    returning id";
         let query = sqlx::query(sql)
@@ -82,7 +86,8 @@ async fn update_hand_ins(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
             .bind(maybe_plain(h.approved_by.as_ref()))
             .bind(h.approved_at.map(|t| t.as_millis()))
             .bind(maybe_plain(h.bank_reference.as_ref()))
-            .bind(h.banked_at.map(|t| t.as_millis()));
+            .bind(h.banked_at.map(|t| t.as_millis()))
+            .bind(maybe_plain(h.banked_by.as_ref()));
         expect(tx, query, [(index, h.id.uuid())], id, Answer::Stale, refused).await?;
     }
     Ok(())
@@ -94,8 +99,8 @@ async fn insert_collections(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mu
     for (index, c) in rows {
         let sql = "insert into collection (collected_at, received_at, amount_minor, tendered_minor, change_minor, id,
                      payment, order_id, merchant, account, currency, worker, version, confirmed_at, hand_in, state,
-                     in_drawer, confirmed_by, why)
-                   select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $14, $15, $16, $17, $18
+                     in_drawer, confirmed_by, why, note, disputed_by, wrong_codes)
+                   select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $14, $15, $16, $17, $18, $19, $20, $21
                    where not exists (select 1 from collection c where c.id = $6)
                    returning id";
         let query = sqlx::query(sql)
@@ -116,7 +121,10 @@ async fn insert_collections(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mu
             .bind(c.state.code())
             .bind(c.state.in_drawer())
             .bind(maybe_plain(c.confirmed_by.as_ref()))
-            .bind(maybe_plain(c.why.as_ref()));
+            .bind(maybe_plain(c.why.as_ref()))
+            .bind(maybe_plain(c.note.as_ref()))
+            .bind(maybe_plain(c.disputed_by.as_ref()))
+            .bind(c.wrong_codes);
         expect(tx, query, [(index, c.id.uuid())], id, Answer::Duplicate, refused).await?;
     }
     Ok(())
@@ -129,8 +137,8 @@ async fn insert_hand_ins(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
         let sql =
             "insert into hand_in (received_at, expected_minor, counted_minor, variance_minor, id, merchant, account,
                      currency, worker, received_by, bag, version, approved_at, banked_at, state, approved_by,
-                     bank_reference)
-                   select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $16
+                     bank_reference, banked_by)
+                   select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $16, $17
                    where not exists (select 1 from hand_in h where h.id = $5)
                    returning id";
         let query = sqlx::query(sql)
@@ -149,7 +157,8 @@ async fn insert_hand_ins(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
             .bind(h.banked_at.map(|t| t.as_millis()))
             .bind(h.state.code())
             .bind(maybe_plain(h.approved_by.as_ref()))
-            .bind(maybe_plain(h.bank_reference.as_ref()));
+            .bind(maybe_plain(h.bank_reference.as_ref()))
+            .bind(maybe_plain(h.banked_by.as_ref()));
         expect(tx, query, [(index, h.id.uuid())], id, Answer::Duplicate, refused).await?;
     }
     Ok(())
@@ -161,8 +170,8 @@ async fn insert_payouts(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Re
     for (index, p) in rows {
         let sql =
             "insert into payout (at, amount_minor, id, leg, merchant, account, currency, worker, paid_by, version,
-                     hand_in)
-                   select $1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10
+                     hand_in, proof)
+                   select $1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11
                    where not exists (select 1 from payout p where p.id = $3)
                      and not exists (select 1 from payout p where p.leg = $4)
                    returning id";
@@ -176,7 +185,8 @@ async fn insert_payouts(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Re
             .bind(p.amount.currency.code())
             .bind(plain(&p.worker))
             .bind(plain(&p.by))
-            .bind(p.hand_in.map(|h| h.uuid()));
+            .bind(p.hand_in.map(|h| h.uuid()))
+            .bind(plain(&p.proof));
         expect(tx, query, [(index, p.id.uuid())], id, Answer::Duplicate, refused).await?;
     }
     Ok(())

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use bursar_core::cash::{Collection, CollectionState, Drawer, HandIn, Payout};
-use bursar_core::id::{ChannelAccountId, CollectionId, HandInId, LegId, MerchantId, PaymentId};
+use bursar_core::id::{ChannelAccountId, CollectionId, HandInId, LegId, MerchantId, OrderId, PaymentId};
 use bursar_core::money::Currency;
 use uuid::Uuid;
 
 use super::dossier::MAX_PAGE;
 use crate::Result;
-use crate::cash::{Contents, HandInFilter};
+use crate::cash::{CollectionFilter, Contents, HandInFilter};
 use crate::codec::{self, Reading, plain};
 use crate::dialect::Dialect;
 use crate::value::{Record, Value};
@@ -20,7 +20,8 @@ macro_rules! collections {
     ($rest:literal) => {
         concat!(
             "select id, payment, order_id, merchant, account, worker, amount_minor, currency, tendered_minor, change_minor,
-               collected_at, received_at, state, confirmed_by, confirmed_at, why, hand_in, version
+               collected_at, received_at, note, state, confirmed_by, confirmed_at, disputed_by, wrong_codes, why,
+               hand_in, version
              from collection ",
             $rest
         )
@@ -32,7 +33,8 @@ macro_rules! hand_ins {
     ($rest:literal) => {
         concat!(
             "select id, merchant, account, worker, currency, expected_minor, counted_minor, variance_minor, received_by,
-               received_at, bag, approved_by, approved_at, bank_reference, banked_at, state, version
+               received_at, bag, approved_by, approved_at, bank_reference, banked_by,
+               banked_at, state, version
              from hand_in ",
             $rest
         )
@@ -43,7 +45,7 @@ macro_rules! hand_ins {
 macro_rules! payouts {
     ($rest:literal) => {
         concat!(
-            "select id, leg, merchant, account, worker, amount_minor, currency, paid_by, at, hand_in, version
+            "select id, leg, merchant, account, worker, amount_minor, currency, paid_by, proof, at, hand_in, version
              from payout ",
             $rest
         )
@@ -69,6 +71,28 @@ pub async fn collection(db: &impl Dialect, id: CollectionId) -> Result<Option<Co
 pub async fn collections_of(db: &impl Dialect, payment: PaymentId) -> Result<Vec<Collection>> {
     let sql = collections!("where payment = $1 order by collected_at, id limit $2");
     read(db, sql, vec![payment.uuid().into(), MAX_PAGE.into()], codec::cash::collection).await
+}
+
+/// See [`crate::Till::collections`].
+pub async fn collections(db: &impl Dialect, filter: &CollectionFilter) -> Result<Vec<Collection>> {
+    let sql = collections!(
+        "where account = $1 and id > $2 and ($3 is null or worker = $3) and ($4 is null or state = $4)
+         order by id limit $5"
+    );
+    let values = vec![
+        filter.account.uuid().into(),
+        filter.after.map_or(Uuid::nil(), CollectionId::uuid).into(),
+        filter.worker.as_deref().map(plain).into(),
+        filter.state.map(|s| s.code()).into(),
+        filter.limit.min(MAX_PAGE).into(),
+    ];
+    read(db, sql, values, codec::cash::collection).await
+}
+
+/// Those of an order, for its timeline.
+pub async fn of_order(db: &impl Dialect, order: OrderId) -> Result<Vec<Collection>> {
+    let sql = collections!("where order_id = $1 order by received_at, id limit $2");
+    read(db, sql, vec![order.uuid().into(), MAX_PAGE.into()], codec::cash::collection).await
 }
 
 /// See [`crate::Till::drawer`].
@@ -97,7 +121,7 @@ pub async fn drawer(db: &impl Dialect, account: ChannelAccountId, worker: Option
 /// See [`crate::Till::drawers`]. State 0 stands for payouts.
 pub async fn drawers(db: &impl Dialect, account: ChannelAccountId) -> Result<Vec<Drawer>> {
     let sql = "select merchant, worker, currency, state, cast(sum(amount_minor) as bigint) as minor,
-                 min(collected_at) as oldest_at
+                 min(case when collected_at < received_at then collected_at else received_at end) as oldest_at
                from collection where in_drawer and account = $1 group by merchant, worker, currency, state
                union all
                select merchant, worker, currency, cast(0 as smallint), cast(sum(amount_minor) as bigint), min(at)

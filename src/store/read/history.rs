@@ -1,5 +1,6 @@
 //! Everything that happened to an order: it knows the append-only tables, and must never judge them.
 
+use bursar_core::channel::ChannelKind;
 use bursar_core::id::OrderId;
 use uuid::Uuid;
 
@@ -20,6 +21,9 @@ pub async fn timeline(db: &impl Dialect, order: OrderId) -> Result<Option<Timeli
     let refunds = dossier.refunds.iter().map(|r| r.id.uuid());
     let parts = payments.chain(refunds).chain(dossier.legs().map(|l| l.id.uuid()));
     let parts: Vec<Uuid> = parts.chain([order.uuid()]).collect();
+    let by_cash = dossier.payments.iter().any(|p| p.method.channel() == ChannelKind::Cash);
+    let collections = if by_cash { super::cash::of_order(db, order).await? } else { Vec::new() };
+    let asked = parts.iter().copied().chain(collections.iter().map(|c| c.id.uuid())).collect();
     let limited = |ids: Vec<Uuid>| vec![ids.into(), MAX_ROWS.into()];
     let observations = db
         .rows(
@@ -61,7 +65,7 @@ pub async fn timeline(db: &impl Dialect, order: OrderId) -> Result<Option<Timeli
         .rows(
             "select subject, order_id, kind, text, opened_at from question
              where subject in_ids($1) order by opened_at, subject, kind limit $2",
-            limited(parts),
+            limited(asked),
         )
         .await?;
     Ok(Some(Timeline {
@@ -70,6 +74,7 @@ pub async fn timeline(db: &impl Dialect, order: OrderId) -> Result<Option<Timeli
         postings: postings.iter().map(codec::posting).collect::<Result<_>>()?,
         deliveries,
         jobs: jobs.iter().map(codec::job).collect::<Result<_>>()?,
+        collections,
         questions: questions.iter().map(codec::question).collect::<Result<_>>()?,
     }))
 }

@@ -124,7 +124,8 @@ async fn questions(connection: &mut SqliteConnection, changes: &[Change]) -> Res
                        values ($1, $2, coalesce($3, cast(unixepoch('subsec') * 1000 as integer)), $4,
                          coalesce((select order_id from payment where id = $1),
                            (select order_id from refund_leg where id = $1),
-                           (select order_id from refund where id = $1)))
+                           (select order_id from refund where id = $1),
+                           (select order_id from collection where id = $1)))
                        on conflict do nothing";
             sqlx::query(sql)
                 .bind(question.subject)

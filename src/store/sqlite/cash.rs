@@ -57,7 +57,7 @@ pub async fn is_known(connection: &mut SqliteConnection, rows: &CashRows) -> Res
 
 fn update_collection(c: &Collection) -> Statement<'static> {
     let sql = "update collection set version = version + 1, state = $3, in_drawer = $4, confirmed_by = $5,
-                 confirmed_at = $6, why = $7, hand_in = $8
+                 confirmed_at = $6, why = $7, hand_in = $8, disputed_by = $9, wrong_codes = $10
                where id = $1 and version = $2 and (hand_in is null or hand_in = $8)";
     sqlx::query(sql)
         .bind(c.id.uuid())
@@ -68,6 +68,8 @@ fn update_collection(c: &Collection) -> Statement<'static> {
         .bind(c.confirmed_at.map(|t| t.as_millis()))
         .bind(maybe_plain(c.why.as_ref()))
         .bind(c.hand_in.map(|h| h.uuid()))
+        .bind(maybe_plain(c.disputed_by.as_ref()))
+        .bind(c.wrong_codes)
 }
 
 fn update_payout(p: &Payout) -> Statement<'static> {
@@ -78,7 +80,7 @@ fn update_payout(p: &Payout) -> Statement<'static> {
 
 fn update_hand_in(h: &HandIn) -> Statement<'static> {
     let sql = "update hand_in set version = version + 1, state = $3, approved_by = $4, approved_at = $5,
-                 bank_reference = $6, banked_at = $7
+                 bank_reference = $6, banked_at = $7, banked_by = $8
                where id = $1 and version = $2";
     sqlx::query(sql)
         .bind(h.id.uuid())
@@ -88,14 +90,15 @@ fn update_hand_in(h: &HandIn) -> Statement<'static> {
         .bind(h.approved_at.map(|t| t.as_millis()))
         .bind(maybe_plain(h.bank_reference.as_ref()))
         .bind(h.banked_at.map(|t| t.as_millis()))
+        .bind(maybe_plain(h.banked_by.as_ref()))
 }
 
 fn insert_collection(c: &Collection) -> Statement<'static> {
     let sql =
         "insert into collection (collected_at, received_at, amount_minor, tendered_minor, change_minor, id, payment,
                  order_id, merchant, account, currency, worker, version, confirmed_at, hand_in, state, in_drawer,
-                 confirmed_by, why)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $14, $15, $16, $17, $18)
+                 confirmed_by, why, note, disputed_by, wrong_codes)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $14, $15, $16, $17, $18, $19, $20, $21)
                on conflict do nothing";
     sqlx::query(sql)
         .bind(c.collected_at.as_millis())
@@ -116,12 +119,16 @@ fn insert_collection(c: &Collection) -> Statement<'static> {
         .bind(c.state.in_drawer())
         .bind(maybe_plain(c.confirmed_by.as_ref()))
         .bind(maybe_plain(c.why.as_ref()))
+        .bind(maybe_plain(c.note.as_ref()))
+        .bind(maybe_plain(c.disputed_by.as_ref()))
+        .bind(c.wrong_codes)
 }
 
 fn insert_hand_in(h: &HandIn) -> Statement<'static> {
     let sql = "insert into hand_in (received_at, expected_minor, counted_minor, variance_minor, id, merchant, account,
-                 currency, worker, received_by, bag, version, approved_at, banked_at, state, approved_by, bank_reference)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $16)
+                 currency, worker, received_by, bag, version, approved_at, banked_at, state, approved_by, bank_reference,
+                 banked_by)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1, $12, $13, $14, $15, $16, $17)
                on conflict do nothing";
     sqlx::query(sql)
         .bind(h.received_at.as_millis())
@@ -140,12 +147,13 @@ fn insert_hand_in(h: &HandIn) -> Statement<'static> {
         .bind(h.state.code())
         .bind(maybe_plain(h.approved_by.as_ref()))
         .bind(maybe_plain(h.bank_reference.as_ref()))
+        .bind(maybe_plain(h.banked_by.as_ref()))
 }
 
 fn insert_payout(p: &Payout) -> Statement<'static> {
     let sql = "insert into payout (at, amount_minor, id, leg, merchant, account, currency, worker, paid_by, version,
-                 hand_in)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10)
+                 hand_in, proof)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11)
                on conflict do nothing";
     sqlx::query(sql)
         .bind(p.at.as_millis())
@@ -158,4 +166,5 @@ fn insert_payout(p: &Payout) -> Statement<'static> {
         .bind(plain(&p.worker))
         .bind(plain(&p.by))
         .bind(p.hand_in.map(|h| h.uuid()))
+        .bind(plain(&p.proof))
 }

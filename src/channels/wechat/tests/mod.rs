@@ -138,7 +138,11 @@ pub(super) fn payment(method: Method) -> Payment {
         account: ChannelAccountId(Uuid::from_u128(7)),
         method,
         amount: order().amount,
-        payer: PayerDetails { openid: Some("o1".into()), client_ip: Some("203.0.113.9".into()), name: None },
+        payer: PayerDetails {
+            openid: Some("o1".into()),
+            client_ip: Some("203.0.113.9".into()),
+            ..PayerDetails::default()
+        },
         state: PaymentState::New,
         evidence: Evidence::default(),
         version: 1,

@@ -34,7 +34,7 @@ alter table posting drop constraint posting_credit_kind_check;
 alter table posting add constraint posting_credit_kind_check check (credit_kind between 1 and 8);
 
 alter table question drop constraint question_kind_check;
-alter table question add constraint question_kind_check check (kind between 1 and 7);
+alter table question add constraint question_kind_check check (kind between 1 and 8);
 
 alter table delivery drop constraint delivery_kind_check;
 alter table delivery add constraint delivery_kind_check check (kind between 1 and 12);
@@ -134,6 +134,7 @@ create table collection (
   account uuid not null,
   currency text not null check (length(currency) = 3),
   worker text not null check (worker <> ''),
+  note text,
   -- From here on: what changes.
   version bigint not null check (version > 0),
   confirmed_at bigint,
@@ -143,11 +144,16 @@ create table collection (
   -- Whether its worker still has it, if he has it.
   in_drawer boolean not null check (in_drawer = (state in (1, 2, 5))),
   confirmed_by text,
+  disputed_by text,
   why text,
+  -- Tries to confirm it with a wrong code.
+  wrong_codes integer not null default 0 check (wrong_codes >= 0),
   check ((hand_in is not null) = (state in (3, 4))),
   check ((confirmed_by is null) = (confirmed_at is null))
 ) with (fillfactor = 50);
 create index collection_payment on collection (payment);
+create index collection_order on collection (order_id);
+create index collection_account on collection (account, id);
 create index collection_drawer on collection (account, worker) where in_drawer;
 create index collection_hand_in on collection (hand_in) where hand_in is not null;
 
@@ -170,6 +176,7 @@ create table hand_in (
   banked_at bigint,
   state smallint not null check (state between 1 and 3),
   approved_by text,
+  banked_by text,
   bank_reference text,
   check ((approved_at is not null) = (state in (2, 3)) and (approved_by is null) = (approved_at is null)),
   check ((banked_at is not null) = (state = 3) and (bank_reference is null) = (banked_at is null))
@@ -187,6 +194,7 @@ create table payout (
   currency text not null check (length(currency) = 3),
   worker text not null check (worker <> ''),
   paid_by text not null check (paid_by <> ''),
+  proof text not null,
   -- From here on: what changes.
   version bigint not null check (version > 0),
   hand_in uuid,

@@ -90,7 +90,7 @@ alter table posting_new rename to posting;
 
 create table question_new (
   subject blob not null,
-  kind integer not null check (kind between 1 and 7),
+  kind integer not null check (kind between 1 and 8),
   opened_at integer not null,
   text text not null,
   order_id blob not null,
@@ -220,6 +220,7 @@ create table collection (
   account blob not null,
   currency text not null check (length(currency) = 3),
   worker text not null check (worker <> ''),
+  note text,
   -- From here on: what changes.
   version integer not null check (version > 0),
   confirmed_at integer,
@@ -229,11 +230,16 @@ create table collection (
   -- Whether its worker still has it, if he has it.
   in_drawer integer not null check (in_drawer = (state in (1, 2, 5))),
   confirmed_by text,
+  disputed_by text,
   why text,
+  -- Tries to confirm it with a wrong code.
+  wrong_codes integer not null default 0 check (wrong_codes >= 0),
   check ((hand_in is not null) = (state in (3, 4))),
   check ((confirmed_by is null) = (confirmed_at is null))
 ) strict;
 create index collection_payment on collection (payment);
+create index collection_order on collection (order_id);
+create index collection_account on collection (account, id);
 create index collection_drawer on collection (account, worker) where in_drawer;
 create index collection_hand_in on collection (hand_in) where hand_in is not null;
 
@@ -256,6 +262,7 @@ create table hand_in (
   banked_at integer,
   state integer not null check (state between 1 and 3),
   approved_by text,
+  banked_by text,
   bank_reference text,
   check ((approved_at is not null) = (state in (2, 3)) and (approved_by is null) = (approved_at is null)),
   check ((banked_at is not null) = (state = 3) and (bank_reference is null) = (banked_at is null))
@@ -273,6 +280,7 @@ create table payout (
   currency text not null check (length(currency) = 3),
   worker text not null check (worker <> ''),
   paid_by text not null check (paid_by <> ''),
+  proof text not null,
   -- From here on: what changes.
   version integer not null check (version > 0),
   hand_in blob,
