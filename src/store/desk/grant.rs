@@ -57,6 +57,20 @@ impl Desk {
         self.grant(payment.order, decide, complete).await
     }
 
+    /// Adds `payment`, the way that the payer has chosen; what he had chosen before is closed first. `complete`
+    /// may add to the change (an idempotency key).
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn pick(
+        &self,
+        payment: &Payment,
+        complete: impl Fn(&Dossier, &mut Change) + Send + Sync,
+    ) -> Result<Granted<String>> {
+        let decide = |dossier: &Dossier, policy: &Policy<'_>, now| decide::pick(dossier, payment.clone(), policy, now);
+        self.grant(payment.order, decide, complete).await
+    }
+
     async fn grant<E>(
         &self,
         order: OrderId,
