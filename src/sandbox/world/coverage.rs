@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use bursar_core::channel::Method;
 use bursar_core::diagram::{self, Edge};
 use bursar_core::payment::PaymentState;
 use bursar_core::plan::Plans;
@@ -26,6 +27,10 @@ pub struct Coverage {
     pub calls: u64,
     /// Changes of a payment's state by what was observed.
     pub edges: BTreeMap<Edge<PaymentState>, u64>,
+    /// Payments that came into a state, by how they are paid.
+    pub methods: BTreeMap<(Method, PaymentState), u64>,
+    /// What was observed of payments, by channel.
+    pub claims: BTreeMap<(&'static str, &'static str), u64>,
     /// Changes of a leg's state by what was observed.
     pub legs: BTreeMap<Edge<LegState>, u64>,
     /// Changes of a refund's state; from `None`: it was asked for.
@@ -46,6 +51,12 @@ impl Coverage {
         self.calls += other.calls;
         for (edge, n) in &other.edges {
             *self.edges.entry(*edge).or_default() += n;
+        }
+        for (row, n) in &other.methods {
+            *self.methods.entry(*row).or_default() += n;
+        }
+        for (row, n) in &other.claims {
+            *self.claims.entry(*row).or_default() += n;
         }
         for (edge, n) in &other.legs {
             *self.legs.entry(*edge).or_default() += n;

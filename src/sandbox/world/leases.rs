@@ -108,6 +108,7 @@ impl Tables {
             JobKind::ClosePayment,
             JobKind::WatchPayment,
             JobKind::SettleLateMoney,
+            JobKind::CapturePayment,
         ];
         let orphan = |p: &Payment| !kinds.iter().any(|k| self.jobs.contains_key(&JobKey::payment(*k, p.id)));
         self.payments.values().filter(|p| p.due_at.is_some_and(|due| due < before) && orphan(p)).map(|p| p.id).collect()

@@ -82,6 +82,9 @@ impl Tables {
     pub fn order_of(&self, subject: Uuid) -> Option<OrderId> {
         let leg = self.legs.get(&LegId(subject)).and_then(|l| self.refunds.get(&l.refund));
         let refund = leg.or_else(|| self.refunds.get(&RefundId(subject)));
+        if self.orders.contains_key(&OrderId(subject)) {
+            return Some(OrderId(subject));
+        }
         refund.map(|r| r.order).or_else(|| self.payments.get(&PaymentId(subject)).map(|p| p.order))
     }
 
@@ -126,7 +129,7 @@ impl Tables {
     /// Whether more would be given back of a payment than was taken, as `change` leaves it.
     fn takes_too_much(&self, change: &Change, id: PaymentId) -> bool {
         let written = change.payments.iter().chain(&change.new_payments).find(|p| p.id == id);
-        written.or_else(|| self.payments.get(&id)).is_none_or(|p| p.returned_minor > p.amount.minor)
+        written.or_else(|| self.payments.get(&id)).is_none_or(|p| p.returned_minor > p.returnable_minor())
     }
 
     fn settle(&mut self, settle: Option<&Settle>) {
