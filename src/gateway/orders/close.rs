@@ -102,7 +102,8 @@ fn next_to_close(dossier: &Dossier) -> Result<Option<PaymentId>, Problem> {
         }
         OrderState::Created | OrderState::Paying | OrderState::PartiallyPaid => {}
     }
-    let open = dossier.payments.iter().filter(|p| !p.state.is_final());
+    // What the bank took back is awaited again until somebody ends it.
+    let open = dossier.payments.iter().filter(|p| !p.state.is_final() || p.state == PaymentState::CaptureReversed);
     if let Some(payment) = open.min_by_key(|p| p.evidence.sent_at.is_none()) {
         return Ok(Some(payment.id));
     }

@@ -154,7 +154,7 @@ fn waiting(timeline: &Timeline, named: Option<PaymentId>) -> Result<PaymentId, P
 fn check_whole(dossier: &Dossier) -> Result<(), Problem> {
     let goes_back = |p: &Payment| dossier.legs().any(|l| l.payment == p.id && l.state != LegState::Abandoned);
     let untouched = dossier.payments.iter().filter(|p| p.state == PaymentState::Captured && !goes_back(p));
-    let captured = untouched.map(|p| p.amount.minor).fold(0, i64::saturating_add);
+    let captured = untouched.map(Payment::taken_minor).fold(0, i64::saturating_add);
     let missing = dossier.order.amount.minor.saturating_sub(captured);
     if missing <= 0 {
         return Ok(());
