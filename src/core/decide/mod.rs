@@ -334,6 +334,8 @@ pub fn expired(now: Timestamp) -> Observation {
 #[cfg(test)]
 mod combined_tests;
 #[cfg(test)]
+mod gone_tests;
+#[cfg(test)]
 mod late_tests;
 #[cfg(test)]
 mod laws_tests;
