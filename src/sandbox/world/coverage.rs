@@ -133,11 +133,29 @@ pub enum Reach {
 
 /// How an edge is reached, by what the jobs do.
 pub fn reach(from: PaymentState, claim: &str, to: PaymentState) -> Reach {
-    use PaymentState::{AwaitingPayer, Closing, Declined, IntegrityHold, New, Sending, Unknown};
+    use PaymentState::{
+        Authorized, AwaitingPayer, CaptureReversed, Captured, Capturing, Closed, Closing, Declined, IntegrityHold, New,
+        Sending, Unknown,
+    };
     match (from, claim, to) {
         // Nothing is told of a payment before "about to send" is on the books, but that it shall be closed.
         (New, "close_requested" | "sending", _) => Reach::Practice,
         (New, ..) => Reach::Theory,
+        // Said by the close protocol alone, which runs on what is closing.
+        (Closing, "lapsed", _) => Reach::Practice,
+        (_, "lapsed", _) => Reach::Theory,
+        // Who has no code yet holds nothing and brings nothing.
+        (Sending | Unknown, "authorized" | "received", _) => Reach::Theory,
+        // The line and its reversal told in the other order.
+        (AwaitingPayer, "received", CaptureReversed) => Reach::Seldom,
+        // A line in the moment in which its payment is closed.
+        (Closing, "received", Captured) | (Captured, "taken_back", Closing) => Reach::Seldom,
+        // What is held is taken and let go by their own jobs, from states of their own.
+        (Authorized | Capturing, "close_accepted" | "unpaid_after_close", _) => Reach::Theory,
+        (Authorized, "paid", _) => Reach::Theory,
+        // It lapses in the moment in which it is to be taken.
+        (Capturing, "closed_at_channel", Closed) => Reach::Seldom,
+        (CaptureReversed, "close_accepted" | "unpaid_after_close", _) => Reach::Theory,
         // While a call is under way nobody asks; who asked before it was lost in a race at most.
         (Sending, "unpaid" | "closed_at_channel" | "unpaid_after_close", _) => Reach::Theory,
         // Needs a repeated call that was proven not to have arrived, and a close in the moment before it.

@@ -350,7 +350,7 @@ impl History {
             return false;
         }
         let upkeep = |key: &JobKey| key.kind.queue() == Queue::Upkeep;
-        let overdue = |order: &Order| laws::waits_by_hand(&state, order.id);
+        let overdue = |order: &Order| laws::rests_overdue(&state, order.id);
         let waits = |job: &super::tables::Job| {
             upkeep(&job.key)
                 || (job.question.is_some() && job.key.kind == JobKind::HandleNotification)

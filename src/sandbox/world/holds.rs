@@ -42,7 +42,9 @@ impl State {
         entry.held = Some(Held { since_ms: now, lapses_ms: now + lasts, says_when, taken: false });
         self.note(|| format!("the amount of {number} is held"));
         self.changed(number);
-        self.at(lasts, Event::HoldLapses(number.to_owned()));
+        // Some banks let go earlier than they said.
+        let early = self.between(0, 5) == 0;
+        self.at(if early { lasts / 4 } else { lasts }, Event::HoldLapses(number.to_owned()));
         let short = self.between(0, 3) > 0;
         let delay = if short { self.between(SECOND_MS, 30 * MINUTE_MS) } else { self.between(HOUR_MS, 3 * DAY_MS) };
         let wish = |take| Event::HoldWish { number: number.to_owned(), take, attempt: 0 };

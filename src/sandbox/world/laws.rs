@@ -96,7 +96,7 @@ fn books_agree(state: &mut State, payment: &Payment) {
     }
 }
 
-pub(super) use super::ways_laws::waits_by_hand;
+pub(super) use super::ways_laws::{rests_overdue, waits_by_hand};
 
 /// I4: after quiet every order has ended, or a person was asked. A deposit may keep its order going, and money
 /// that comes by hand may be awaited for ever.

@@ -40,7 +40,21 @@ fn overpaid(dossier: &Dossier, refund: &Refund) -> bool {
         let brought = |p: &Payment| if held(p) { p.amount.minor } else { kept(p) };
         dossier.payment(leg.payment).is_none_or(|p| back + disputed(p, Some(false)) > brought(p))
     };
-    succeeded(refund) > refund.amount.minor || refund.legs.iter().filter(arrived).any(too_much)
+    succeeded(refund) > refund.amount.minor
+        || no_duplicate(dossier, refund)
+        || refund.legs.iter().filter(arrived).any(too_much)
+}
+
+/// Whether it gave back as a duplicate what was none, because the bank took some of the money back.
+fn no_duplicate(dossier: &Dossier, refund: &Refund) -> bool {
+    let took_back = dossier.payments.iter().any(|p| !p.evidence.taken_back.is_empty());
+    let is_duplicate = |r: &&Refund| r.cause == RefundCause::Duplicate;
+    let given: i64 = dossier.refunds.iter().filter(is_duplicate).map(succeeded).sum();
+    let captured: i64 = dossier.payments.iter().filter(|p| p.state == PaymentState::Captured).map(kept).sum();
+    let reversed: i64 = dossier.payments.iter().filter(|p| p.state == PaymentState::CaptureReversed).map(kept).sum();
+    let excess = (captured + reversed - dossier.order.amount.minor).max(0);
+    let open = dossier.order.state != OrderState::Closed;
+    open && took_back && is_duplicate(&refund) && succeeded(refund) > 0 && given > excess
 }
 
 fn succeeded(refund: &Refund) -> i64 {
@@ -98,7 +112,9 @@ fn nothing_of_it_is_lost(state: &mut State, dossier: &Dossier, refund: &Refund) 
         let taken: i64 = taken.map(|l| l.amount.minor).sum();
         dossier.payment(id).is_some_and(|p| taken + away(p) >= kept(p))
     };
-    let spent = refund.legs.iter().all(|l| spent(l.payment));
+    // What its payer disputes, and what the bank took back, cannot go back.
+    let gone = |l: &Leg| dossier.payment(l.payment).is_some_and(|p| away(p) > 0 || !p.evidence.taken_back.is_empty());
+    let spent = refund.legs.iter().all(|l| spent(l.payment)) || refund.legs.iter().any(gone);
     let there = succeeded(refund) + waits;
     if there > refund.amount.minor || (there + given_up < refund.amount.minor && !spent) {
         let text = format!(
@@ -232,12 +248,17 @@ fn nothing_is_kept(state: &mut State, dossier: &Dossier) {
             let by_rule = dossier.refunds.iter().filter(|r| {
                 r.cause != RefundCause::Requested && !matches!(r.state, RefundState::Voided | RefundState::Rejected)
             });
-            let back: i64 = by_rule.map(|r| r.amount.minor).sum();
+            let takes =
+                |r: &Refund| r.legs.iter().filter(|l| l.state.takes_from_payment()).map(|l| l.amount.minor).sum();
+            let back: i64 = by_rule.map(|r| r.amount.minor.min(takes(r))).sum();
             // What was asked for while the order was closed went back of money that was not the order's yet.
             let asked = dossier.refunds.iter().filter(|r| r.cause == RefundCause::Requested && r.late);
             let asked = asked.flat_map(|r| &r.legs).filter(|l| l.state.takes_from_payment());
             let back = back + asked.map(|l| l.amount.minor).sum::<i64>();
-            if captured - back != order.amount.minor {
+            // What a person gave up to give back is the order's, or the merchant's. What is disputed stays.
+            let given_up: i64 = dossier.legs().filter(|l| by_a_person(l)).map(|l| l.amount.minor).sum();
+            let over = captured - back - order.amount.minor;
+            if over < 0 || over > given_up + gone {
                 let text = format!("{} is paid with {captured} less {back}, and costs {}", order.id, order.amount);
                 state.violated("I11", text);
             }

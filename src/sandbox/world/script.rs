@@ -112,6 +112,8 @@ fn method(chance: &dyn Chance, character: Temperament) -> Method {
         }
         (_, 3) => of(&[ChannelKind::Alipay]),
         (_, 4) => of(&[ChannelKind::Unionpay]),
+        (_, 5) => of(&[ChannelKind::Stripe]),
+        (_, 6) => of(&[ChannelKind::Bank, ChannelKind::Cash]),
         _ => of(&ChannelKind::ALL),
     }
 }

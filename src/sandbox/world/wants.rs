@@ -114,6 +114,13 @@ pub(crate) async fn pick(world: World, context: JobContext, which: (usize, usize
     let Some(choice) = script.picks.get(which.1).copied() else { return };
     let desk = &context.desk;
     let mut key = key(&context, &script, format!("pick-{}-{}", which.0, which.1));
+    let asked_before = match desk.gatherer.store().idempotency(script.merchant, &key.key).await {
+        Err(_) => return,
+        Ok(row) => row.map(|row| row.answer),
+    };
+    if let Some(answer) = asked_before {
+        return picked(&world, &script, which, answer.parse().ok(), false);
+    }
     let Some(dossier) = found(&context, &script).await else { return };
     let (order, now) = (&dossier.order, context.now());
     let open = dossier.payments.iter().any(|p| !p.state.is_final());
@@ -132,7 +139,7 @@ pub(crate) async fn pick(world: World, context: JobContext, which: (usize, usize
         Ok(Granted::Refused(why)) => {
             let mut state = world.lock();
             state.note(|| format!("a choice is refused: {why}"));
-            // Another copy of the wish may have been granted, and its answer be on its way.
+            // Another copy of the wish may have been granted meanwhile: the next one finds its answer.
             if !state.tables.idempotency.contains_key(&(script.merchant, key.key.clone())) {
                 state.count(Fault::ImpossiblePick);
                 state.chosen.insert(which);
@@ -141,6 +148,12 @@ pub(crate) async fn pick(world: World, context: JobContext, which: (usize, usize
         }
         Ok(Granted::NoSuchOrder) | Err(_) => return,
     };
+    picked(&world, &script, which, id, open);
+}
+
+/// A payer knows what his choice has become.
+fn picked(world: &World, script: &Script, which: (usize, usize), id: Option<PaymentId>, open: bool) {
+    let Some(choice) = script.picks.get(which.1) else { return };
     let mut state = world.lock();
     if !state.chosen.insert(which) {
         return;
@@ -225,6 +238,11 @@ pub(crate) async fn abandon(context: JobContext, leg: LegId) {
     say(&context, leg, Claim::Refund(claim)).await;
 }
 
+/// A person gives up what the bank took back.
+pub(crate) async fn end(context: JobContext, payment: PaymentId) {
+    say(&context, payment, Claim::CloseRequested { reason: "the bank took it back".to_owned() }).await;
+}
+
 /// A person answers whether late money is kept. It can be kept only where it makes its order whole.
 pub(crate) async fn answer(context: JobContext, payment: PaymentId, keep: bool) {
     let Ok(Some(dossier)) = context.desk.dossier_of(payment.into()).await else { return };
@@ -233,7 +251,7 @@ pub(crate) async fn answer(context: JobContext, payment: PaymentId, keep: bool) 
     };
     let closed = dossier.order.state == OrderState::Closed;
     let Some(row) = dossier.payment(payment).filter(waits).filter(|_| closed) else { return };
-    let untouched = row.returned_minor == 0 && row.amount.minor >= dossier.order.amount.minor;
+    let untouched = row.returned_minor == 0 && row.taken_minor() >= dossier.order.amount.minor;
     let asked =
         matches!(cast::policy_of(dossier.order.merchant).after_close, bursar_core::merchant::AfterClose::Park { .. });
     if asked {

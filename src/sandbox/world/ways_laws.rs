@@ -58,6 +58,13 @@ pub(super) fn waits_by_hand(state: &State, order: OrderId) -> bool {
     !dossier.order.state.is_final() && dossier.payments.iter().any(awaited_by_hand)
 }
 
+/// Whether an order that is past its time rests all the same: its money comes by hand, or a person must look.
+pub(super) fn rests_overdue(state: &State, order: OrderId) -> bool {
+    let reversed = |p: &Payment| p.state == PaymentState::CaptureReversed;
+    let dossier = state.tables.dossier(order);
+    waits_by_hand(state, order) || dossier.is_some_and(|d| d.payments.iter().any(reversed))
+}
+
 /// Whether a payment waits for money by hand.
 pub(super) fn awaited_by_hand(payment: &Payment) -> bool {
     let evidence = &payment.evidence;
@@ -113,14 +120,14 @@ fn holds(state: &mut State, payment: &Payment) {
         return;
     }
     let Some(entry) = state.books.entries.get(&payment.number()) else { return };
-    let (taken, held) = (entry.charges.len(), entry.is_held());
+    let (taken, held, lied) = (entry.charges.len(), entry.is_held(), entry.lied);
     if taken > 1 {
         state.violated("hold", format!("{} was taken {taken} times", payment.id));
     }
     if taken > 0 && payment.evidence.capture_requested.is_none() {
         state.violated("hold", format!("{} was taken, and nobody had asked for that", payment.id));
     }
-    if held && payment.state.is_final() {
+    if held && payment.state.is_final() && !lied {
         state.violated("hold", format!("{} is {}, and is still held at the channel", payment.id, payment.state.name()));
     }
 }
