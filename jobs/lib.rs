@@ -14,6 +14,7 @@ pub mod create_payment;
 pub mod deliver_webhook;
 pub mod expire_order;
 pub mod handle_notification;
+pub mod match_statement_line;
 mod observe;
 pub mod poll_payment;
 pub mod poll_refund;
@@ -45,8 +46,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::SettleLateMoney => settle_late_money::run(context, job).await,
         JobKind::CapturePayment => capture_payment::run(context, job).await,
         JobKind::ExpireOrder => expire_order::run(context, job).await,
-        // Nothing imports statements yet.
-        JobKind::MatchStatementLine => Ok(Outcome::Done),
+        JobKind::MatchStatementLine => match_statement_line::run(context, job).await,
         JobKind::DeliverWebhook => deliver_webhook::run(context, job).await,
         JobKind::SweepStuck => sweep_stuck::run(context, job).await,
         JobKind::Prune => prune::run(context, job).await,

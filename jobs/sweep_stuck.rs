@@ -1,7 +1,7 @@
-//! Gives every open payment, leg of a refund and undelivered event its job back when it has none: a job row is a
-//! hint, never the truth. Subject: nil. Must never change one of them.
+//! Gives every open payment, order that expires, leg of a refund, undelivered event and line of a statement its
+//! job back when it has none: a job row is a hint, never the truth. Subject: nil. Must never change one of them.
 
-use bursar_core::decide::{owed_job, owed_refund_job};
+use bursar_core::decide::{owed_job, owed_order_job, owed_refund_job};
 use bursar_core::job::{JobKey, JobKind, NewJob};
 use bursar_store::Change;
 
@@ -20,6 +20,10 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let dossiers = store.dossiers_of(&stuck).await?;
     let payments = dossiers.iter().flat_map(|d| &d.payments).filter(|p| stuck.contains(&p.id));
     let mut jobs: Vec<NewJob> = payments.filter_map(|p| owed_job(p, now)).collect();
+    for order in store.stuck_orders(before, limit).await? {
+        let dossier = store.dossier(order).await?;
+        jobs.extend(dossier.and_then(|d| owed_order_job(&d.order, now)));
+    }
     let stuck = store.stuck_legs(before, limit).await?;
     for dossier in store.dossiers_of_legs(&stuck).await? {
         let legs = dossier.legs().filter(|l| stuck.contains(&l.id));
@@ -27,6 +31,9 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     }
     for (delivery, merchant) in store.stuck_deliveries(before, limit).await? {
         jobs.push(NewJob::new(JobKey::new(JobKind::DeliverWebhook, delivery.uuid()), merchant, now));
+    }
+    for (line, merchant) in store.stuck_lines(before, limit).await? {
+        jobs.push(NewJob::new(JobKey::line(JobKind::MatchStatementLine, line), merchant, now));
     }
     let found = jobs.len();
     if found > 0 {

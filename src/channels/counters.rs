@@ -13,6 +13,8 @@ pub enum Verb {
     Query,
     /// Take no more money.
     Close,
+    /// Take what is held.
+    Capture,
     /// Give money back.
     Refund,
     /// Where does a refund stand.
@@ -25,8 +27,16 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 7] =
-        [Self::Create, Self::Query, Self::Close, Self::Refund, Self::QueryRefund, Self::SecondWay, Self::Keys];
+    pub const ALL: [Self; 8] = [
+        Self::Create,
+        Self::Query,
+        Self::Close,
+        Self::Capture,
+        Self::Refund,
+        Self::QueryRefund,
+        Self::SecondWay,
+        Self::Keys,
+    ];
 
     /// The stable name in metrics and logs.
     pub const fn name(self) -> &'static str {
@@ -34,6 +44,7 @@ impl Verb {
             Self::Create => "create",
             Self::Query => "query",
             Self::Close => "close",
+            Self::Capture => "capture",
             Self::Refund => "refund",
             Self::QueryRefund => "query_refund",
             Self::SecondWay => "refund_second_way",
@@ -106,7 +117,7 @@ mod tests {
     fn all_cells_exist_at_zero_and_exactly_one_counts() {
         let counters = Counters::default();
         let rows = counters.rows("wechat");
-        assert_eq!(rows.len(), 77);
+        assert_eq!(rows.len(), 88);
         assert!(rows.iter().all(|r| r.count == 0));
         counters.count(Verb::Query, "timeout");
         let counted: Vec<_> = counters.rows("wechat").into_iter().filter(|r| r.count > 0).collect();

@@ -5,7 +5,10 @@
 //! definite yes, a definite no, or *unknown*, and nothing turns an unknown into a no.
 //! [`Channels::of`] gives the adapter of an account; [`MerchantHttp`] tells merchants.
 
+pub mod bank;
 pub mod breaker;
+mod by_hand;
+pub mod cash;
 pub mod channel;
 pub mod counters;
 pub mod headers;
@@ -17,18 +20,25 @@ pub mod outcome;
 pub mod registry;
 pub mod secrets;
 
+mod alipay;
 mod beijing;
+mod host;
 mod parts;
 mod pem;
 mod rsa;
 mod settings;
+mod stripe;
 mod transport;
+mod unionpay;
 mod wechat;
+mod x509;
 
 #[cfg(test)]
 mod testing;
 
+pub use bank::BankSettings;
 pub use breaker::BreakerState;
+pub use cash::CashSettings;
 pub use channel::{Channel, CreateRequest, Payee, RefundRequest};
 pub use counters::{CounterRow, Verb};
 pub use headers::{HeaderLines, HeaderLookup};

@@ -9,14 +9,18 @@ use bursar_core::id::ChannelAccountId;
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::{Chance, Clock};
 
+use crate::alipay;
+use crate::bank;
 use crate::breaker::{Breaker, BreakerState};
+use crate::by_hand::{ByHand, Local};
+use crate::cash;
 use crate::channel::Channel;
 use crate::counters::{CounterRow, Counters};
 use crate::http::{self, HttpSettings};
 use crate::parts::Parts;
 use crate::secrets::Secrets;
 use crate::settings::AccountSettings;
-use crate::wechat;
+use crate::{stripe, unionpay, wechat};
 
 /// Why an account cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -49,7 +53,8 @@ pub struct BreakerRow {
 struct Entry {
     settings: serde_json::Value,
     channel: ChannelKind,
-    breaker: Arc<Breaker>,
+    /// None where nobody is called.
+    breaker: Option<Arc<Breaker>>,
     adapter: Arc<dyn Channel>,
 }
 
@@ -144,14 +149,17 @@ impl Channels {
     fn build(&self, account: &ChannelAccount) -> Result<Entry, ChannelError> {
         match account.channel {
             ChannelKind::Wechat => self.remote::<wechat::Settings>(account),
-            ChannelKind::Alipay
-            | ChannelKind::Unionpay
-            | ChannelKind::Stripe
-            | ChannelKind::Bank
-            | ChannelKind::Cash => Err(ChannelError::Settings {
-                account: account.id,
-                reason: "this channel is not built in yet".to_owned(),
-            }),
+            ChannelKind::Alipay => self.remote::<alipay::Settings>(account),
+            ChannelKind::Unionpay => self.remote::<unionpay::Settings>(account),
+            ChannelKind::Bank => {
+                let settings = bank::BankSettings::read(&account.settings);
+                local(account, settings.map(bank::Bank::new))
+            }
+            ChannelKind::Cash => {
+                let settings = cash::CashSettings::read(&account.settings);
+                local(account, settings.map(|_| cash::Cash::new(self.chance.clone())))
+            }
+            ChannelKind::Stripe => self.remote::<stripe::Settings>(account),
         }
     }
 
@@ -168,7 +176,7 @@ impl Channels {
             counters: self.counters.get(&account.channel).cloned().unwrap_or_default(),
         };
         let adapter = settings.adapter(account.id, &*self.secrets, parts).map_err(wrong)?;
-        Ok(Entry { settings: account.settings.clone(), channel: account.channel, breaker, adapter })
+        Ok(Entry { settings: account.settings.clone(), channel: account.channel, breaker: Some(breaker), adapter })
     }
 
     fn client(&self, connect_timeout_ms: u64) -> Result<reqwest::Client, ChannelError> {
@@ -191,7 +199,15 @@ impl Channels {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
         entries
             .iter()
-            .map(|(id, e)| BreakerRow { account: *id, channel: e.channel, state: e.breaker.state() })
+            .filter_map(|(id, e)| Some((id, e, e.breaker.as_ref()?.state())))
+            .map(|(id, e, state)| BreakerRow { account: *id, channel: e.channel, state })
             .collect()
     }
+}
+
+/// The adapter of a channel that is not called at all: its settings are all that there is.
+fn local<T: ByHand + 'static>(account: &ChannelAccount, own: Result<T, String>) -> Result<Entry, ChannelError> {
+    let own = own.map_err(|reason| ChannelError::Settings { account: account.id, reason })?;
+    let adapter: Arc<dyn Channel> = Arc::new(Local(own));
+    Ok(Entry { settings: account.settings.clone(), channel: account.channel, breaker: None, adapter })
 }

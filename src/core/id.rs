@@ -26,6 +26,11 @@ pub fn fresh(now: Timestamp, chance: &dyn Chance) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid()
 }
 
+/// When `id` was made, for one that [`fresh`] has made.
+pub fn made_at(id: Uuid) -> Timestamp {
+    Timestamp::from_millis(i64::try_from(id.as_u128() >> 80).unwrap_or(0))
+}
+
 /// The 26 base32 characters of `id`.
 pub fn to_text(id: Uuid) -> String {
     let bits = id.as_u128();
@@ -138,6 +143,8 @@ ids! {
     CollectionId = "col";
     /// Collected money that was handed in.
     HandInId = "hin";
+    /// Cash that was given back out of a drawer; the device makes the id, so that it dedupes.
+    PayoutId = "out";
     /// One message received from a channel; derived from the channel's own id, so that it dedupes.
     NotificationId = "ntf";
     /// One merchant event for one endpoint.
@@ -161,6 +168,7 @@ mod tests {
         assert_eq!(a.to_string().parse::<OrderId>().unwrap(), a);
         assert!(a < b && a.to_string() < b.to_string());
         assert_eq!(a.bare().len(), TEXT_LENGTH);
+        assert_eq!(made_at(b.uuid()), Timestamp::from_millis(1_800_000_000_001));
     }
 
     #[test]

@@ -4,8 +4,11 @@
 //! Start reading at [`decide::decide`]: an observation goes in, the next state, ledger postings and effects
 //! come out. [`payment::Evidence`] explains why the order of observations does not matter.
 
+pub mod bank;
+pub mod cash;
 pub mod chance;
 pub mod channel;
+pub mod choosing;
 pub mod clock;
 mod compact;
 pub mod decide;

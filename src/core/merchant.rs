@@ -1,9 +1,12 @@
 //! Merchants and what belongs to them: it knows their facts and policies, and must never hold a
 //! credential (an account names where its secrets are, not what they are).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::channel::{ChannelFacts, ChannelKind};
+use crate::channel::{ChannelFacts, ChannelKind, Method};
+use crate::choosing::MethodRule;
 use crate::clock::Timestamp;
 use crate::id::{ApiKeyId, ChannelAccountId, EndpointId, MerchantId};
 
@@ -30,6 +33,8 @@ pub struct MerchantPolicy {
     pub after_close: AfterClose,
     /// Refunds of more than so many minor units need a second person; `None`: never.
     pub approval_above_minor: Option<i64>,
+    /// When money is taken by which method; one without a rule always is.
+    pub methods: BTreeMap<Method, MethodRule>,
 }
 
 /// What happens to money that comes for a closed order.

@@ -179,7 +179,7 @@ impl Dossier {
     /// Whether the last moment to pay is past while money is awaited that nobody can be asked about (a
     /// transfer, cash): that does not end the order.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
-        let waits = |p: &Payment| !p.state.is_final() && !p.method.channel().can_be_asked();
+        let waits = |p: &Payment| !p.state.is_final() && p.rests();
         now >= self.order.expires_at && !self.order.state.is_final() && self.payments.iter().any(waits)
     }
 

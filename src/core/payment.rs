@@ -483,6 +483,18 @@ impl Payment {
         self.id.bare()
     }
 
+    /// Whether nothing is due for it by itself: it has ended, or waits for money that a statement or a person
+    /// will tell of.
+    pub fn rests(&self) -> bool {
+        let by_hand = !self.method.channel().can_be_asked() && self.evidence.code().is_some();
+        self.state.is_final() || (by_hand && self.state == PaymentState::AwaitingPayer)
+    }
+
+    /// Whether the channel was called for it: it was more than a wish.
+    pub fn was_tried(&self) -> bool {
+        self.evidence.sent_at.is_some()
+    }
+
     /// Minor units that it brought, by what the channel says: the whole amount, or what came in pieces.
     pub fn taken_minor(&self) -> i64 {
         match self.state {
@@ -510,9 +522,7 @@ impl Payment {
 
     /// Whether the payer knows where to bring the money, and nobody can be asked whether he has: nothing is due.
     pub fn waits_by_hand(&self) -> bool {
-        self.state == PaymentState::AwaitingPayer
-            && self.evidence.code().is_some()
-            && !self.method.channel().can_be_asked()
+        !self.state.is_final() && self.rests()
     }
 
     /// Whether it is being closed because its order is. What was replaced by another way is closed alone.
@@ -548,6 +558,10 @@ pub struct PayerDetails {
     /// The payer's IP address. Needed by `wechat_h5`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ip: Option<String>,
+    /// The payer's name, as it stands on his bank account: a transfer whose reference he forgot is recognised
+    /// by it and the amount. Helps `bank_transfer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::{Kind, Problem};
-use crate::{App, health, notify, orders, refunds};
+use crate::{App, bank, health, notify, orders, refunds};
 
 struct ApiKeyScheme;
 
@@ -39,15 +39,18 @@ impl Modify for ApiKeyScheme {
     ),
     paths(
         orders::create::create, orders::list::list, orders::show::show, orders::timeline::timeline, orders::close::close,
-        orders::add_payment::add, orders::late_money::answer, refunds::create::create, refunds::list::list,
+        orders::add_payment::add, orders::methods::list, orders::pick::pick, orders::capture::capture,
+        orders::late_money::answer, refunds::create::create, refunds::list::list,
         refunds::show::show, refunds::judge::approve, refunds::judge::reject, refunds::legs::transferred,
         refunds::legs::abandon,
+        bank::import::import, bank::statements::list, bank::lines::list, bank::judge::assign, bank::judge::ignore,
         notify::receive, health::livez, health::readyz, health::metrics, openapi, problem_page, index,
     ),
     modifiers(&ApiKeyScheme),
     tags(
         (name = "orders", description = "What customers owe, and what became of it."),
         (name = "refunds", description = "Money that goes back to payers."),
+        (name = "bank", description = "Statements of bank accounts, and whose their lines are."),
         (name = "notifications", description = "What channels tell us."),
         (name = "health", description = "For operators and their tools."),
         (name = "documentation", description = "This, and what errors mean."),

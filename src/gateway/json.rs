@@ -163,6 +163,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A list of strings that may be absent.
+    pub fn optional_texts(&mut self, name: &str) -> Option<Vec<String>> {
+        let raw = self.take(name)?;
+        let read = serde_json::from_str::<Vec<String>>(raw).ok().filter(|items| items.len() <= MEMBERS_MAX);
+        if read.is_none() {
+            self.refuse(name, format!("`{name}` must be a list of at most {MEMBERS_MAX} strings"));
+        }
+        read
+    }
+
     /// A list of objects that may be absent. Hand each reader back to [`Reader::absorb`].
     pub fn optional_objects(&mut self, name: &str) -> Option<Vec<Reader<'a>>> {
         let raw = self.take(name)?;

@@ -7,6 +7,7 @@
 mod act;
 pub mod adapters;
 pub mod auth;
+pub mod bank;
 mod body;
 mod cursor;
 mod docs;
@@ -75,6 +76,8 @@ pub(crate) struct App {
     /// Places for requests that wait for a payment's code: half of all, so that waiting never keeps
     /// others out. Who finds none is answered at once.
     waiting: Semaphore,
+    /// Places for files of statements that are read.
+    imports: Semaphore,
     /// Held while a channel's keys are fetched.
     refreshing: Mutex<()>,
 }
@@ -93,6 +96,7 @@ pub fn router(context: GatewayContext) -> Router {
         in_flight: Semaphore::new(settings.max_in_flight),
         notifications_in_flight: Semaphore::new(settings.max_notifications_in_flight),
         waiting: Semaphore::new(settings.max_in_flight / 2),
+        imports: Semaphore::new(settings.max_imports),
         refreshing: Mutex::new(()),
         context,
     });
@@ -102,6 +106,9 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/orders/{id}/timeline", get(orders::timeline::timeline))
         .route("/v1/orders/{id}/close", post(orders::close::close))
         .route("/v1/orders/{id}/payments", post(orders::add_payment::add))
+        .route("/v1/orders/{id}/methods", get(orders::methods::list))
+        .route("/v1/orders/{id}/pick", post(orders::pick::pick))
+        .route("/v1/orders/{id}/capture", post(orders::capture::capture))
         .route("/v1/orders/{id}/late-money", post(orders::late_money::answer))
         .route("/v1/orders/{id}/refunds", post(refunds::create::create))
         .route("/v1/refunds", get(refunds::list::list))
@@ -110,6 +117,10 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/refunds/{id}/reject", post(refunds::judge::reject))
         .route("/v1/refunds/{id}/transferred", post(refunds::legs::transferred))
         .route("/v1/refunds/{id}/abandon", post(refunds::legs::abandon))
+        .route("/v1/bank/{account}/statements", post(bank::import::import).get(bank::statements::list))
+        .route("/v1/bank/{account}/lines", get(bank::lines::list))
+        .route("/v1/bank/{account}/lines/{id}/assign", post(bank::judge::assign))
+        .route("/v1/bank/{account}/lines/{id}/ignore", post(bank::judge::ignore))
         .layer(from_fn_with_state(app.clone(), guard::api));
     let notifications = Router::new()
         .route("/notify/{channel}/{account}", post(notify::receive))

@@ -10,6 +10,10 @@ pub struct GatewaySettings {
     /// Largest request body in bytes. The largest lawful request is some 2 KiB and the largest
     /// notification some 8 KiB; more is a mistake or an attack.
     pub body_limit_bytes: usize,
+    /// Largest file of a bank's statements in bytes: a busy month. Larger ones are imported on the command line.
+    pub statement_limit_bytes: usize,
+    /// Files of statements that are read at once: each may take its size in memory several times.
+    pub max_imports: usize,
     /// Largest page of a list: keeps one answer under a megabyte.
     pub max_page_size: u32,
     /// Page of a list when none is asked for.
@@ -43,6 +47,8 @@ impl Default for GatewaySettings {
     fn default() -> Self {
         Self {
             body_limit_bytes: 64 * 1024,
+            statement_limit_bytes: 16 * 1024 * 1024,
+            max_imports: 4,
             max_page_size: 100,
             default_page_size: 20,
             body_timeout_ms: 10_000,
@@ -61,6 +67,8 @@ impl Default for GatewaySettings {
 
 /// Longest merchant order number, in characters: fits every index and every channel's attachment.
 pub const NUMBER_MAX_CHARS: usize = 64;
+/// Longest name of a region, in characters.
+pub const REGION_MAX_CHARS: usize = 64;
 /// Longest description, in characters: the shortest limit among the channels (WeChat Pay).
 pub const DESCRIPTION_MAX_CHARS: usize = 127;
 /// Longest reason of a close request, in characters: it is shown in lists.
@@ -90,6 +98,10 @@ pub const OPENID_MAX_CHARS: usize = 128;
 pub const IDEMPOTENCY_KEY_MAX_CHARS: usize = 255;
 /// Most members of one JSON object: far above any request, and keeps the check for duplicates cheap.
 pub const MEMBERS_MAX: usize = 64;
+/// Longest name of a file, in characters.
+pub const FILE_NAME_MAX_CHARS: usize = 200;
+/// Longest name of a format, in characters: the known ones have six.
+pub const FORMAT_MAX_CHARS: usize = 32;
 /// How much of a bad value is repeated in an error message, in characters.
 pub const SHOWN_MAX_CHARS: usize = 48;
 

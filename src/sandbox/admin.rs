@@ -11,8 +11,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::payment::NO_SUCH_ORDER;
 use crate::shared::Shared;
-use crate::{Faults, PayMode};
+use crate::{Channel, DisputeAct, Door, Faults, PayMode, SandboxError};
 
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
@@ -22,6 +23,10 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/faults", get(show_faults))
         .route("/faults", put(set_faults))
         .route("/orders/{number}/pay", post(pay))
+        .route("/orders/{number}/dispute", post(dispute))
+        .route("/disputes", get(disputes))
+        .route("/stripe/{account}/endpoint", put(stripe_endpoint))
+        .route("/open", post(open))
         .route("/rotate-certificate", post(rotate_certificate))
         .route("/outage", post(outage))
 }
@@ -66,27 +71,81 @@ async fn set_faults(State(world): State<Arc<Shared>>, body: String) -> Response 
 #[serde(deny_unknown_fields)]
 struct PayQuery {
     mode: Option<PayMode>,
-    mchid: Option<String>,
+    /// Without it, the oldest order of this number.
+    account: Option<String>,
 }
 
 async fn pay(State(world): State<Arc<Shared>>, Path(number): Path<String>, Query(query): Query<PayQuery>) -> Response {
-    let found = {
-        let orders = world.orders();
-        // Without a merchant, the first one who has an order of this number.
-        let mut merchants = world.merchants.keys().filter(|mchid| query.mchid.as_ref().is_none_or(|it| it == *mchid));
-        merchants.find_map(|mchid| orders.position(mchid, &number))
-    };
-    let Some(position) = found else {
-        return refuse(StatusCode::NOT_FOUND, "there is no such order");
-    };
-    match world.pay_by_hand(position, query.mode.unwrap_or(PayMode::Normal)) {
+    match world.pay_number(query.account.as_deref(), &number, query.mode.unwrap_or(PayMode::Normal)) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(NO_SUCH_ORDER) => refuse(StatusCode::NOT_FOUND, NO_SUCH_ORDER),
         Err(why) => refuse(StatusCode::CONFLICT, why),
     }
 }
 
-async fn rotate_certificate(State(world): State<Arc<Shared>>) -> Response {
-    match tokio::task::spawn_blocking(move || world.rotate_certificate()).await {
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DisputeQuery {
+    act: DisputeAct,
+    /// Without it, the oldest order of this number.
+    account: Option<String>,
+}
+
+async fn dispute(
+    State(world): State<Arc<Shared>>,
+    Path(number): Path<String>,
+    Query(query): Query<DisputeQuery>,
+) -> Response {
+    match world.dispute_number(query.account.as_deref(), &number, query.act) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(NO_SUCH_ORDER) => refuse(StatusCode::NOT_FOUND, NO_SUCH_ORDER),
+        Err(why) => refuse(StatusCode::CONFLICT, why),
+    }
+}
+
+async fn disputes(State(world): State<Arc<Shared>>) -> Response {
+    Json(world.dispute_entries()).into_response()
+}
+
+/// The body is the address to which messages go.
+async fn stripe_endpoint(State(world): State<Arc<Shared>>, Path(account): Path<String>, body: String) -> Response {
+    match world.stripe.account(&account) {
+        Some(account) => {
+            account.set_endpoint(body.trim().trim_matches('"'));
+            StatusCode::NO_CONTENT.into_response()
+        }
+        None => refuse(StatusCode::NOT_FOUND, "there is no such account"),
+    }
+}
+
+/// The body is a [`Door`], such as `{"url": …}`.
+async fn open(State(world): State<Arc<Shared>>, body: String) -> Response {
+    let door = match serde_json::from_str::<Door>(&body) {
+        Ok(door) => door,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    match world.open(&door) {
+        Ok(order) => Json(order).into_response(),
+        Err(why) => refuse(StatusCode::CONFLICT, &why),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RotateQuery {
+    /// Without it, WeChat.
+    channel: Option<Channel>,
+}
+
+async fn rotate_certificate(State(world): State<Arc<Shared>>, Query(query): Query<RotateQuery>) -> Response {
+    let rotated = tokio::task::spawn_blocking(move || match query.channel.unwrap_or(Channel::Wechat) {
+        Channel::Wechat => world.wechat.rotate_certificate(world.pace.now_ms()),
+        Channel::Alipay => world.alipay.rotate_certificate(world.pace.now_ms()),
+        Channel::Unionpay => world.unionpay.rotate_certificate(),
+        Channel::Stripe => Err(SandboxError::Config("Stripe has no certificates".to_owned())),
+    });
+    match rotated.await {
+        Ok(Err(SandboxError::Config(why))) => refuse(StatusCode::BAD_REQUEST, &why),
         Ok(Ok(serial)) => Json(json!({ "serial": serial })).into_response(),
         _ => refuse(StatusCode::INTERNAL_SERVER_ERROR, "the certificate could not be issued"),
     }

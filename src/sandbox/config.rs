@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use bursar_core::clock::Clock;
 
-use crate::{Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix};
+use crate::{
+    AlipayAccount, AlipayKeys, Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix,
+    StripeAccount, UnionpayAccount, UnionpayKeys,
+};
 
 /// The settings of a sandbox.
 #[derive(Clone, Debug)]
@@ -28,14 +31,24 @@ pub struct SandboxConfig {
     pub refund_limits: RefundLimits,
     /// How long the faults `timeout_before_effect` and `slow` hold a connection, in real milliseconds.
     pub fault_hold_ms: u64,
-    /// The merchants.
+    /// The merchants' accounts on WeChat.
     pub accounts: Vec<MerchantAccount>,
-    /// The platform's keys, shared by all merchants.
+    /// WeChat's own keys, shared by all merchants.
     pub platform: PlatformKeys,
+    /// The merchants' applications on Alipay.
+    pub alipay: Vec<AlipayAccount>,
+    /// Alipay's own keys, shared by all merchants.
+    pub alipay_platform: AlipayKeys,
+    /// The merchants' accounts on UnionPay.
+    pub unionpay: Vec<UnionpayAccount>,
+    /// UnionPay's own keys, shared by all merchants.
+    pub unionpay_network: UnionpayKeys,
+    /// The merchants' accounts on Stripe.
+    pub stripe: Vec<StripeAccount>,
 }
 
 impl SandboxConfig {
-    /// A calm sandbox with one merchant on a free port of loopback.
+    /// A calm sandbox with one merchant, who has an account on every channel, on a free port of loopback.
     pub fn new(clock: Arc<dyn Clock>, keys: &Provisioned) -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -49,6 +62,20 @@ impl SandboxConfig {
             fault_hold_ms: 300,
             accounts: vec![keys.account.clone()],
             platform: keys.platform.clone(),
+            alipay: vec![keys.alipay.account.clone()],
+            alipay_platform: keys.alipay.platform.clone(),
+            unionpay: vec![keys.unionpay.account.clone()],
+            unionpay_network: keys.unionpay.network.clone(),
+            stripe: vec![keys.stripe.account.clone()],
         }
+    }
+
+    /// Adds another merchant's accounts, on every channel. Its keys must be from the same folder, as the
+    /// channels' own keys are.
+    pub fn admit(&mut self, keys: &Provisioned) {
+        self.accounts.push(keys.account.clone());
+        self.alipay.push(keys.alipay.account.clone());
+        self.unionpay.push(keys.unionpay.account.clone());
+        self.stripe.push(keys.stripe.account.clone());
     }
 }

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 pub struct Counters {
     /// Requests to a channel, refused and faulted ones included.
     pub requests: u64,
-    /// Verified and well-formed requests by operation: `create`, `query`, `close`, `certificates`,
-    /// `refund`, `query_refund`, `apply_abnormal_refund`.
+    /// Verified and well-formed requests by operation. WeChat's: `create`, `query`, `close`, `certificates`,
+    /// `refund`, `query_refund`, `apply_abnormal_refund`; those of other channels stand behind the channel's name,
+    /// such as `alipay.query`.
     pub operations: BTreeMap<String, u64>,
     /// Refusals by the channel's error code.
     pub refusals: BTreeMap<String, u64>,

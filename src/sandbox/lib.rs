@@ -23,35 +23,59 @@
 //! `[refund:abnormal]`, `[refund:stubborn]`, `[refund:closed]`, `[refund:reversed]` or `[refund:nofunds]`
 //! (see [`RefundBehaviour`]). Without such a tag the seed and the refund's number decide, by the weights
 //! of [`RefundMix`].
+//!
+//! On Stripe, a complaint of the payer can be asked for in the description: `[dispute:won]`, `[dispute:lost]` or
+//! `[dispute:open]`; and `[card:3ds]` for a payer whose bank wants to see him first.
 
 mod admin;
+mod alipay;
 mod books;
 #[cfg(test)]
 mod cases;
+mod channel;
 mod config;
 mod counters;
 mod dice;
+mod door;
 mod error;
+mod fates;
 mod faults;
+mod folder;
+mod front;
 mod keys;
 mod limits;
 pub mod merchant;
+mod misbehave;
+mod notify;
+mod orders;
+mod own;
 mod pace;
 mod payer;
+mod payment;
 mod pem;
 mod provision;
 mod refund;
 mod refund_books;
+mod refunding;
+mod refunds;
+mod reply;
 mod sandbox;
 mod serve;
 mod shared;
+mod stripe;
 mod timers;
+mod unionpay;
 mod wechat;
 pub mod world;
 
+pub use alipay::account::AlipayAccount;
+pub use alipay::keys::AlipayKeys;
+pub use alipay::provision::ProvisionedAlipay;
 pub use books::BookEntry;
+pub use channel::Channel;
 pub use config::SandboxConfig;
 pub use counters::Counters;
+pub use door::{Door, OpenedOrder};
 pub use error::SandboxError;
 pub use faults::Faults;
 pub use keys::system_random;
@@ -61,5 +85,11 @@ pub use provision::{Provisioned, provision};
 pub use refund::{RefundBehaviour, RefundMix};
 pub use refund_books::RefundEntry;
 pub use sandbox::{PayMode, Sandbox, start};
+pub use stripe::account::StripeAccount;
+pub use stripe::disputes::{DisputeAct, DisputeEntry};
+pub use stripe::provision::ProvisionedStripe;
+pub use unionpay::account::UnionpayAccount;
+pub use unionpay::network::UnionpayKeys;
+pub use unionpay::provision::ProvisionedUnionpay;
 pub use wechat::account::MerchantAccount;
 pub use wechat::platform::PlatformKeys;

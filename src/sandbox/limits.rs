@@ -15,6 +15,20 @@ pub struct RefundLimits {
     pub interval_ms: i64,
 }
 
+impl RefundLimits {
+    /// The limits of Alipay's documents.
+    pub const fn alipay() -> Self {
+        Self {
+            // Twelve months, after which a trade is finished.
+            window_ms: 365 * 24 * 3_600_000,
+            // The documents name no number; nobody refunds more often.
+            per_order: 1_000,
+            // [M] Refunds of one trade must be three seconds apart.
+            interval_ms: 3_000,
+        }
+    }
+}
+
 impl Default for RefundLimits {
     fn default() -> Self {
         Self {

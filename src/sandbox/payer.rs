@@ -116,6 +116,23 @@ impl PayerMix {
             Behaviour::Closing | Behaviour::InFlight | Behaviour::Never => None,
         }
     }
+
+    /// When the payer's device meets an order that its channel does not know before (it scans the code), by
+    /// itself; `None` for every second payer who will never pay.
+    pub(crate) fn meets_at(
+        &self,
+        behaviour: Behaviour,
+        lifetime: (i64, i64),
+        first: Option<Move>,
+        draw: u64,
+    ) -> Option<i64> {
+        let (created_ms, expires_ms) = lifetime;
+        match first {
+            Some(Move::Pays(at_ms) | Move::Fails(at_ms)) => Some(dice::within(draw, (created_ms, at_ms))),
+            None if behaviour == Behaviour::Never && dice::below(draw >> 32, 2) == 0 => None,
+            None => Some(created_ms.saturating_add(dice::within(draw, self.soon_ms)).min(expires_ms - 1)),
+        }
+    }
 }
 
 /// A payer's move at an instant of the sandbox clock.

@@ -1,16 +1,19 @@
 //! Folders of keys: it knows how to make (or load) what a merchant and the platform need to talk to
 //! each other, and must never log or overwrite a key.
 
-use std::fs;
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::folder::{bytes, digits, make_folder, read, read_json, read_optional, write, write_json};
 use crate::keys::{SigningKey, hex_upper};
+use crate::unionpay::provision::provision_unionpay;
 use crate::wechat::platform::PlatformCertificate;
-use crate::{MerchantAccount, PlatformKeys, SandboxError, pem};
+use crate::{
+    MerchantAccount, PlatformKeys, ProvisionedAlipay, ProvisionedStripe, ProvisionedUnionpay, SandboxError, alipay,
+    pem, stripe,
+};
 
 /// An account with its keys: paths for the merchant's side, `account` and `platform` for the sandbox's.
 #[derive(Clone, Debug)]
@@ -29,10 +32,16 @@ pub struct Provisioned {
     pub wechatpay_public_key: PathBuf,
     /// The id of that key, `PUB_KEY_ID_…`.
     pub public_key_id: String,
+    /// The account on Stripe.
+    pub stripe: ProvisionedStripe,
     /// The account as the sandbox needs it.
     pub account: MerchantAccount,
     /// The platform's keys as the sandbox needs them; the same for all accounts of a folder.
     pub platform: PlatformKeys,
+    /// The same merchant on Alipay.
+    pub alipay: ProvisionedAlipay,
+    /// The account on UnionPay.
+    pub unionpay: ProvisionedUnionpay,
 }
 
 /// `account.json`: written last, so that its presence says the folder is whole.
@@ -79,14 +88,16 @@ pub fn provision(dir: &Path, name: &str, random: &dyn Fn(&mut [u8])) -> Result<P
             };
             write(&merchant_private_key, &SigningKey::generate()?.to_pem()?)?;
             write(&apiv3_key, &hex_upper(&bytes::<16>(random)))?;
-            write(&summary, &serde_json::to_string_pretty(&file).unwrap_or_default())?;
+            write_json(&summary, &file)?;
             file
         }
     };
     let merchant_key = SigningKey::from_pem(&read(&merchant_private_key)?)?;
     let secret = <[u8; 32]>::try_from(read(&apiv3_key)?.trim().as_bytes())
         .map_err(|_| SandboxError::BadKey(format!("{} must hold 32 characters", apiv3_key.display())))?;
+    let alipay = alipay::provision::provision(&platform_dir.join("alipay"), &folder.join("alipay"), random)?;
     Ok(Provisioned {
+        stripe: stripe::provision::provision(&folder.join("stripe"), random)?,
         account: MerchantAccount {
             mchid: file.mchid.clone(),
             appids: vec![file.appid.clone()],
@@ -103,6 +114,8 @@ pub fn provision(dir: &Path, name: &str, random: &dyn Fn(&mut [u8])) -> Result<P
         wechatpay_public_key: platform_dir.join("wechatpay_public_key.pem"),
         public_key_id: platform.public_key_id.clone(),
         platform,
+        alipay,
+        unionpay: provision_unionpay(dir, name, random)?,
     })
 }
 
@@ -129,53 +142,15 @@ fn platform_keys(folder: &Path) -> Result<PlatformKeys, SandboxError> {
         write(&certificate, &first.pem)?;
         write(&certificate_key, &first.key.to_pem()?)?;
         let file = PlatformFile { public_key_id: keys.public_key_id.clone(), certificate_serial: first.serial.clone() };
-        write(&summary, &serde_json::to_string_pretty(&file).unwrap_or_default())?;
+        write_json(&summary, &file)?;
     }
     Ok(keys)
 }
 
-fn bytes<const N: usize>(random: &dyn Fn(&mut [u8])) -> [u8; N] {
-    let mut bytes = [0; N];
-    random(&mut bytes);
-    bytes
-}
-
-fn digits(random: &dyn Fn(&mut [u8]), count: usize) -> String {
-    bytes::<16>(random).iter().take(count).map(|byte| char::from(b'0' + byte % 10)).collect()
-}
-
-fn make_folder(folder: &Path) -> Result<(), SandboxError> {
-    fs::create_dir_all(folder).map_err(|error| SandboxError::file(folder, error))
-}
-
-fn read(path: &Path) -> Result<String, SandboxError> {
-    fs::read_to_string(path).map_err(|error| SandboxError::file(path, error))
-}
-
-fn read_optional(path: &Path) -> Result<Option<String>, SandboxError> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(SandboxError::file(path, error)),
-    }
-}
-
-fn read_json<T: for<'de> Deserialize<'de>>(path: &Path, text: &str) -> Result<T, SandboxError> {
-    serde_json::from_str(text).map_err(|error| SandboxError::BadKey(format!("{}: {error}", path.display())))
-}
-
-/// Writes a file that only its owner may read. An incomplete folder (no summary yet) is written over.
-fn write(path: &Path, text: &str) -> Result<(), SandboxError> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|error| SandboxError::file(path, error))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|error| SandboxError::file(path, error))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::system_random;
 

@@ -4,24 +4,28 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Channel;
+
 /// One refund as the channel's books have it, for comparison with the merchant's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundEntry {
+    /// The channel.
+    pub channel: Channel,
+    /// The merchant's account on it.
+    pub account: String,
     /// The merchant's number of the refund.
     pub out_refund_no: String,
     /// The merchant's number of the order.
     pub out_trade_no: String,
-    /// The merchant.
-    pub mchid: String,
     /// The channel's number of the refund.
     pub refund_id: String,
     /// Why, as the merchant said.
     pub reason: Option<String>,
-    /// What was asked for, in fen.
+    /// What was asked for, in minor units.
     pub amount_minor: i64,
-    /// The channel's word: `PROCESSING`, `SUCCESS`, `ABNORMAL` or `CLOSED`.
+    /// The same words for all channels: `PROCESSING`, `SUCCESS`, `ABNORMAL` or `CLOSED`.
     pub state: String,
-    /// What the payer got by this refund and kept, in fen: effects less reversals, times the amount.
+    /// What the payer got by this refund and kept, in minor units: effects less reversals, times the amount.
     pub succeeded_minor: i64,
     /// How many times money went to the payer.
     pub effects: u32,
@@ -33,7 +37,7 @@ pub struct RefundEntry {
     pub created_at_ms: i64,
     /// When money (last) went to the payer; stays when it comes back.
     pub succeeded_at_ms: Option<i64>,
-    /// Notifications of this refund that the merchant answered with 2xx.
+    /// Notifications of this refund that the merchant acknowledged.
     pub notifications_accepted: u32,
 }
 

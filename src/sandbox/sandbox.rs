@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::any;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::shared::Shared;
-use crate::wechat::notify;
-use crate::{BookEntry, Counters, Faults, RefundEntry, SandboxConfig, SandboxError, admin, serve, wechat};
+use crate::shared::{Shared, routes};
+use crate::{
+    BookEntry, Counters, DisputeAct, DisputeEntry, Door, Faults, OpenedOrder, RefundEntry, SandboxConfig, SandboxError,
+    admin, notify, serve,
+};
 
 /// How an order is paid by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -56,10 +57,7 @@ pub async fn start(config: SandboxConfig) -> Result<Sandbox, SandboxError> {
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
 
-    let router = Router::new()
-        .nest("/_sandbox", admin::router())
-        .route("/v3/{*rest}", any(wechat::api::serve))
-        .with_state(world.clone());
+    let router = Router::new().nest("/_sandbox", admin::router()).merge(routes()).with_state(world.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(serve::run(listener, router));
     tasks.spawn(notify::run(world.clone(), client, inbox));
@@ -99,25 +97,79 @@ impl Sandbox {
         self.world.set_outage(on);
     }
 
-    /// Pays an order by hand.
+    /// Pays an order by hand. `account`: the merchant's number on the order's channel.
     ///
     /// # Errors
     /// A sentence that says why the order cannot be paid in this mode.
-    pub fn pay(&self, mchid: &str, out_trade_no: &str, mode: PayMode) -> Result<(), &'static str> {
-        let position = self.world.orders().position(mchid, out_trade_no).ok_or("there is no such order")?;
-        self.world.pay_by_hand(position, mode)
+    pub fn pay(&self, account: &str, out_trade_no: &str, mode: PayMode) -> Result<(), &'static str> {
+        self.world.pay_number(Some(account), out_trade_no, mode)
     }
 
-    /// Makes a new platform certificate that signs from now on, while the one before stays valid;
+    /// A payer's device opens what the merchant gave the payer to pay with; the payer's behaviour follows. An
+    /// order that is opened again is the same order, and its payer acts once.
+    ///
+    /// # Errors
+    /// A sentence that says why it cannot be opened, such as the channel's refusal.
+    pub fn open(&self, door: &Door) -> Result<OpenedOrder, String> {
+        self.world.open(door)
+    }
+
+    /// Where Stripe sends this account's messages from now on.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn set_stripe_endpoint(&self, account: &str, url: &str) -> Result<(), &'static str> {
+        self.world.stripe.account(account).ok_or("there is no such account")?.set_endpoint(url);
+        Ok(())
+    }
+
+    /// A payer's complaint about an order on Stripe, or its end.
+    ///
+    /// # Errors
+    /// A sentence that says why that is not possible.
+    pub fn dispute(&self, account: &str, out_trade_no: &str, act: DisputeAct) -> Result<(), &'static str> {
+        self.world.dispute_number(Some(account), out_trade_no, act)
+    }
+
+    /// All complaints of payers, in the order of their orders.
+    pub fn disputes(&self) -> Vec<DisputeEntry> {
+        self.world.dispute_entries()
+    }
+
+    /// Makes a new platform certificate of WeChat that signs from now on, while the one before stays valid;
     /// gives its serial. Takes a moment, as an RSA key is made.
     ///
     /// # Errors
     /// When the cryptographic library fails.
     pub async fn rotate_certificate(&self) -> Result<String, SandboxError> {
         let world = self.world.clone();
-        tokio::task::spawn_blocking(move || world.rotate_certificate())
+        tokio::task::spawn_blocking(move || world.wechat.rotate_certificate(world.pace.now_ms()))
             .await
             .unwrap_or(Err(SandboxError::Crypto("issuing a platform certificate")))
+    }
+
+    /// Makes a new certificate of Alipay that signs from now on, while the one before stays valid; gives the
+    /// digest that names it.
+    ///
+    /// # Errors
+    /// When the cryptographic library fails.
+    pub async fn rotate_alipay_certificate(&self) -> Result<String, SandboxError> {
+        let world = self.world.clone();
+        tokio::task::spawn_blocking(move || world.alipay.rotate_certificate(world.pace.now_ms()))
+            .await
+            .unwrap_or(Err(SandboxError::Crypto("issuing a certificate of Alipay")))
+    }
+
+    /// Makes a new certificate of UnionPay, of the same authority, that signs from now on; gives its serial in
+    /// decimal. Merchants need not be told: every message carries the certificate.
+    ///
+    /// # Errors
+    /// When the cryptographic library fails.
+    pub async fn rotate_unionpay_certificate(&self) -> Result<String, SandboxError> {
+        let world = self.world.clone();
+        tokio::task::spawn_blocking(move || world.unionpay.rotate_certificate())
+            .await
+            .unwrap_or(Err(SandboxError::Crypto("issuing a certificate of the network")))
     }
 
     /// Breaks all connections, stops all payers and notifications.

@@ -1,22 +1,28 @@
 //! What all parts of a running sandbox share: it knows where things are kept and under which lock, and
 //! must never hold two locks of its own at once except orders before timers or counters.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::Router;
 use tokio::sync::mpsc;
 
+use crate::alipay::front::Alipay;
 use crate::counters::Tally;
+use crate::fates::{Asker, Drawn, Fates, Subject};
+use crate::front::Front;
+use crate::notify::Delivery;
+use crate::orders::Orders;
 use crate::pace::Pace;
+use crate::stripe::front::Stripe;
 use crate::timers::{Due, Timers};
-use crate::wechat::account::Merchant;
-use crate::wechat::fates::Fates;
-use crate::wechat::notify::Delivery;
-use crate::wechat::orders::Orders;
-use crate::wechat::platform::{PlatformCertificate, PlatformKeys};
-use crate::{Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError};
+use crate::unionpay::front::Unionpay;
+use crate::wechat::front::Wechat;
+use crate::{
+    Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, alipay, stripe,
+    unionpay, wechat,
+};
 
 /// The shared state.
 pub(crate) struct Shared {
@@ -26,42 +32,63 @@ pub(crate) struct Shared {
     pub(crate) refund_limits: RefundLimits,
     /// How long faults hold a connection, in real time.
     pub(crate) hold: Duration,
-    pub(crate) merchants: HashMap<String, Merchant>,
+    // The fronts, one of each channel.
+    pub(crate) wechat: Wechat,
+    pub(crate) alipay: Alipay,
+    pub(crate) unionpay: Unionpay,
+    pub(crate) stripe: Stripe,
     pub(crate) tally: Tally,
     pub(crate) timers: Timers,
     pub(crate) outbox: mpsc::UnboundedSender<Delivery>,
-    platform: RwLock<PlatformKeys>,
     orders: Mutex<Orders>,
     fates: Mutex<Fates>,
     faults: RwLock<Faults>,
     outage: AtomicBool,
 }
 
+/// Everything that merchants can ask the channels.
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .merge(wechat::api::routes())
+        .merge(alipay::gateway::routes())
+        .merge(unionpay::api::routes())
+        .merge(stripe::api::routes())
+}
+
 impl Shared {
     pub(crate) fn new(config: SandboxConfig, outbox: mpsc::UnboundedSender<Delivery>) -> Result<Self, SandboxError> {
-        let mut merchants = HashMap::new();
-        for (ordinal, account) in (0..).zip(config.accounts) {
-            let mchid = account.mchid.clone();
-            if merchants.insert(mchid.clone(), Merchant::new(account, ordinal)?).is_some() {
-                return Err(SandboxError::Config(format!("merchant {mchid} is given twice")));
-            }
-        }
         Ok(Self {
             pace: Pace(config.clock),
             payers: config.payers,
             refunds: config.refunds,
             refund_limits: config.refund_limits,
             hold: Duration::from_millis(config.fault_hold_ms),
-            merchants,
+            wechat: Wechat::new(config.accounts, config.platform)?,
+            alipay: Alipay::new(config.alipay, config.alipay_platform)?,
+            unionpay: Unionpay::new(&config.unionpay, config.unionpay_network)?,
+            stripe: Stripe::new(config.stripe)?,
             tally: Tally::default(),
             timers: Timers::default(),
             outbox,
-            platform: RwLock::new(config.platform),
             orders: Mutex::default(),
             fates: Mutex::new(Fates::new(config.seed)),
             faults: RwLock::new(config.faults),
             outage: AtomicBool::new(false),
         })
+    }
+
+    /// The front of a channel.
+    pub(crate) fn front(&self, channel: Channel) -> &dyn Front {
+        match channel {
+            Channel::Wechat => &self.wechat,
+            Channel::Alipay => &self.alipay,
+            Channel::Unionpay => &self.unionpay,
+            Channel::Stripe => &self.stripe,
+        }
+    }
+
+    pub(crate) fn fronts(&self) -> [&dyn Front; 4] {
+        [&self.wechat, &self.alipay, &self.unionpay, &self.stripe]
     }
 
     // A poisoned lock means that a test's assertion failed inside; the data is whole all the same.
@@ -70,12 +97,9 @@ impl Shared {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn fates(&self) -> MutexGuard<'_, Fates> {
-        self.fates.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn platform(&self) -> RwLockReadGuard<'_, PlatformKeys> {
-        self.platform.read().unwrap_or_else(PoisonError::into_inner)
+    /// The seeded numbers of a request.
+    pub(crate) fn draw(&self, asker: Asker<'_>, subject: Subject<'_>) -> Drawn {
+        self.fates.lock().unwrap_or_else(PoisonError::into_inner).draw(asker, subject)
     }
 
     pub(crate) fn faults(&self) -> Faults {
@@ -100,22 +124,24 @@ impl Shared {
         Counters { orders, ..self.tally.snapshot() }
     }
 
-    /// Adds a platform certificate that signs from now on, and gives its serial.
-    pub(crate) fn rotate_certificate(&self) -> Result<String, SandboxError> {
-        let renewed = PlatformCertificate::renewed(self.pace.now_ms())?;
-        let serial = renewed.serial.clone();
-        self.platform.write().unwrap_or_else(PoisonError::into_inner).rotate(renewed);
-        Ok(serial)
+    fn errand_due(&self, order: usize, errand: u8) {
+        let channel = self.orders().list.get(order).map(|order| order.channel);
+        if let Some(channel) = channel {
+            self.front(channel).runs_errand(self, order, errand);
+        }
     }
 
     /// Something is due.
     pub(crate) fn fire(&self, due: Due) {
         match due {
+            Due::Meet(order) => self.payer_meets(order),
             Due::Pay(order) => self.payer_pays(order),
             Due::Fail(order) => {
                 self.payer_fails(order);
             }
             Due::Land(order) => self.money_lands(order),
+            Due::Expire(order) => self.order_expires(order),
+            Due::Errand { order, errand } => self.errand_due(order, errand),
             Due::Refund { refund, turn } => self.refund_moves(refund, turn),
             Due::Notify { about, attempt } => self.notification_due(about, attempt),
             Due::NotifyDelayed { about, attempt } => self.notification_delayed(about, attempt),

@@ -13,8 +13,8 @@ use crate::pace::Pace;
 /// What a notification tells of, by positions in the books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum About {
-    /// The payment of this order.
-    Payment(usize),
+    /// The `event`-th thing that happened to this order.
+    Order { order: usize, event: usize },
     /// The `event`-th thing that happened to this refund.
     Refund { refund: usize, event: usize },
 }
@@ -22,12 +22,18 @@ pub(crate) enum About {
 /// What is due. Orders and refunds are named by their position in the books.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Due {
+    /// The payer's device meets the order.
+    Meet(usize),
     /// The payer pays.
     Pay(usize),
     /// The payer's attempt fails.
     Fail(usize),
     /// Money in flight arrives.
     Land(usize),
+    /// The order's life ends.
+    Expire(usize),
+    /// What the order's front asked to be woken for, by a number of its own.
+    Errand { order: usize, errand: u8 },
     /// The `turn`-th thing happens to a refund.
     Refund { refund: usize, turn: usize },
     /// An attempt to notify, which faults may still strike.

@@ -2,6 +2,8 @@
 //! how they are written.
 
 use bursar_core::Timestamp;
+use bursar_core::bank::{LineRow, StatementRow};
+use bursar_core::channel::Method;
 use bursar_core::decide::{Question, QuestionKind};
 use bursar_core::event::EventKind;
 use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId};
@@ -12,6 +14,8 @@ use bursar_core::order::Order;
 use bursar_core::payment::Payment;
 use bursar_core::refund::{Leg, Refund};
 use uuid::Uuid;
+
+use crate::cash::CashRows;
 
 /// Rows that are written together or not at all. A guard that does not hold refuses the whole change.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +54,18 @@ pub struct Change {
     pub new_deliveries: Vec<NewDelivery>,
     /// Outcome of an attempt at a delivery.
     pub delivery_attempts: Vec<DeliveryAttempt>,
+    /// What payers have paid with, to be offered to them first. Of the same way the latest counts.
+    pub last_paid: Vec<LastPaid>,
+    /// A statement of a bank to insert; its version is counted by the store. Guard: the account has no
+    /// statement of that file and ordinal.
+    pub statement: Option<StatementRow>,
+    /// Lines of statements to insert (version 0 becomes 1), at most [`MAX_NEW_LINES`]. One that the account has
+    /// already stays as it is.
+    pub new_lines: Vec<LineRow>,
+    /// Lines to update: where they stand, and why. Guard: the row still has `version`, which is counted up.
+    pub lines: Vec<LineRow>,
+    /// Cash: collections, hand-ins and payouts.
+    pub cash: CashRows,
     /// A notification to store. Guard: not seen before.
     pub notification: Option<Notification>,
     /// An idempotency key to take with its answer. Guard: not taken.
@@ -59,6 +75,35 @@ pub struct Change {
     /// Whether losing this change in a crash of the database would only cost work, not money or
     /// promises. A batch commits asynchronously only when all its changes may.
     pub may_be_lost: bool,
+}
+
+/// Most lines that one change may insert: it bounds a transaction. A longer statement comes in several changes.
+pub const MAX_NEW_LINES: usize = 500;
+
+impl Change {
+    /// Whether it carries rows that come with a request or a run and not with a decision: they are written even
+    /// when the decision tells nothing new.
+    pub(crate) fn carries_more(&self) -> bool {
+        self.idempotency.is_some() || self.carries_rows()
+    }
+
+    /// The same without the idempotency key: rows that others may have written in the meantime.
+    pub(crate) fn carries_rows(&self) -> bool {
+        self.statement.is_some() || !self.new_lines.is_empty() || !self.lines.is_empty() || !self.cash.is_empty()
+    }
+}
+
+/// That a payer has paid in some way.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LastPaid {
+    /// Payers of different merchants are different payers.
+    pub merchant: MerchantId,
+    /// The merchant's own number of the payer.
+    pub payer: String,
+    /// The way.
+    pub method: Method,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// How a claimed job goes on.
@@ -113,8 +158,9 @@ pub enum Answer {
     Stale,
     /// Our lease is gone: drop it.
     Fenced,
-    /// The order number, notification or idempotency key was there before: read that. Said rather than that
-    /// something is stale, so that a repeated request is not decided again.
+    /// The order number, notification, statement, collection, hand-in, payout or idempotency key was there
+    /// before: read that. Said rather than that something is stale, so that a repeated request is not decided
+    /// again.
     Duplicate,
 }
 

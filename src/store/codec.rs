@@ -1,8 +1,12 @@
 //! Rows and the types of the core: it knows codes and JSON texts of columns, and must never know which
 //! database they come from.
 
+pub mod bank;
+pub mod cash;
 mod refund;
 
+use bursar_core::bank::reference;
+use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
 use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId};
@@ -11,6 +15,7 @@ use bursar_core::ledger::{Account, AccountKind, Posting};
 use bursar_core::observation::Source;
 use bursar_core::order::{Order, OrderState};
 use bursar_core::payment::{PayerDetails, Payment, PaymentState};
+use bursar_core::refund::{Leg, Route};
 use bursar_core::{Money, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,6 +65,12 @@ impl Reading<'_> {
         text.parse().map_err(|why| self.record.corrupt(self.table, column, why))
     }
 
+    /// A name of the core, or null.
+    pub fn maybe_name<T: std::str::FromStr<Err = String>>(&self, column: &'static str) -> Result<Option<T>> {
+        let text: Option<String> = self.get(column)?;
+        text.map(|text| text.parse().map_err(|why| self.record.corrupt(self.table, column, why))).transpose()
+    }
+
     /// A JSON text.
     pub fn json<T: DeserializeOwned>(&self, column: &'static str) -> Result<T> {
         let text: String = self.get(column)?;
@@ -75,7 +86,8 @@ impl Reading<'_> {
         serde_json::from_str(text).map_err(|e| self.record.corrupt(self.table, column, e.to_string()))
     }
 
-    fn money(&self, minor: &'static str, currency: &'static str) -> Result<Money> {
+    /// An amount of two columns.
+    pub fn money(&self, minor: &'static str, currency: &'static str) -> Result<Money> {
         Ok(Money::new(self.get(minor)?, self.name(currency)?))
     }
 }
@@ -88,6 +100,26 @@ pub fn to_json(value: &impl Serialize) -> Result<String> {
 /// What we know of the payer, or null when that is nothing.
 pub fn payer_json(payer: &PayerDetails) -> Result<Option<String>> {
     if *payer == PayerDetails::default() { Ok(None) } else { to_json(payer).map(Some) }
+}
+
+/// The ways that a payer may choose, or null when the merchant named the payments.
+pub fn offers_json(offers: &[Method]) -> Result<Option<String>> {
+    if offers.is_empty() { Ok(None) } else { to_json(&offers).map(Some) }
+}
+
+/// What the payer of a transfer writes into it; no other payment has it.
+pub fn payment_reference(payment: &Payment) -> Option<String> {
+    (payment.method.channel() == ChannelKind::Bank).then(|| reference(payment.id.uuid()))
+}
+
+/// What our transfer for a leg carries; no other leg has it.
+pub fn leg_reference(leg: &Leg) -> Option<String> {
+    (leg.route == Route::Transfer).then(|| reference(leg.id.uuid()))
+}
+
+/// [`plain`] of what may be missing.
+pub fn maybe_plain(text: Option<&String>) -> Option<String> {
+    text.map(|text| plain(text))
 }
 
 /// Free text for people without NUL, which PostgreSQL's text cannot hold.
@@ -108,9 +140,9 @@ pub fn order(record: &Record) -> Result<Order> {
         close_reason: row.get("o_close_reason")?,
         late_money: row.get("o_late_money")?,
         part_payment: row.get("o_part_payment")?,
-        offers: Vec::new(),
-        payer: None,
-        due_at: None,
+        offers: row.maybe_json("o_offers")?.unwrap_or_default(),
+        payer: row.get("o_payer")?,
+        due_at: row.maybe_time("o_due_at")?,
         expires_at: row.time("o_expires_at")?,
         event_count: row.get("o_event_count")?,
         version: row.get("o_version")?,
@@ -129,7 +161,7 @@ pub fn payment(record: &Record) -> Result<Option<Payment>> {
         order: OrderId(row.get("o_id")?),
         merchant: MerchantId(row.get("p_merchant")?),
         account: ChannelAccountId(row.get("p_account")?),
-        method: row.code("p_method", bursar_core::channel::Method::from_code)?,
+        method: row.code("p_method", Method::from_code)?,
         amount: row.money("p_amount_minor", "p_currency")?,
         payer: row.maybe_json("p_payer")?.unwrap_or_default(),
         state: row.code("p_state", PaymentState::from_code)?,
@@ -227,12 +259,17 @@ pub fn question(record: &Record) -> Result<ParkedRow> {
 pub fn book_line(record: &Record) -> Result<BookLine> {
     let row = Reading { record, table: "payment" };
     let evidence: bursar_core::payment::Evidence = row.json("evidence")?;
+    let state = row.code("state", PaymentState::from_code)?;
+    // Of a held payment the column says what it should have brought.
+    let taken: i64 = row.get("taken_minor")?;
     Ok(BookLine {
         payment: PaymentId(row.get("id")?),
+        method: row.code("method", Method::from_code)?,
         order_state: row.code("order_state", OrderState::from_code)?,
-        state: row.code("state", PaymentState::from_code)?,
+        state,
         amount_minor: row.get("amount_minor")?,
-        transaction_id: evidence.paid.map(|receipt| receipt.transaction_id),
+        taken_minor: if state.has_money() { taken } else { 0 },
+        transaction_id: evidence.transaction_id().map(str::to_owned),
         late_money: row.get("late_money")?,
         returned_minor: row.get("returned_minor")?,
         parked: row.get("parked")?,

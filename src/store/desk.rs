@@ -3,6 +3,7 @@
 
 mod change;
 mod grant;
+pub mod statements;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,9 +48,10 @@ pub enum Taken {
     Written(Box<Dossier>),
     /// The lease of the job that brought it is gone; nothing was written.
     Fenced,
-    /// The idempotency key that came with it was taken before; nothing was written.
+    /// The idempotency key or the row that came with it was taken before, or has moved on: nothing was written;
+    /// read that.
     Duplicate,
-    /// There is no such payment, refund or leg.
+    /// There is no such payment, refund, leg or order.
     NoSuchSubject,
 }
 
@@ -172,6 +174,7 @@ impl Desk {
         complete: impl Fn(&Dossier, &mut Change) + Send + Sync,
     ) -> Result<Taken> {
         let mut known = known.cloned();
+        let mut refused: Option<Dossier> = None;
         for _ in 0..MAX_RACES {
             let dossier = match known.take() {
                 Some(dossier) => dossier,
@@ -180,6 +183,7 @@ impl Desk {
                     None => return Ok(Taken::NoSuchSubject),
                 },
             };
+            let unmoved = refused.as_ref() == Some(&dossier);
             let entries = self.entries_for(&dossier).await?;
             let terms = Self::terms(&entries, &dossier)?;
             let now = self.clock.now();
@@ -189,15 +193,21 @@ impl Desk {
             change.settle = settle;
             self.drop_own_job(&mut change);
             complete(&next, &mut change);
+            // Somebody is told that they are written.
+            change.may_be_lost &= !change.carries_more();
             let hold = change.settle.as_ref().is_none_or(|s| s.how == Settlement::Hold);
-            if !decision.news() && hold && change.idempotency.is_none() {
+            if !decision.news() && hold && !change.carries_more() {
                 return Ok(Taken::Written(Box::new(dossier)));
+            }
+            // Refused, and the order is as it was: it is what `complete` added that has moved on.
+            if unmoved && change.carries_rows() {
+                return Ok(Taken::Duplicate);
             }
             match self.gatherer.commit(change).await? {
                 Answer::Committed => return Ok(Taken::Written(Box::new(next))),
                 Answer::Fenced => return Ok(Taken::Fenced),
                 Answer::Duplicate => return Ok(Taken::Duplicate),
-                Answer::Stale => {}
+                Answer::Stale => refused = Some(dossier),
             }
         }
         Err(too_many_races(subject))

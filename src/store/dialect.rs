@@ -17,8 +17,8 @@ pub const NOW_POSTGRES: &str = "(floor(extract(epoch from clock_timestamp()) * 1
 pub const NOW_SQLITE: &str = "(cast(unixepoch('subsec') * 1000 as integer))";
 
 /// A database. Statements given to `rows` and `write` are written once for both: parameters are `$1`,
-/// `$2`, …; `in_ids($1)` stands for "is one of the ids of parameter 1", `now_ms()` for the database's clock,
-/// and `matching(…)` for a join (see [`translate`]).
+/// `$2`, …; `in_ids($1)` stands for "is one of the ids of parameter 1", `in_texts($1)` for the same of texts,
+/// `now_ms()` for the database's clock, and `matching(…)` for a join (see [`translate`]).
 #[async_trait]
 pub trait Dialect: Send + Sync + std::fmt::Debug {
     /// Runs a reading statement. Never takes a lock.
@@ -53,22 +53,25 @@ pub trait Dialect: Send + Sync + std::fmt::Debug {
 pub struct Words {
     /// What stands before and after the parameter of `in_ids($n)`.
     pub in_ids: (&'static str, &'static str),
+    /// The same for `in_texts($n)`.
+    pub in_texts: (&'static str, &'static str),
     /// See [`NOW_POSTGRES`].
     pub now: &'static str,
     /// Whether `matching(…)` has to be kept from becoming anything but one look into an index per row.
     pub lateral: bool,
 }
 
-/// Replaces `in_ids($n)`, `now_ms()` and `matching(table alias where condition)` in a shared statement.
+/// Replaces `in_ids($n)`, `in_texts($n)`, `now_ms()` and `matching(table alias where condition)` in a shared statement.
 ///
 /// `left join matching(…)` finds, for each row so far, the rows of a table that fit it. A planner that still
 /// believes the table to be empty must not read all of it instead.
 pub fn translate(sql: &'static str, words: Words) -> Cow<'static, str> {
-    if !["in_ids(", "now_ms()", "matching("].iter().any(|word| sql.contains(word)) {
+    if !["in_ids(", "in_texts(", "now_ms()", "matching("].iter().any(|word| sql.contains(word)) {
         return sql.into();
     }
-    let (before, after) = words.in_ids;
-    let sql = replace_each(sql, "in_ids(", |parameter| format!("{before}{parameter}{after}"));
+    let around = |(before, after): (&str, &str), parameter: &str| format!("{before}{parameter}{after}");
+    let sql = replace_each(sql, "in_ids(", |parameter| around(words.in_ids, parameter));
+    let sql = replace_each(&sql, "in_texts(", |parameter| around(words.in_texts, parameter));
     let sql = replace_each(&sql, "matching(", |inner| {
         let (table, condition) = inner.split_once(" where ").unwrap_or((inner, "true"));
         let alias = table.rsplit(' ').next().unwrap_or(table);
@@ -99,14 +102,18 @@ fn replace_each(sql: &str, word: &str, with: impl Fn(&str) -> String) -> String 
 mod tests {
     use super::*;
 
-    const ARRAYS: Words = Words { in_ids: ("= any(", ")"), now: "now()", lateral: true };
-    const LISTS: Words = Words { in_ids: ("in (select f(", "))"), now: "n", lateral: false };
+    const ARRAYS: Words = Words { in_ids: ("= any(", ")"), in_texts: ("= any(", ")"), now: "now()", lateral: true };
+    const LISTS: Words =
+        Words { in_ids: ("in (select f(", "))"), in_texts: ("in (g(", "))"), now: "n", lateral: false };
 
     #[test]
     fn shared_statements_are_written_out_for_each_database() {
         let sql = "select now_ms() from t where id in_ids($1) and x in_ids($2)";
         assert_eq!(translate(sql, ARRAYS), "select now() from t where id = any($1) and x = any($2)");
         assert_eq!(translate(sql, LISTS), "select n from t where id in (select f($1)) and x in (select f($2))");
+        let sql = "select 1 from t where n in_texts($3)";
+        assert_eq!(translate(sql, ARRAYS), "select 1 from t where n = any($3)");
+        assert_eq!(translate(sql, LISTS), "select 1 from t where n in (g($3))");
         let sql = "select 1 from a left join matching(b x where x.a = a.id and x.n = 1) where true";
         assert_eq!(
             translate(sql, ARRAYS),

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
+use bursar_core::channel::Method;
 use bursar_core::id::{ApiKeyId, DeliveryId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
@@ -11,7 +12,7 @@ use bursar_core::refund::Refund;
 use uuid::Uuid;
 
 use crate::dialect::Dialect;
-use crate::read::{dossier, history, merchant, message, operator, queue, refund, upkeep};
+use crate::read::{dossier, history, merchant, message, operator, payer, queue, refund, upkeep};
 use crate::{
     Answer, BookLine, Change, ClaimRequest, Claimed, Counts, DeliveryRow, Hints, IdempotencyRow, JobFilter, JobRow,
     Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result, Retention, Store, Timeline, migrate,
@@ -50,11 +51,17 @@ impl<D: Dialect> Store for D {
     async fn stuck(&self, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>> {
         operator::stuck(self, before, limit).await
     }
+    async fn stuck_orders(&self, before: Timestamp, limit: u32) -> Result<Vec<OrderId>> {
+        operator::stuck_orders(self, before, limit).await
+    }
     async fn stuck_legs(&self, before: Timestamp, limit: u32) -> Result<Vec<LegId>> {
         refund::stuck_legs(self, before, limit).await
     }
     async fn stuck_deliveries(&self, before: Timestamp, limit: u32) -> Result<Vec<(DeliveryId, MerchantId)>> {
         operator::stuck_deliveries(self, before, limit).await
+    }
+    async fn last_methods(&self, merchant: MerchantId, payer: &str) -> Result<Vec<(Method, Timestamp)>> {
+        payer::last_methods(self, merchant, payer).await
     }
     async fn parked(&self, merchant: Option<MerchantId>, limit: u32) -> Result<Vec<ParkedRow>> {
         operator::parked(self, merchant, limit).await

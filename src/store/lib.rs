@@ -5,6 +5,7 @@
 //! all. Reads are named for what they answer. SQLite and PostgreSQL stand behind the one trait, and one
 //! conformance suite runs on both.
 
+pub mod cash;
 pub mod change;
 mod codec;
 #[cfg(test)]
@@ -22,12 +23,14 @@ mod read;
 pub mod record;
 mod returned;
 pub mod sqlite;
+mod statements;
 mod value;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
+use bursar_core::channel::Method;
 use bursar_core::id::{ApiKeyId, DeliveryId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
@@ -35,15 +38,17 @@ use bursar_core::order::Dossier;
 use bursar_core::refund::Refund;
 use uuid::Uuid;
 
-pub use change::{Answer, Change, IdempotencyKey, NewDelivery, Notification, Settle, Settlement};
+pub use cash::{CashRows, Contents, HandInFilter, Till};
+pub use change::{Answer, Change, IdempotencyKey, LastPaid, NewDelivery, Notification, Settle, Settlement};
 pub use desk::Desk;
 pub use directory::Directory;
 pub use error::StoreError;
 pub use gather::Gatherer;
 pub use record::{
-    BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, ObservationRow,
-    OrderFilter, ParkedRow, PostingRow, RefundFilter, RefundLine, Timeline,
+    BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter,
+    ObservationRow, OrderFilter, ParkedRow, PostingRow, RefundFilter, RefundLine, Timeline,
 };
+pub use statements::Statements;
 
 /// A result of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -51,7 +56,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What the rest of the program asks of a database. Every method may fail with
 /// [`StoreError::Unavailable`] (try again later) and says so instead of blocking for ever.
 #[async_trait]
-pub trait Store: Send + Sync + std::fmt::Debug {
+pub trait Store: Statements + Till + Send + Sync + std::fmt::Debug {
     /// Writes all `changes` in as few transactions as possible and answers each, in order. A change
     /// that is refused leaves nothing behind and does not spoil its neighbours.
     ///
@@ -81,19 +86,23 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     async fn timeline(&self, order: OrderId) -> Result<Option<Timeline>>;
     /// Payments that owe a job (`due_at` before `before`) and have no live one, oldest first.
     async fn stuck(&self, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>>;
+    /// The same for orders whose payers choose.
+    async fn stuck_orders(&self, before: Timestamp, limit: u32) -> Result<Vec<OrderId>>;
     /// The same for legs of refunds.
     async fn stuck_legs(&self, before: Timestamp, limit: u32) -> Result<Vec<LegId>>;
     /// Deliveries created before `before` that are neither delivered nor given up, have an endpoint and no
     /// live job (not even a parked one), oldest first, with the order's merchant. Needs a partial index, so
     /// that it never scans delivered ones.
     async fn stuck_deliveries(&self, before: Timestamp, limit: u32) -> Result<Vec<(DeliveryId, MerchantId)>>;
+    /// With what a payer of a merchant has paid, and when last; the latest first.
+    async fn last_methods(&self, merchant: MerchantId, payer: &str) -> Result<Vec<(Method, Timestamp)>>;
     /// Open questions, oldest first.
     async fn parked(&self, merchant: Option<MerchantId>, limit: u32) -> Result<Vec<ParkedRow>>;
     /// Every payment with what we believe of it, for a comparison with a channel's books, in pages by
     /// id (`after` exclusive).
     async fn book_lines(&self, after: Option<PaymentId>, limit: u32) -> Result<Vec<BookLine>>;
-    /// Every leg of a refund that went through a channel, for the same comparison, in pages by id (`after`
-    /// exclusive).
+    /// Every leg of a refund, for the same comparison, in pages by id (`after` exclusive). A channel knows only
+    /// those that went through it.
     async fn refund_lines(&self, after: Option<LegId>, limit: u32) -> Result<Vec<RefundLine>>;
     /// Balances per account and currency: (account kind code, owner, currency, debits less credits in
     /// minor units).

@@ -27,6 +27,11 @@ pub const STEPS: &[Step] = &[
         postgres: include_str!("migrations/postgres/0002_refunds.sql"),
         sqlite: include_str!("migrations/sqlite/0002_refunds.sql"),
     },
+    Step {
+        version: 3,
+        postgres: include_str!("migrations/postgres/0003_channels.sql"),
+        sqlite: include_str!("migrations/sqlite/0003_channels.sql"),
+    },
 ];
 
 /// The table that remembers what was done; the same text on both databases.

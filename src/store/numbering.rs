@@ -1,7 +1,7 @@
 //! The numbers of appended rows: it knows that a row's version numbers what belongs to it, and must
 //! never know where the rows go.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bursar_core::Timestamp;
 use bursar_core::id::{OrderId, to_text};
@@ -10,9 +10,9 @@ use bursar_core::observation::{Observation, Subject};
 use bursar_core::payment::Payment;
 use uuid::Uuid;
 
-use crate::{Change, Result, StoreError};
+use crate::{Change, LastPaid, Result, StoreError};
 
-/// Observations or postings of one payment, refund or leg in one change at most. A transition has an
+/// Observations or postings of one payment, refund, leg or order in one change at most. A transition has an
 /// observation or two and at most four postings; the sequence is the new version times this plus the
 /// position.
 pub const MAX_POSITIONS: i64 = 16;
@@ -44,8 +44,10 @@ fn new_version(change: &Change, id: Uuid) -> Option<i64> {
     let payments = change.payments.iter().map(|p| (p.id.uuid(), p.version));
     let refunds = change.refunds.iter().map(|r| (r.id.uuid(), r.version));
     let legs = change.legs.iter().map(|l| (l.id.uuid(), l.version));
-    let updated = payments.chain(refunds).chain(legs).find(|(row, _)| *row == id).map(|(_, v)| v.saturating_add(1));
-    let new = change.new_payments.iter().map(|p| p.id.uuid());
+    let orders = change.orders.iter().map(|o| (o.id.uuid(), o.version));
+    let updated =
+        payments.chain(refunds).chain(legs).chain(orders).find(|(row, _)| *row == id).map(|(_, v)| v.saturating_add(1));
+    let new = change.new_payments.iter().map(|p| p.id.uuid()).chain(change.new_orders.iter().map(|o| o.id.uuid()));
     let mut new =
         new.chain(change.new_refunds.iter().map(|r| r.id.uuid())).chain(change.new_legs.iter().map(|l| l.id.uuid()));
     updated.or_else(|| new.find(|row| *row == id).map(|_| 1))
@@ -82,6 +84,19 @@ pub struct Place<'a> {
     pub nth: i16,
     /// Whether the order has no payments before these.
     pub first: bool,
+}
+
+/// What payers have paid with, once for each way: the latest. In the order of the key, so that two processes
+/// do not wait for each other in a circle.
+pub fn last_paid<'a>(changes: impl Iterator<Item = &'a Change>) -> Vec<&'a LastPaid> {
+    let mut latest: BTreeMap<_, &LastPaid> = BTreeMap::new();
+    for paid in changes.flat_map(|c| &c.last_paid) {
+        let slot = latest.entry((paid.merchant, &paid.payer, paid.method)).or_insert(paid);
+        if slot.at < paid.at {
+            *slot = paid;
+        }
+    }
+    latest.into_values().collect()
 }
 
 /// When the questions of `change` were asked: the time of what caused them; `None` when it has no cause

@@ -1,15 +1,19 @@
 //! What a reader gets from the store: it knows the shapes of answers, and must never know how they are
 //! found.
 
-use bursar_core::Timestamp;
+use bursar_core::bank::{Day, Direction, LineState};
+use bursar_core::channel::Method;
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
-use bursar_core::id::{DeliveryId, EndpointId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
+use bursar_core::id::{
+    ChannelAccountId, DeliveryId, EndpointId, LegId, LineId, MerchantId, NotificationId, OrderId, PaymentId, RefundId,
+};
 use bursar_core::job::{JobKey, JobKind, Queue};
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::PaymentState;
-use bursar_core::refund::{LegState, RefundState};
+use bursar_core::refund::{LegState, RefundState, Route};
+use bursar_core::{Money, Timestamp};
 use uuid::Uuid;
 
 /// A wish for jobs.
@@ -112,6 +116,34 @@ pub struct RefundFilter {
     pub limit: u32,
 }
 
+/// Which lines of statements to list.
+#[derive(Clone, Copy, Debug)]
+pub struct LineFilter {
+    /// Only this account's.
+    pub account: ChannelAccountId,
+    /// Only in this state.
+    pub state: Option<LineState>,
+    /// Only ids above this one (the cursor of the next page).
+    pub after: Option<LineId>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// Which lines of statements are like another.
+#[derive(Clone, Copy, Debug)]
+pub struct LikeLine {
+    /// Of this account.
+    pub account: ChannelAccountId,
+    /// Of exactly this amount.
+    pub amount: Money,
+    /// In this direction.
+    pub direction: Direction,
+    /// Booked on this day or later.
+    pub since: Day,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// Everything that happened to an order.
 #[derive(Clone, Debug)]
 pub struct Timeline {
@@ -132,7 +164,7 @@ pub struct Timeline {
 /// A stored observation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ObservationRow {
-    /// What it is about: the 128 bits of the id of a payment, refund or leg.
+    /// What it is about: the 128 bits of the id of a payment, refund, leg or order.
     pub subject: Uuid,
     /// Counts per subject.
     pub sequence: i64,
@@ -213,13 +245,17 @@ pub struct ParkedRow {
 pub struct BookLine {
     /// The payment.
     pub payment: PaymentId,
+    /// How the payer pays.
+    pub method: Method,
     /// Its order's state.
     pub order_state: OrderState,
     /// Where it stands.
     pub state: PaymentState,
     /// What was to be taken, in minor units.
     pub amount_minor: i64,
-    /// The channel's number of the capture.
+    /// Minor units that it brought: less or more than that when money came in pieces.
+    pub taken_minor: i64,
+    /// The channel's number of the capture; of several pieces the first.
     pub transaction_id: Option<String>,
     /// Whether its order got late money.
     pub late_money: bool,
@@ -236,6 +272,8 @@ pub struct RefundLine {
     pub leg: LegId,
     /// The payment whose money goes back.
     pub payment: PaymentId,
+    /// By which way it goes.
+    pub route: Route,
     /// Where it stands.
     pub state: LegState,
     /// Minor units.

@@ -28,6 +28,8 @@ pub enum Value {
     Uuid(Option<Uuid>),
     /// A list of ids, for `in_ids($n)`.
     Ids(Vec<Uuid>),
+    /// A list of texts, for `in_texts($n)`.
+    Texts(Vec<String>),
 }
 
 macro_rules! values {
@@ -55,6 +57,7 @@ values! {
     Option<Uuid> => Uuid(v) v;
     Vec<Uuid> => Ids(v) v;
     &[Uuid] => Ids(v) v.to_vec();
+    Vec<String> => Texts(v) v;
 }
 
 /// Binds values on PostgreSQL.
@@ -72,13 +75,14 @@ pub fn bind_postgres(
             Value::Bytes(v) => query.bind(v),
             Value::Uuid(v) => query.bind(v),
             Value::Ids(v) => query.bind(v),
+            Value::Texts(v) => query.bind(v),
         };
     }
     query
 }
 
-/// Binds values on SQLite. A list of ids becomes a JSON array of hexadecimal texts, because SQLite has
-/// no arrays.
+/// Binds values on SQLite. A list becomes a JSON array, because SQLite has no arrays; ids in it become
+/// hexadecimal texts, because JSON has no bytes.
 pub fn bind_sqlite(
     mut query: Query<'_, Sqlite, SqliteArguments>,
     values: Vec<Value>,
@@ -96,6 +100,7 @@ pub fn bind_sqlite(
                 let items: Vec<String> = v.iter().map(|id| format!("\"{}\"", id.simple())).collect();
                 query.bind(format!("[{}]", items.join(",")))
             }
+            Value::Texts(v) => query.bind(serde_json::Value::from(v).to_string()),
         };
     }
     query

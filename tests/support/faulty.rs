@@ -4,15 +4,23 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use bursar_core::Timestamp;
-use bursar_core::id::{ApiKeyId, DeliveryId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
+use bursar_core::bank::{LineRow, StatementRow};
+use bursar_core::cash::{Collection, Drawer, HandIn, Payout};
+use bursar_core::channel::Method;
+use bursar_core::id::{
+    ApiKeyId, ChannelAccountId, CollectionId, DeliveryId, HandInId, LegId, LineId, MerchantId, NotificationId, OrderId,
+    PaymentId, RefundId, StatementId,
+};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
+use bursar_core::observation::Subject;
 use bursar_core::order::Dossier;
 use bursar_core::refund::Refund;
+use bursar_core::{Money, Timestamp};
 use bursar_store::{
-    Answer, BookLine, Change, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow,
-    Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result, Store, StoreError, Timeline,
+    Answer, BookLine, Change, ClaimRequest, Claimed, Contents, Counts, DeliveryRow, HandInFilter, IdempotencyRow,
+    JobFilter, JobRow, LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result,
+    Statements, Store, StoreError, Till, Timeline,
 };
 use uuid::Uuid;
 
@@ -63,25 +71,56 @@ impl FaultyStore {
     }
 }
 
+/// A face of the store: every call may be made to fail, but those that are written out.
 macro_rules! through {
-    ($($name:ident($($arg:ident: $kind:ty),*) -> $out:ty;)*) => {
+    ($face:ident { $($written_out:tt)* } $($name:ident($($arg:ident: $kind:ty),*) -> $out:ty;)*) => {
         #[async_trait]
-        impl Store for FaultyStore {
+        impl $face for FaultyStore {
             $(async fn $name(&self, $($arg: $kind),*) -> Result<$out> {
                 self.before(stringify!($name))?;
                 self.inner.$name($($arg),*).await
             })*
-            fn dialect(&self) -> &'static str {
-                self.inner.dialect()
-            }
-            async fn close(&self) {
-                self.inner.close().await;
-            }
+            $($written_out)*
         }
     };
 }
 
 through! {
+    Statements {}
+    statements(account: ChannelAccountId, before: Option<(Timestamp, StatementId)>, limit: u32) -> Vec<StatementRow>;
+    statement_of_file(account: ChannelAccountId, digest: &[u8], ordinal: i32) -> Option<StatementRow>;
+    lines_known(account: ChannelAccountId, identities: &[String]) -> Vec<(String, Option<String>)>;
+    line(id: LineId) -> Option<LineRow>;
+    lines_by_ids(ids: &[LineId]) -> Vec<LineRow>;
+    lines(filter: &LineFilter) -> Vec<LineRow>;
+    lines_of(subject: Uuid, limit: u32) -> Vec<LineRow>;
+    lines_like(like: &LikeLine) -> Vec<LineRow>;
+    by_reference(merchant: MerchantId, references: &[String]) -> Vec<(String, Subject)>;
+    open_transfers(account: ChannelAccountId, amount: Money, since: Timestamp, limit: u32) -> Vec<PaymentId>;
+    stuck_lines(before: Timestamp, limit: u32) -> Vec<(LineId, MerchantId)>;
+}
+
+through! {
+    Till {}
+    collection(id: CollectionId) -> Option<Collection>;
+    collections_of(payment: PaymentId) -> Vec<Collection>;
+    drawer(account: ChannelAccountId, worker: Option<&str>) -> Contents;
+    drawers(account: ChannelAccountId) -> Vec<Drawer>;
+    hand_in(id: HandInId) -> Option<HandIn>;
+    taken_by(hand_in: HandInId) -> Contents;
+    hand_ins(filter: &HandInFilter) -> Vec<HandIn>;
+    payout_of(leg: LegId) -> Option<Payout>;
+}
+
+through! {
+    Store {
+        fn dialect(&self) -> &'static str {
+            self.inner.dialect()
+        }
+        async fn close(&self) {
+            self.inner.close().await;
+        }
+    }
     commit(changes: &[Change]) -> Vec<Answer>;
     dossier(order: OrderId) -> Option<Dossier>;
     dossiers_of(payments: &[PaymentId]) -> Vec<Dossier>;
@@ -92,8 +131,10 @@ through! {
     orders(filter: &OrderFilter) -> Vec<Dossier>;
     timeline(order: OrderId) -> Option<Timeline>;
     stuck(before: Timestamp, limit: u32) -> Vec<PaymentId>;
+    stuck_orders(before: Timestamp, limit: u32) -> Vec<OrderId>;
     stuck_legs(before: Timestamp, limit: u32) -> Vec<LegId>;
     stuck_deliveries(before: Timestamp, limit: u32) -> Vec<(DeliveryId, MerchantId)>;
+    last_methods(merchant: MerchantId, payer: &str) -> Vec<(Method, Timestamp)>;
     parked(merchant: Option<MerchantId>, limit: u32) -> Vec<ParkedRow>;
     book_lines(after: Option<PaymentId>, limit: u32) -> Vec<BookLine>;
     refund_lines(after: Option<LegId>, limit: u32) -> Vec<RefundLine>;

@@ -78,9 +78,17 @@ impl House {
 
     async fn post(&self, who: usize, path: &str, key: &str, body: &Value) -> (u16, Value) {
         let actor = self.stage.actors.get(who).expect("a merchant");
+        self.post_as(&actor.api_key, path, key, body).await
+    }
+
+    /// A request of whoever has `api_key`; status and answer.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn post_as(&self, api_key: &str, path: &str, key: &str, body: &Value) -> (u16, Value) {
         let request = http()
             .post(format!("{}{path}", self.stage.gateway()))
-            .bearer_auth(&actor.api_key)
+            .bearer_auth(api_key)
             .header("idempotency-key", key)
             .header("content-type", "application/json")
             .body(body.to_string());

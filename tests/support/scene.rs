@@ -1,6 +1,7 @@
 //! The stage of a play: sandbox, merchants' receiver, database and cast. It knows how they are put up,
 //! and must never know who plays.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bursar::clock::SystemClock;
@@ -21,6 +22,8 @@ pub struct Scene {
     pub seed: u64,
     /// The database; `None` for a SQLite file of its own.
     pub database: Option<String>,
+    /// A folder of keys that are there already; `None`: the stage makes keys of its own.
+    pub keys: Option<PathBuf>,
     /// What goes wrong at the channel.
     pub faults: Faults,
     /// Who pays how.
@@ -48,6 +51,7 @@ impl Scene {
         Self {
             seed,
             database: None,
+            keys: None,
             faults: Faults::normal(),
             payers: PayerMix::default(),
             refunds: RefundMix::default(),
@@ -93,6 +97,11 @@ pub fn settings(settings: &[(String, String)]) -> Config {
     Config::load(None, std::iter::empty(), &flags).expect("settings of a test")
 }
 
+/// The name of the `i`-th merchant.
+pub(crate) fn name_of(i: usize) -> String {
+    format!("agency-{i}")
+}
+
 impl Stage {
     /// Puts everything up and migrates the database.
     ///
@@ -119,9 +128,10 @@ impl Stage {
         all.extend(scene.more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
         let program = compose::program(&settings(&all)).await.expect("the database");
         program.store.migrate().await.expect("the schema");
-        let name = |i: usize| format!("agency-{i}");
+        let name = name_of;
+        let folder_of_keys = scene.keys.as_deref().unwrap_or(folder.path());
         let keys: Vec<Provisioned> = (0..scene.webhooks.len())
-            .map(|i| provision(folder.path(), &name(i), &system_random).expect("keys"))
+            .map(|i| provision(folder_of_keys, &name(i), &system_random).expect("keys"))
             .collect();
         let sandbox = bursar_sandbox::start(SandboxConfig {
             seed: scene.seed,

@@ -22,6 +22,7 @@ mod refund_view;
 mod sandbox;
 mod serve;
 mod simulate;
+mod statement;
 mod story;
 
 use std::path::PathBuf;
@@ -127,6 +128,9 @@ enum Verb {
     /// Plan, make, list and show refunds; approve them, and confirm bank transfers.
     #[command(subcommand)]
     Refund(refund::Refund),
+    /// Import statements of banks, see their lines, and say whose a line is that nothing names.
+    #[command(subcommand)]
+    Statement(statement::Statement),
     /// List, retry and cancel jobs; pause and resume queues.
     #[command(subcommand)]
     Job(job::Job),
@@ -221,6 +225,7 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Merchant(verb) => merchant::run(&globals, verb).await,
         Verb::Order(verb) => order::run(&globals, verb).await,
         Verb::Refund(verb) => refund::run(&globals, verb).await,
+        Verb::Statement(verb) => statement::run(&globals, verb).await,
         Verb::Job(verb) => job::run(&globals, verb).await,
         Verb::Doctor(_) => doctor::run(&globals).await,
         Verb::Config(verb) => config::run(&globals, &verb),

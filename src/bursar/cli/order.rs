@@ -54,6 +54,17 @@ pub(crate) enum Order {
         #[arg(long)]
         payment: Option<PaymentId>,
     },
+    /// Take what is held on the payer's card.
+    Capture {
+        /// The order (ord_…).
+        order: OrderId,
+        /// Who says so.
+        #[arg(long)]
+        by: String,
+        /// Which payment (pay_…), when several are authorized.
+        #[arg(long)]
+        payment: Option<PaymentId>,
+    },
     /// What waits for a person, oldest first, and how each is answered.
     Questions {
         /// At most so many.
@@ -86,6 +97,10 @@ pub(crate) async fn run(globals: &Globals, verb: Order) -> Done {
         Order::LateMoney { order, answer, by, payment } => {
             check_name(&by)?;
             late_money(globals, &program, order, answer, by, payment).await
+        }
+        Order::Capture { order, by, payment } => {
+            check_name(&by)?;
+            capture(globals, &program, order, by, payment).await
         }
         Order::Questions { limit } => questions::list(globals, &program, limit.min(1_000)).await,
     }
@@ -121,11 +136,25 @@ async fn close(globals: &Globals, program: &Program, id: OrderId, reason: &str) 
     if dossier.order.state.is_final() {
         return Err(Failure::conflict(format!("order {id} is {} already", dossier.order.state.name())));
     }
-    for payment in dossier.payments.iter().filter(|p| !p.state.is_final()) {
-        say_about(program, payment.id, Claim::CloseRequested { reason: reason.to_owned() }).await?;
-    }
+    say_about(program, id, Claim::CloseRequested { reason: reason.to_owned() }).await?;
     let text = format!("order {id} is being closed; it ends closed, or paid if the payer was faster");
     if globals.json { output::json(&json!({ "order": id, "closing": true })) } else { output::line(&text) }
+}
+
+async fn capture(globals: &Globals, program: &Program, id: OrderId, by: String, named: Option<PaymentId>) -> Done {
+    let Some(dossier) = program.store.dossier(id).await? else { return Err(no_order(id)) };
+    let held = dossier.payments.iter().filter(|p| p.state == PaymentState::Authorized);
+    let held: Vec<PaymentId> = held.map(|p| p.id).filter(|p| named.is_none_or(|n| n == *p)).collect();
+    let payment = match held.as_slice() {
+        [only] => *only,
+        [] => return Err(Failure::conflict(format!("no payment of order {id} is authorized"))),
+        _ => return Err(Failure::usage("several payments are authorized: name one with --payment")),
+    };
+    let after = say_about(program, payment, Claim::CaptureRequested { by }).await?;
+    if globals.json {
+        return output::json(&story::brief(&after));
+    }
+    output::line(&format!("{payment} is being captured; `bursar order show {id}` tells when it has been"))
 }
 
 async fn late_money(
@@ -182,5 +211,5 @@ async fn late_money(
 /// Whether what was captured and not given back is the whole order.
 fn makes_whole(dossier: &Dossier) -> bool {
     let captured = dossier.payments.iter().filter(|p| p.state == PaymentState::Captured && p.returned_minor == 0);
-    captured.map(|p| p.amount.minor).fold(0, i64::saturating_add) >= dossier.order.amount.minor
+    captured.map(Payment::taken_minor).fold(0, i64::saturating_add) >= dossier.order.amount.minor
 }

@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use bursar_core::channel::Method;
+use bursar_core::choosing::MethodRule;
 use bursar_core::merchant::{AfterClose, LateMoneyPolicy, MerchantPolicy};
 use bursar_core::plan::parse_duration_ms;
 use clap::{Args, ValueEnum};
@@ -54,6 +56,50 @@ impl FromStr for ApprovalFlag {
     }
 }
 
+/// When money is taken by a method: `METHOD=always`, `METHOD=never`, or limits such as
+/// `cash=min:100,max:50000,region:上海,region:北京`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct MethodFlag(Method, MethodRule);
+
+impl FromStr for MethodFlag {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |what: &str| {
+            format!("`{what}` is not a rule: expected always, never, or min:MINOR, max:MINOR, region:NAME with commas")
+        };
+        let (method, rule) = text.split_once('=').ok_or_else(|| wrong(text))?;
+        let method: Method = method.parse()?;
+        let mut read = MethodRule::default();
+        match rule {
+            "always" => return Ok(Self(method, read)),
+            "never" => return Ok(Self(method, MethodRule { enabled: false, ..read })),
+            _ => {}
+        }
+        let minor = |text: &str| text.parse().ok().filter(|minor: &i64| *minor >= 0);
+        for part in rule.split(',') {
+            match part.split_once(':') {
+                Some(("min", text)) => read.min_minor = Some(minor(text).ok_or_else(|| wrong(part))?),
+                Some(("max", text)) => read.max_minor = Some(minor(text).ok_or_else(|| wrong(part))?),
+                Some(("region", name)) if !name.trim().is_empty() => read.regions.push(name.trim().to_owned()),
+                _ => return Err(wrong(part)),
+            }
+        }
+        Ok(Self(method, read))
+    }
+}
+
+/// A rule in the words of the flag.
+fn rule_words(rule: &MethodRule) -> String {
+    if !rule.enabled {
+        return "never".to_owned();
+    }
+    let min = rule.min_minor.map(|minor| format!("min:{minor}"));
+    let max = rule.max_minor.map(|minor| format!("max:{minor}"));
+    let regions = rule.regions.iter().map(|name| format!("region:{name}"));
+    let words: Vec<_> = min.into_iter().chain(max).chain(regions).collect();
+    if words.is_empty() { "always".to_owned() } else { words.join(",") }
+}
+
 /// What a merchant wants to be done without asking. What is not given stays as it is.
 #[derive(Args, Debug)]
 pub(super) struct PolicyFlags {
@@ -68,12 +114,19 @@ pub(super) struct PolicyFlags {
     /// Refunds of more than so many minor units need a second person; `never`: none does.
     #[arg(long, value_name = "MINOR|never")]
     approval_above: Option<ApprovalFlag>,
+    /// When a way to pay can be chosen; repeat it for several. `card=never`, `cash=max:50000,region:上海`,
+    /// `cash=always`.
+    #[arg(long, value_name = "METHOD=RULE")]
+    method: Vec<MethodFlag>,
 }
 
 impl PolicyFlags {
     /// Whether none was given.
     pub(super) const fn is_empty(&self) -> bool {
-        self.late_money.is_none() && self.after_close.is_none() && self.approval_above.is_none()
+        self.late_money.is_none()
+            && self.after_close.is_none()
+            && self.approval_above.is_none()
+            && self.method.is_empty()
     }
 
     /// `policy` with what was given.
@@ -88,6 +141,12 @@ impl PolicyFlags {
         }
         if let Some(ApprovalFlag(limit)) = self.approval_above {
             policy.approval_above_minor = limit;
+        }
+        for MethodFlag(method, rule) in &self.method {
+            match *rule == MethodRule::default() {
+                true => policy.methods.remove(method),
+                false => policy.methods.insert(*method, rule.clone()),
+            };
         }
         policy
     }
@@ -105,7 +164,10 @@ pub(super) fn words(policy: &MerchantPolicy) -> Vec<(&'static str, String)> {
         AfterClose::Park { deadline_ms } => format!("park={}", duration(deadline_ms)),
     };
     let approval = policy.approval_above_minor.map_or("never".to_owned(), |minor| minor.to_string());
-    vec![("late-money", late_money.to_owned()), ("after-close", after_close), ("approval-above", approval)]
+    let mut words =
+        vec![("late-money", late_money.to_owned()), ("after-close", after_close), ("approval-above", approval)];
+    words.extend(policy.methods.iter().map(|(method, rule)| ("method", format!("{method}={}", rule_words(rule)))));
+    words
 }
 
 /// A policy as JSON, in the words of the flags.
@@ -130,6 +192,7 @@ mod tests {
             late_money,
             after_close: Some(after_close.parse().unwrap()),
             approval_above: Some(approval_above.parse().unwrap()),
+            method: Vec::new(),
         }
     }
 
@@ -147,7 +210,7 @@ mod tests {
     #[test]
     fn what_is_not_given_stays() {
         let before = flags(Some(LateMoney::Never), "park=3d", "100").over(MerchantPolicy::default());
-        let none = PolicyFlags { late_money: None, after_close: None, approval_above: None };
+        let none = PolicyFlags { late_money: None, after_close: None, approval_above: None, method: Vec::new() };
         assert!(none.is_empty());
         assert_eq!(none.over(before.clone()), before);
         let one = PolicyFlags { after_close: Some("refund".parse().unwrap()), ..none };
@@ -161,6 +224,17 @@ mod tests {
         }
         for wrong in ["", "-1", "1.5", "always"] {
             assert!(wrong.parse::<ApprovalFlag>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rules_about_methods_are_read_and_said_in_the_same_words() {
+        for words in ["never", "always", "min:100,max:50000,region:上海,region:北京", "max:5"] {
+            let MethodFlag(method, rule) = format!("cash={words}").parse().unwrap();
+            assert_eq!((method, rule_words(&rule)), (Method::Cash, words.to_owned()));
+        }
+        for bad in ["cash", "cash=", "cash=max:-1", "cash=max:x", "cash=region:", "gold=never", "cash=never,max:1"] {
+            assert!(bad.parse::<MethodFlag>().is_err(), "{bad}");
         }
     }
 }

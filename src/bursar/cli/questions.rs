@@ -29,7 +29,9 @@ pub(super) async fn list(globals: &Globals, program: &Program, limit: u32) -> Do
 /// The payment or the leg that it is about.
 fn about(question: &ParkedRow) -> String {
     match question.kind {
-        QuestionKind::LateMoney | QuestionKind::CaptureReversed | QuestionKind::Dispute => PaymentId(question.subject).to_string(),
+        QuestionKind::LateMoney | QuestionKind::CaptureReversed | QuestionKind::Dispute => {
+            PaymentId(question.subject).to_string()
+        }
         QuestionKind::TransferDue | QuestionKind::NoFunds | QuestionKind::Overpaid => {
             LegId(question.subject).to_string()
         }

@@ -57,7 +57,7 @@ impl Case<'_> {
             }
             effects.extend(questions_of(before, after));
             let due_at = earliest(&effects, after.id.uuid());
-            let at_rest = (after.state.is_final() && after.state != before.state) || after.waits_by_hand();
+            let at_rest = after.rests() && (after.state != before.state || !before.rests());
             let due_at = due_at.or(if at_rest { None } else { after.due_at });
             self.effects.extend(effects);
             if let Some(payment) = self.next.payments.get_mut(index) {
@@ -387,9 +387,12 @@ fn leg_question(dossier: &Dossier, refund: &Refund, leg: &Leg, kind: QuestionKin
     let number = &dossier.order.number;
     match kind {
         QuestionKind::TransferDue => format!(
-            "{} must be transferred to the payer of order {number} by bank: no other way is left ({}). Then confirm \
-             {} with the bank's reference.",
-            leg.amount, refund.reason, leg.id
+            "{} must be transferred to the payer of order {number} by bank, with {} in the text: no other way is left \
+             ({}). A statement that shows it confirms {}; or confirm it with the bank's reference.",
+            leg.amount,
+            crate::bank::reference(leg.id.uuid()),
+            refund.reason,
+            leg.id
         ),
         QuestionKind::NoFunds => {
             let words = leg.evidence.no_funds.as_ref().map_or("", |(_, words)| words.as_str());

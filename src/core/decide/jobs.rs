@@ -27,9 +27,9 @@ pub fn of_payment(before: &Payment, after: &Payment, policy: &Policy<'_>, now: T
     let got_code = before.evidence.code().is_none() && after.evidence.code().is_some();
     let asked = after.method.channel().can_be_asked();
     match after.state {
-        // A statement or a person will tell.
-        PaymentState::AwaitingPayer if (changed || got_code) && after.waits_by_hand() => cancel_all(before, key),
         PaymentState::AwaitingPayer if changed || got_code => match after.evidence.code() {
+            // A statement or a person will tell.
+            Some(_) if after.rests() => cancel_all(before, key),
             Some(_) => vec![at(JobKind::PollPayment, policy.plans.poll.delay_or_last_ms(0))],
             // The channel has it, but its answer was lost: the same call again fetches the code.
             None => vec![at(JobKind::CreatePayment, 0), Effect::Cancel(key(JobKind::PollPayment))],

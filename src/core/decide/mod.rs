@@ -332,6 +332,8 @@ pub fn expired(now: Timestamp) -> Observation {
 }
 
 #[cfg(test)]
+mod channels_tests;
+#[cfg(test)]
 mod combined_tests;
 #[cfg(test)]
 mod gone_tests;

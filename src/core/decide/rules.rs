@@ -62,11 +62,13 @@ impl Case<'_> {
             }
             _ => return false,
         };
+        let closing = matches!(order.state, OrderState::Closing | OrderState::Closed);
         let open: Vec<_> = self
             .next
             .payments
             .iter()
-            .filter(|p| !p.state.is_final() || p.state == PaymentState::CaptureReversed)
+            // What the bank took back is waited for no longer; what is left of it goes back.
+            .filter(|p| !p.state.is_final() || (closing && p.state == PaymentState::CaptureReversed))
             .filter(|p| p.evidence.close_requested.is_none())
             .map(|p| p.id)
             .collect();

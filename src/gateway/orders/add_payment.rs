@@ -132,7 +132,7 @@ async fn draft(app: &App, dossier: &Dossier, request: &AddPayment) -> Result<(Pa
         return Err(refused(dossier, format!("the order has {PAYMENTS_MAX} payments and takes no further one")));
     }
     let merchant = order.merchant;
-    let entries = app.desk.directory.entries_with(|e| e.accounts.values().any(|a| a.merchant == merchant)).await?;
+    let entries = super::entries(app, merchant, [request.method.as_str()]).await?;
     let now = app.clock.now();
     let scene = Scene { merchant, entries: &entries, settings: &app.settings, now, chance: app.chance.as_ref() };
     let mut errors = Reader::blank();

@@ -22,11 +22,16 @@ pub fn take<T>(errors: &mut Reader<'_>, name: &str, read: Result<T, String>) -> 
 /// The merchant's number. No check for card numbers here: one in ten numbers of 13 to 19 digits looks like one by chance, and
 /// merchants number their orders with digits.
 pub fn number(number: &str, errors: &mut Reader<'_>) {
+    plain_number("number", number, errors);
+}
+
+/// A number of the merchant's own, in the member `name`.
+pub fn plain_number(name: &str, number: &str, errors: &mut Reader<'_>) {
     let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '-');
     let max = limits::NUMBER_MAX_CHARS;
     if number.is_empty() || number.chars().count() > max || !number.chars().all(lawful) {
         let given = shown(number);
-        errors.refuse("number", format!("`number` must be 1 to {max} letters, digits or `_ . : -`, not `{given}`"));
+        errors.refuse(name, format!("`{name}` must be 1 to {max} letters, digits or `_ . : -`, not `{given}`"));
     }
 }
 
@@ -74,6 +79,7 @@ pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut R
     let details = PayerDetails {
         openid: given.and_then(|p| p.openid.clone()),
         client_ip: given.and_then(|p| p.client_ip.clone()),
+        name: given.and_then(|p| p.name.as_deref()).map(|n| n.trim().to_owned()),
     };
     if let Some(openid) = &details.openid {
         let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
@@ -87,6 +93,11 @@ pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut R
         && address.parse::<IpAddr>().is_err()
     {
         errors.refuse_at("/payer/client_ip", "`client_ip` must be an IPv4 or IPv6 address");
+    }
+    if let Some(name) = &details.name
+        && let Err(message) = bursar_core::text::check("name", name, limits::PAYEE_NAME_MAX_CHARS)
+    {
+        errors.refuse_at("/payer/name", message);
     }
     match method {
         Some(Method::WechatJsapi) if details.openid.is_none() => {

@@ -7,8 +7,7 @@ use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use bursar_core::id::PaymentId;
-use bursar_core::observation::{Claim, Observation, Source};
+use bursar_core::observation::{Claim, Observation, Source, Subject};
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::PaymentState;
 use bursar_core::text;
@@ -90,10 +89,10 @@ pub async fn close(
     keyed.once(&app, work).await
 }
 
-/// The payment to which the wish is told: the rules close the others with it. One that the channel may know
+/// To what the wish is told. A payment: the rules close the others with it. One that the channel may know
 /// comes first, since its close takes a while and keeps the order closing. `None`: it is closed or being
 /// closed already.
-fn next_to_close(dossier: &Dossier) -> Result<Option<PaymentId>, Problem> {
+fn next_to_close(dossier: &Dossier) -> Result<Option<Subject>, Problem> {
     let order = &dossier.order;
     match order.state {
         OrderState::Closed | OrderState::Closing => return Ok(None),
@@ -102,17 +101,21 @@ fn next_to_close(dossier: &Dossier) -> Result<Option<PaymentId>, Problem> {
         }
         OrderState::Created | OrderState::Paying | OrderState::PartiallyPaid => {}
     }
-    // What the bank took back is awaited again until somebody ends it.
-    let open = dossier.payments.iter().filter(|p| !p.state.is_final() || p.state == PaymentState::CaptureReversed);
+    let held = dossier.payments.iter().any(|p| p.state == PaymentState::IntegrityHold);
+    let reversed = dossier.payments.iter().any(|p| p.state == PaymentState::CaptureReversed);
+    if !held && (reversed || !order.offers.is_empty()) {
+        return Ok(Some(Subject::Order(order.id)));
+    }
+    let open = dossier.payments.iter().filter(|p| !p.state.is_final());
     if let Some(payment) = open.min_by_key(|p| p.evidence.sent_at.is_none()) {
-        return Ok(Some(payment.id));
+        return Ok(Some(Subject::Payment(payment.id)));
     }
     if order.state == OrderState::PartiallyPaid && order.part_payment {
         let captured = dossier.captured_minor();
         let detail = format!("{captured} minor units of the order are paid and kept, and nothing of it is open.");
         return Err(Problem::new(Kind::OrderPartlyPaid, detail));
     }
-    Err(held())
+    Err(self::held())
 }
 
 fn held() -> Problem {

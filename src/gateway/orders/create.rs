@@ -79,7 +79,8 @@ pub async fn create(
 
 async fn draft(app: &App, caller: Caller, request: CreateOrder) -> Result<(Order, Vec<Payment>), Problem> {
     let merchant = caller.merchant;
-    let entries = app.desk.directory.entries_with(|e| e.accounts.values().any(|a| a.merchant == merchant)).await?;
+    let parts = request.payments.iter().flatten().map(|part| part.method.as_str());
+    let entries = super::entries(app, merchant, request.method.as_deref().into_iter().chain(parts)).await?;
     let scene = Scene {
         merchant,
         entries: &entries,

@@ -30,7 +30,7 @@ pub struct CreateOrder {
     #[schema(example = "Home cleaning, 2 hours", max_length = 127)]
     pub description: String,
     /// How the payer pays: `wechat_native`, `wechat_jsapi`, `wechat_h5` or `wechat_app`. Needed unless
-    /// `payments` are given.
+    /// `payments` or `offers` are given.
     #[schema(nullable = false, example = "wechat_native")]
     pub method: Option<String>,
     /// Through which channel account. May be left out when the merchant has exactly one for the method.
@@ -49,6 +49,14 @@ pub struct CreateOrder {
     /// to `amount_minor`. They are taken one after the other; those that cannot be undone come last.
     #[schema(nullable = false, min_items = 1, max_items = 10)]
     pub payments: Option<Vec<CreatePart>>,
+    /// The ways among which the payer chooses, instead of `method`, `account_id`, `payer` and `payments`: none
+    /// is started before `POST /v1/orders/{id}/pick`.
+    #[schema(nullable = false, min_items = 1, max_items = 14)]
+    pub offers: Option<Vec<String>>,
+    /// The merchant's own number of the payer, with `offers`: by what he paid last is shown first. 1 to 64 of
+    /// letters, digits, `_ . : -`; no name and no telephone number.
+    #[schema(nullable = false, max_length = 64)]
+    pub customer: Option<String>,
     /// Whether a part of the amount is kept when the rest does not come. Then `payments` may add up to less
     /// than the order (a deposit), and the rest is a further payment later. Otherwise, and when left out, an order that does not become whole gives everything back.
     #[schema(nullable = false, default = false)]
@@ -83,6 +91,10 @@ pub struct CreatePayer {
     /// The payer's IP address. Needed by `wechat_h5`.
     #[schema(nullable = false)]
     pub client_ip: Option<String>,
+    /// The payer's name, as it stands on his bank account. Helps `bank_transfer`: a transfer whose reference he
+    /// forgot is recognised by it and the amount.
+    #[schema(nullable = false, max_length = 128)]
+    pub name: Option<String>,
 }
 
 /// The members of the body, by name and type only.
@@ -104,6 +116,8 @@ pub fn read(body: &[u8]) -> Result<CreateOrder, Problem> {
         payments: reader
             .optional_objects("payments")
             .map(|parts| parts.into_iter().map(|p| part(p, &mut reader)).collect()),
+        offers: reader.optional_texts("offers"),
+        customer: reader.optional_text("customer"),
         part_payment: reader.optional_bool("part_payment"),
     };
     reader.finish()?;
@@ -124,7 +138,11 @@ fn part(mut part: Reader<'_>, whole: &mut Reader<'_>) -> CreatePart {
 /// The member `payer`.
 pub fn payer(reader: &mut Reader<'_>) -> Option<CreatePayer> {
     let mut part = reader.optional_object("payer")?;
-    let payer = CreatePayer { openid: part.optional_text("openid"), client_ip: part.optional_text("client_ip") };
+    let payer = CreatePayer {
+        openid: part.optional_text("openid"),
+        client_ip: part.optional_text("client_ip"),
+        name: part.optional_text("name"),
+    };
     reader.absorb(part);
     Some(payer)
 }
@@ -160,9 +178,10 @@ pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Vec<Payme
     );
     let (seconds, at) = (request.expires_in_seconds, request.expires_at.as_deref());
     let expires_at = checks::expiry(seconds, at, scene, &mut errors);
-    let ways = tender::ways(&request, currency, scene, &mut errors);
+    let offers = tender::offers(&request, currency, &mut errors);
+    let ways = if request.offers.is_some() { Vec::new() } else { tender::ways(&request, currency, scene, &mut errors) };
     errors.finish()?;
-    if ways.is_empty() {
+    if ways.is_empty() && offers.is_empty() {
         return Err(Problem::internal("a checked request has no way to pay"));
     }
     let order = Order {
@@ -175,8 +194,8 @@ pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Vec<Payme
         close_reason: None,
         late_money: false,
         part_payment: request.part_payment.unwrap_or_default(),
-        offers: Vec::new(),
-        payer: None,
+        offers,
+        payer: request.customer,
         due_at: None,
         expires_at: expires_at
             .unwrap_or_else(|| scene.now.plus_ms(scene.settings.default_expiry_seconds.saturating_mul(1_000))),

@@ -50,6 +50,47 @@ pub fn way(named: Named<'_>, currency: Currency, scene: Scene<'_>, errors: &mut 
     Some(Way { method, account, payer, amount_minor: named.amount_minor })
 }
 
+/// The methods among which the payer may choose; none when the request names the payments.
+pub fn offers(request: &CreateOrder, currency: Currency, errors: &mut Reader<'_>) -> Vec<Method> {
+    let Some(names) = &request.offers else {
+        if request.customer.is_some() {
+            errors.refuse("customer", "`customer` belongs to `offers`: without a choice nothing is remembered");
+        }
+        return Vec::new();
+    };
+    for (name, given) in [
+        ("method", request.method.is_some()),
+        ("account_id", request.account_id.is_some()),
+        ("payer", request.payer.is_some()),
+        ("payments", request.payments.is_some()),
+    ] {
+        if given {
+            errors.refuse(name, format!("`{name}` is for orders without `offers`; the payer's pick names it"));
+        }
+    }
+    if let Some(customer) = &request.customer {
+        checks::plain_number("customer", customer, errors);
+    }
+    if names.is_empty() {
+        errors.refuse("offers", "`offers` must name at least one method");
+    }
+    let mut offers = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        let pointer = format!("/offers/{index}");
+        match name.parse::<Method>() {
+            Ok(method) if offers.contains(&method) => {
+                errors.refuse_at(&pointer, format!("`{method}` is offered twice"));
+            }
+            Ok(method) if !limits::takes(method.channel(), currency) => {
+                errors.refuse_at(&pointer, format!("{} does not take {currency}", method.channel().name()));
+            }
+            Ok(method) => offers.push(method),
+            Err(message) => errors.refuse_at(&pointer, message),
+        }
+    }
+    offers
+}
+
 /// All ways that a request for an order names.
 pub fn ways(request: &CreateOrder, currency: Currency, scene: Scene<'_>, errors: &mut Reader<'_>) -> Vec<Way> {
     let Some(parts) = &request.payments else {

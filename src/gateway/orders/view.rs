@@ -43,6 +43,12 @@ pub struct OrderView {
     pub late_money: bool,
     /// Whether a part of the amount is kept when the rest does not come.
     pub part_payment: bool,
+    /// The ways among which the payer chooses; `/v1/orders/{id}/methods` tells which he can.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub offers: Vec<Method>,
+    /// Whether a payer's complaint to his bank is open.
+    pub disputed: bool,
     /// `none`, `partially_refunded` or `refunded`: how much of the captured money payers got back.
     #[schema(value_type = String, example = "none")]
     pub refund_status: RefundOverlay,
@@ -102,12 +108,14 @@ pub struct PaymentView {
     /// How the payer pays.
     #[schema(value_type = String, example = "wechat_native")]
     pub method: Method,
-    /// `new`, `sending`, `unknown`, `awaiting_payer`, `closing`, `captured`, `declined`, `closed` or
-    /// `integrity_hold`.
+    /// `new`, `sending`, `unknown`, `awaiting_payer`, `authorized`, `capturing`, `closing`, `captured`,
+    /// `declined`, `closed`, `capture_reversed` or `integrity_hold`.
     #[schema(value_type = String, example = "awaiting_payer")]
     pub state: PaymentState,
     /// What is to be taken, in minor units.
     pub amount_minor: i64,
+    /// What has come of it, in minor units: of a transfer or of cash that may be less or more.
+    pub taken_minor: i64,
     /// What of it was given back or is set aside for refunds under way, in minor units.
     pub returned_minor: i64,
     /// Through which channel account.
@@ -185,6 +193,7 @@ impl From<&Payment> for PaymentView {
             method: payment.method,
             state: payment.state,
             amount_minor: payment.amount.minor,
+            taken_minor: payment.taken_minor().max(payment.part_minor()),
             returned_minor: payment.returned_minor,
             account_id: payment.account,
             code: payment.evidence.code().filter(|_| payable).map(PayCodeView::from),
@@ -210,6 +219,8 @@ impl From<&Dossier> for OrderView {
             close_reason: order.close_reason.clone(),
             late_money: order.late_money,
             part_payment: order.part_payment,
+            offers: order.offers.clone(),
+            disputed: dossier.is_disputed(),
             refund_status: dossier.overlay(),
             refunded_minor: dossier.refunded_minor(),
             payments: dossier.payments.iter().map(PaymentView::from).collect(),

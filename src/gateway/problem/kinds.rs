@@ -77,12 +77,18 @@ kinds! {
         "Nothing of this order is open, so there is nothing to close. Add a payment for the rest, or refund what was paid.";
     OrderTakesNoPayment, "order-takes-no-payment", CONFLICT, "The order takes no further payment",
         "Only an order that is not paid, not closed and not expired takes another payment. Take another order, or give a later `expires_at`.";
+    MethodUnavailable, "method-unavailable", CONFLICT, "The way to pay cannot be chosen now",
+        "Show the payer what `GET /v1/orders/{id}/methods` says can be chosen, and send another pick under a new key.";
+    NothingAuthorized, "nothing-authorized", CONFLICT, "Nothing is held that could be captured",
+        "Only a payment in the state `authorized` can be captured, once. Read the order: it may be captured, closed, or not authorized yet.";
     RefundNotAwaitingApproval, "refund-not-awaiting-approval", CONFLICT, "The refund does not wait for approval",
         "Only a refund in the state `awaiting_approval` can be approved or rejected, once. `state` tells where it stands.";
     LegNotAwaitingTransfer, "leg-not-awaiting-transfer", CONFLICT, "The leg does not wait for a transfer",
         "Only a leg in the state `awaiting_transfer` can be confirmed. `state` tells where it stands. Do not transfer money for a leg in another state: it would be paid twice.";
     LegUnderWay, "leg-under-way", CONFLICT, "The leg cannot be dropped",
         "Only a leg that was never sent, or waits for a transfer, can be abandoned. Once a call may have left, only the channel can say what became of it. `state` tells where it stands.";
+    LineNotOpen, "line-not-open", CONFLICT, "Nobody is asked about the line",
+        "Only a line in `suspense` (or, to assign it after all, `ignored`) waits for a person. `state` tells where it stands; read it again.";
     NoLateMoneyQuestion, "no-late-money-question", CONFLICT, "No question about late money is open",
         "Only money that came for a closed order and was set aside for an answer can be decided about, once. Read the order: it may have been given back already.";
     LateMoneyNotWhole, "late-money-not-whole", CONFLICT, "The late money does not make the order whole",
@@ -111,6 +117,8 @@ kinds! {
         "Name each payment once, with the sum. `payment_id` stands twice.";
     RefundSharesDiffer, "refund-shares-differ", UNPROCESSABLE_ENTITY, "The named shares are not the amount",
         "Let the named shares add up to `amount_minor`, or leave `amount_minor` out. `sum_minor` is what they add up to.";
+    StatementNotRead, "statement-not-read", UNPROCESSABLE_ENTITY, "The file cannot be read",
+        "The detail names the place and what to do. Import the file as it came from the bank; for a table, the account's `statement_mapping` must fit it. Nothing was changed.";
     PayeeRefused, "payee-refused", UNPROCESSABLE_ENTITY, "The payee cannot be sealed for the channel",
         "The detail says why. Correct the payee, or leave it out: then a person transfers what the payer's account does not take.";
     IdempotencyKeyReused, "idempotency-key-reused", UNPROCESSABLE_ENTITY, "The key belongs to another request",

@@ -2,6 +2,7 @@
 //! or another merchant's row.
 
 use bursar_core::Timestamp;
+use bursar_core::bank;
 use bursar_core::id::{LegId, OrderId, PaymentId, RefundId};
 use bursar_core::refund::{Leg, LegState, Refund, RefundCause, RefundState, Route};
 use bursar_store::JobRow;
@@ -93,6 +94,11 @@ pub struct LegView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     pub refunded_at: Option<Timestamp>,
+    /// What the transfer must carry in its text, so that a statement of the bank confirms it. Of legs that a
+    /// person transfers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "98TGWSSXGV")]
+    pub transfer_reference: Option<String>,
     /// Who transferred it by bank.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -156,6 +162,7 @@ impl LegView {
             replaces: leg.replaces,
             channel_refund_id: leg.evidence.refund_id.clone(),
             refunded_at: receipt.map(|r| r.refunded_at).or(transferred.map(|(at, _)| *at)),
+            transfer_reference: (leg.route == Route::Transfer).then(|| bank::reference(leg.id.uuid())),
             transferred_by: transferred.map(|(_, (by, _))| by.clone()),
             reference: transferred.map(|(_, (_, reference))| reference.clone()),
             why: explain::trouble(leg),

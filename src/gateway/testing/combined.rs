@@ -198,7 +198,7 @@ async fn every_bad_part_is_refused_with_its_pointer_and_changes_nothing() {
             with(json!({ "method": "wechat_h5", "payer": { "client_ip": "x" } })),
             "/payments/0/payer/client_ip",
         ),
-        ("unknown payer member", with(json!({ "payer": { "name": "x" } })), "/payments/0/payer/name"),
+        ("unknown payer member", with(json!({ "payer": { "phone": "x" } })), "/payments/0/payer/phone"),
         ("unknown member", with(json!({ "currency": "CNY" })), "/payments/0/currency"),
         ("part_payment a text", json!({ "part_payment": "true" }), "/part_payment"),
     ] {

@@ -70,7 +70,23 @@ async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
     let far = house.refund_again(&far).await;
     let refund = |refund: &Value, verb: &str| format!("/v1/refunds/{}/{verb}", text(&refund["id"]));
     let leg = |refund: &Value, at: usize| refund["legs"][at]["id"].clone();
+    let bank = house.bank;
+    let (to_assign, to_ignore) = house.suspended_lines().await;
+    let by_transfer = json!({ "payment": house.transfer_payment().await, "by": "Li Na" });
+    let line = |line: &str, verb: &str| format!("/v1/bank/{bank}/lines/{line}/{verb}");
+    let choice = house.offering_order("n-choice").await;
+    let held = house.authorized_order("n-held").await;
     vec![
+        ("/v1/bank/{account}/statements", format!("/v1/bank/{bank}/statements?name=x"), json!("x"), 422),
+        ("/v1/bank/{account}/lines/{id}/assign", line(&to_assign, "assign"), by_transfer, 200),
+        (
+            "/v1/bank/{account}/lines/{id}/ignore",
+            line(&to_ignore, "ignore"),
+            json!({ "by": "Li Na", "reason": "rent" }),
+            200,
+        ),
+        ("/v1/orders/{id}/pick", path(&choice, "pick"), json!({ "method": "wechat_native" }), 201),
+        ("/v1/orders/{id}/capture", path(&held, "capture"), json!({ "by": "Li Na" }), 202),
         ("/v1/orders", "/v1/orders".to_owned(), order_body(), 201),
         ("/v1/orders/{id}/payments", path(&open, "payments"), json!({ "method": "wechat_native" }), 201),
         ("/v1/orders/{id}/close", path(&open, "close"), json!({ "reason": "x" }), 200),
@@ -136,11 +152,12 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         if called.contains(&format!("{method} {path}")) {
             continue;
         }
+        let account = if path.starts_with("/v1/bank") { house.bank } else { house.account };
         let id = if path.starts_with("/v1/refunds") { text(&refund) } else { text(&order["id"]) };
         let concrete = path
             .replace("{id}", id)
             .replace("{channel}", "wechat")
-            .replace("{account}", &house.account.to_string())
+            .replace("{account}", &account.to_string())
             .replace("{kind}", "not-found");
         let answer = house.send(house.request(&method, &concrete, &[], Body::empty())).await;
         assert_ne!(answer.status, 404, "{method} {path} does not exist");
@@ -148,7 +165,7 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         assert_described(&document, &operation, &answer, &format!("{method} {path}"));
         called.insert(format!("{method} {path}"));
     }
-    assert_eq!(called.len(), 21, "{called:?}");
+    assert_eq!(called.len(), 29, "{called:?}");
 }
 
 #[test]
@@ -214,6 +231,7 @@ async fn order_operations_want_a_key_and_say_so() {
         assert!(operation["security"][0].get("api_key").is_some(), "{method} {path}");
         let prefix = if path.starts_with("/v1/refunds") { "rfd" } else { "ord" };
         let concrete = path.replace("{id}", &format!("{prefix}_00000000000000000000000000"));
+        let concrete = concrete.replace("{account}", "acc_00000000000000000000000000");
         let request = Request::builder().method(method.as_str()).uri(&concrete).body(Body::empty()).unwrap();
         let answer = house.send(request).await.expect(401);
         assert_eq!(answer.problem(), "unauthorized");
@@ -236,6 +254,8 @@ fn the_members_of_every_request_are_those_that_are_read() {
             "RejectRefund" => crate::refunds::judge::read_rejection(body).err(),
             "ConfirmTransfer" => crate::refunds::legs::read_transfer(body).err(),
             "AbandonLeg" => crate::refunds::legs::read_abandonment(body).err(),
+            "AssignBankLine" => crate::bank::judge::read_assignment(body).err(),
+            "IgnoreBankLine" => crate::bank::judge::read_reason(body).err(),
             other => panic!("{other} is not a request"),
         };
         problem.map(pointers).unwrap_or_default()
@@ -249,6 +269,8 @@ fn the_members_of_every_request_are_those_that_are_read() {
         "RejectRefund",
         "ConfirmTransfer",
         "AbandonLeg",
+        "AssignBankLine",
+        "IgnoreBankLine",
     ] {
         let schema = &document["components"]["schemas"][name];
         let names: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();

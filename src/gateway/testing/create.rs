@@ -72,7 +72,9 @@ async fn every_bad_member_is_refused_with_its_pointer_and_changes_nothing() {
         ("account unknown", json!({ "account_id": "acc_00000000000000000000000000" }), "/account_id"),
         ("account nonsense", json!({ "account_id": "../" }), "/account_id"),
         ("unknown member", json!({ "amout": 1 }), "/amout"),
-        ("unknown payer member", json!({ "payer": { "name": "x" } }), "/payer/name"),
+        ("unknown payer member", json!({ "payer": { "phone": "x" } }), "/payer/phone"),
+        ("payer's name bad", json!({ "payer": { "name": "a\u{0}" } }), "/payer/name"),
+        ("payer's name long", json!({ "payer": { "name": "x".repeat(129) } }), "/payer/name"),
         ("payer not object", json!({ "payer": "x" }), "/payer"),
         ("openid missing", json!({ "method": "wechat_jsapi" }), "/payer/openid"),
         ("openid bad", json!({ "method": "wechat_jsapi", "payer": { "openid": "a b" } }), "/payer/openid"),
@@ -179,15 +181,16 @@ async fn with_several_accounts_one_must_be_named_and_a_foreign_one_does_not_exis
 async fn methods_that_need_the_payer_store_what_they_need_and_never_show_it() {
     let house = House::new().await;
     let body = order_with(&json!({
-        "method": "wechat_jsapi", "payer": { "openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "client_ip": "2001:db8::1" },
-        "expires_at": "2026-11-22T18:00:00+08:00",
+        "method": "wechat_jsapi", "expires_at": "2026-11-22T18:00:00+08:00",
+        "payer": { "openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o", "client_ip": "2001:db8::1", "name": " 张三 " },
     }));
     let answer = house.post("/v1/orders", "k1", body.to_string()).await.expect(201);
-    assert!(!answer.text().contains("oUpF8uMuAJO"));
+    assert!(!answer.text().contains("oUpF8uMuAJO") && !answer.text().contains("张三"));
     assert_eq!(answer.json()["expires_at"], "2026-11-22T10:00:00.000Z");
     let payment = &house.dossier(&answer.json()).await.payments[0];
     assert_eq!(payment.payer.openid.as_deref(), Some("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"));
     assert_eq!(payment.payer.client_ip.as_deref(), Some("2001:db8::1"));
+    assert_eq!(payment.payer.name.as_deref(), Some("张三"));
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //! merchants, and a channel whose proofs the tests can make. It must never open a socket.
 
 mod answer;
+mod bank;
+mod choose;
 mod close;
 mod combined;
 mod contract;
@@ -29,6 +31,7 @@ use ::http::Request;
 use axum::Router;
 use axum::body::Body;
 use bursar_core::chance::SeededChance;
+use bursar_core::channel::ChannelKind;
 use bursar_core::clock::ManualClock;
 use bursar_core::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
 use bursar_core::merchant::{ChannelAccount, Merchant, MerchantPolicy};
@@ -57,6 +60,7 @@ pub struct House {
     pub fake: Arc<FakeAdapters>,
     pub merchant: MerchantId,
     pub account: ChannelAccountId,
+    pub bank: ChannelAccountId,
     pub key: String,
     pub other_merchant: MerchantId,
     pub other_key: String,
@@ -101,6 +105,8 @@ impl House {
         let (merchant, key) = Self::merchant(&store, policy, chance.as_ref()).await;
         let (other_merchant, other_key) = Self::merchant(&store, MerchantPolicy::default(), chance.as_ref()).await;
         let account = Self::account(&store, merchant, chance.as_ref()).await;
+        Self::account_of(&store, merchant, ChannelKind::Stripe, chance.as_ref()).await;
+        let bank = Self::bank_account(&store, merchant, chance.as_ref()).await;
         Self::account(&store, other_merchant, chance.as_ref()).await;
         let desk = Desk {
             gatherer: Gatherer::start(store.clone()),
@@ -128,6 +134,7 @@ impl House {
             fake,
             merchant,
             account,
+            bank,
             key,
             other_merchant,
             other_key,
@@ -145,11 +152,20 @@ impl House {
     }
 
     pub async fn account(store: &Arc<dyn Store>, merchant: MerchantId, chance: &dyn Chance) -> ChannelAccountId {
+        Self::account_of(store, merchant, ChannelKind::Wechat, chance).await
+    }
+
+    async fn account_of(
+        store: &Arc<dyn Store>,
+        merchant: MerchantId,
+        channel: ChannelKind,
+        chance: &dyn Chance,
+    ) -> ChannelAccountId {
         let id = ChannelAccountId::fresh(START, chance);
         let account = ChannelAccount {
             id,
             merchant,
-            channel: bursar_core::channel::ChannelKind::Wechat,
+            channel,
             settings: json!({ "mchid": id.bare() }),
             facts: None,
             created_at: START,

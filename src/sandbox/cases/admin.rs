@@ -53,9 +53,9 @@ async fn orders_are_paid_by_hand_in_every_mode() {
     let mchid = &keys().provisioned.mchid;
     for (path, status) in [
         ("orders/order-0009/pay".to_owned(), 404),
-        ("orders/order-0001/pay?mchid=1900000001".to_owned(), 404),
+        ("orders/order-0001/pay?account=1900000001".to_owned(), 404),
         ("orders/order-0001/pay?mode=fail".to_owned(), 204),
-        (format!("orders/order-0001/pay?mchid={mchid}"), 204),
+        (format!("orders/order-0001/pay?account={mchid}"), 204),
         ("orders/order-0001/pay".to_owned(), 409),
         ("orders/order-0001/pay?mode=late".to_owned(), 409),
         ("orders/order-0001/pay?mode=again".to_owned(), 204),
@@ -92,7 +92,7 @@ async fn an_outage_is_switched_and_the_certificate_rotated_over_http() {
     let (status, body) = ask(&stage, "POST", "rotate-certificate", None).await;
     let serial = serde_json::from_slice::<Value>(&body).unwrap()["serial"].clone();
     assert_eq!(status, 200);
-    assert_eq!(stage.sandbox.world.platform().certificate_serials().last().map(String::as_str), serial.as_str());
+    assert_eq!(stage.sandbox.world.wechat.platform().certificate_serials().last().map(String::as_str), serial.as_str());
 }
 
 #[tokio::test]

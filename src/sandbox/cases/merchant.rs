@@ -1,6 +1,8 @@
 //! A merchant's side of the protocol, written from the documents alone: it signs requests, verifies
 //! answers and opens notifications.
 
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -21,6 +23,8 @@ pub struct Keys {
     private: KeyPair,
     platform: Vec<u8>,
     apiv3: Vec<u8>,
+    /// The text of every file of text that was provisioned; the folder itself is gone.
+    files: HashMap<PathBuf, String>,
 }
 
 /// Made once for all cases: RSA keys take their time.
@@ -33,9 +37,28 @@ pub fn keys() -> &'static Keys {
             private: KeyPair::from_pkcs8(&unwrap_pem(&provisioned.merchant_private_key)).unwrap(),
             platform: unwrap_pem(&provisioned.wechatpay_public_key),
             apiv3: std::fs::read(&provisioned.apiv3_key).unwrap(),
+            files: texts(dir.path()),
             provisioned,
         }
     })
+}
+
+/// The text of a provisioned file.
+pub fn text(path: &Path) -> String {
+    keys().files[path].clone()
+}
+
+fn texts(folder: &Path) -> HashMap<PathBuf, String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let read = |path: PathBuf| {
+        if path.is_dir() {
+            texts(&path)
+        } else {
+            // Files with a password are no text.
+            std::fs::read_to_string(&path).map(|text| HashMap::from([(path, text)])).unwrap_or_default()
+        }
+    };
+    entries.flat_map(read).collect()
 }
 
 fn unwrap_pem(path: &std::path::Path) -> Vec<u8> {

@@ -2,6 +2,7 @@
 //! keys, and must never use the sandbox's own signing or reading.
 
 mod admin;
+mod alipay;
 mod certificates;
 mod faults;
 mod merchant;
@@ -16,6 +17,8 @@ mod refunder;
 mod refunds;
 mod refusals;
 mod sink;
+mod stripe;
+mod unionpay;
 
 use std::sync::Arc;
 use std::time::Duration;

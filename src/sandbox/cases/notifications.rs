@@ -3,7 +3,7 @@
 use super::merchant::keys;
 use super::{eventually, stage};
 use crate::PayMode;
-use crate::wechat::notify::WAITS_S;
+use crate::wechat::front::WAITS_S;
 
 #[tokio::test]
 async fn a_payment_is_notified_once_sealed_and_signed() {

@@ -237,7 +237,7 @@ async fn a_persons_data_must_be_readable_with_the_key_that_the_header_names() {
     let other = stage.shop.application("r-2");
     assert_eq!(told(&stage.shop.apply(&refund_id, &other).await), (400, "INVALID_REQUEST".to_owned()));
 
-    let certificate = stage.sandbox.world.platform().certificate_serials().remove(0);
+    let certificate = stage.sandbox.world.wechat.platform().certificate_serials().remove(0);
     for key in [None, Some(certificate), Some("PUB_KEY_ID_other".to_owned())] {
         stage.shop.answer_key = key.clone();
         let answer = stage.shop.apply(&refund_id, &stage.shop.application("r-1")).await;

@@ -226,7 +226,7 @@ async fn the_fate_of_a_refund_follows_from_the_seed_and_its_number() {
         }
         let orders = stage.sandbox.world.orders();
         let mut seen: Vec<_> =
-            orders.refunds.list.iter().map(|one| (one.body.out_refund_no.clone(), one.behaviour, one.fate)).collect();
+            orders.refunds.list.iter().map(|one| (one.number.clone(), one.behaviour, one.fate)).collect();
         seen.sort_by(|a, b| a.0.cmp(&b.0));
         seen
     };

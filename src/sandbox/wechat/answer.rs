@@ -1,12 +1,12 @@
 //! Answers on their way out: it knows status, headers and signature of an answer, and must never know
 //! why it was given.
 
-use axum::body::Body;
 use axum::response::Response;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, header};
 use serde_json::Value;
 
 use crate::keys::random_text;
+use crate::reply::Reply;
 use crate::serve::hang_up;
 use crate::shared::Shared;
 use crate::wechat::platform::SignWith;
@@ -35,47 +35,29 @@ impl Answer {
         Self { status: refusal.status, body: refusal.body().to_string().into_bytes(), number: refusal.number }
     }
 
-    /// Signs the answer; the headers can then still be spoilt.
-    pub(crate) fn signed(self, world: &Shared, with: SignWith) -> Signed {
-        let signer = world.platform().signer(with);
-        match sign::headers(&signer, world.pace.now_seconds(), &self.body) {
-            Ok(headers) => Signed { answer: self, headers: Some(headers) },
+    /// Signs the answer; it can then still be spoilt. Without a signature there is no answer.
+    pub(crate) fn signed(self, world: &Shared, with: SignWith) -> Option<Reply> {
+        let signer = world.wechat.platform().signer(with);
+        let mut headers = match sign::headers(&signer, world.pace.now_seconds(), &self.body) {
+            Ok(headers) => headers,
             Err(error) => {
                 tracing::error!(%error, "the sandbox cannot sign its answer and hangs up");
-                Signed { answer: self, headers: None }
+                return None;
             }
-        }
-    }
-}
-
-/// An answer with its signature.
-#[derive(Debug)]
-pub(crate) struct Signed {
-    pub(crate) answer: Answer,
-    pub(crate) headers: Option<HeaderMap>,
-}
-
-impl Signed {
-    /// The response whose body is `body` (usually the answer's own).
-    pub(crate) fn respond(self, body: Body) -> Response {
-        let Some(mut headers) = self.headers else { return hang_up() };
-        let id = format!("08{}-{}", random_text(32).to_ascii_uppercase(), self.answer.number);
+        };
+        let id = format!("08{}-{}", random_text(32).to_ascii_uppercase(), self.number);
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert("request-id", id);
         }
-        if !self.answer.body.is_empty() {
+        if !self.body.is_empty() {
             let json = HeaderValue::from_static("application/json; charset=utf-8");
             headers.insert(header::CONTENT_TYPE, json);
         }
-        let mut response = Response::new(body);
-        *response.status_mut() = StatusCode::from_u16(self.answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        *response.headers_mut() = headers;
-        response
+        Some(Reply { status: self.status, headers, body: self.body })
     }
 
     /// The response as it should be.
-    pub(crate) fn respond_whole(self) -> Response {
-        let body = Body::from(self.answer.body.clone());
-        self.respond(body)
+    pub(crate) fn respond(self, world: &Shared, with: SignWith) -> Response {
+        self.signed(world, with).map_or_else(hang_up, Reply::respond)
     }
 }

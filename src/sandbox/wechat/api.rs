@@ -3,30 +3,35 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use axum::routing::any;
 
+use crate::Channel;
+use crate::fates::Drawn;
+use crate::misbehave::{self, Busy};
 use crate::serve::hang_up;
 use crate::shared::Shared;
 use crate::wechat::account::Merchant;
 use crate::wechat::answer::Answer;
-use crate::wechat::create::Terms;
-use crate::wechat::fates::Drawn;
+use crate::wechat::create::{Terms, create};
 use crate::wechat::operation::Call;
-use crate::wechat::orders::Closing;
 use crate::wechat::platform::SignWith;
 use crate::wechat::refusal::Refusal;
 use crate::wechat::verify::{self, Received};
-use crate::wechat::{certificates, misbehave};
+use crate::wechat::{certificates, sign, transaction};
 
 /// No request of this API needs more: the largest member is `goods_detail`.
 const BODY_LIMIT_BYTES: usize = 256 * 1024;
 
-/// Serves everything below `/v3`.
-pub(crate) async fn serve(State(world): State<Arc<Shared>>, request: Request) -> Response {
-    world.tally.change(|counters| counters.requests += 1);
-    if world.is_out() {
-        world.tally.fault("outage");
+/// Everything below `/v3`.
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/v3/{*rest}", any(serve))
+}
+
+async fn serve(State(world): State<Arc<Shared>>, request: Request) -> Response {
+    if !world.request_arrives() {
         return hang_up();
     }
     let (head, body) = request.into_parts();
@@ -37,7 +42,7 @@ pub(crate) async fn serve(State(world): State<Arc<Shared>>, request: Request) ->
     let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
     let received = Received { method: head.method.as_str(), target, headers: &head.headers, body: &body };
 
-    let with = match verify::wanted_key(&received, &world.platform()) {
+    let with = match verify::wanted_key(&received, &world.wechat.platform()) {
         Ok(with) => with,
         Err(refusal) => return refuse(&world, SignWith::Certificate, &refusal),
     };
@@ -46,12 +51,10 @@ pub(crate) async fn serve(State(world): State<Arc<Shared>>, request: Request) ->
         Err(refusal) => return refuse(&world, with, &refusal),
     };
 
-    let drawn = world.fates().draw(&merchant.account.mchid, merchant.ordinal, &call);
-    let fault = world.faults().strikes_request(drawn.request);
-    if let Some(fault) = fault {
-        world.tally.fault(fault.name());
-    }
-    if let Some(response) = misbehave::before_effect(&world, fault, drawn.request, with).await {
+    let drawn = world.draw(merchant.asker(), call.subject());
+    let fault = world.struck(drawn.request);
+    let busy = |busy| Answer::refused(&in_words(busy)).respond(&world, with);
+    if let Some(response) = misbehave::before_effect(&world, fault, drawn.request, busy).await {
         return response;
     }
     let answer = match perform(&world, merchant, call, drawn, with) {
@@ -61,12 +64,16 @@ pub(crate) async fn serve(State(world): State<Arc<Shared>>, request: Request) ->
             Answer::refused(&refusal)
         }
     };
-    misbehave::after_effect(&world, fault, drawn.request, with, answer).await
+    let Some(reply) = answer.signed(&world, with) else { return hang_up() };
+    misbehave::after_effect(&world, fault, drawn.request, reply, |reply, as_probe| {
+        sign::spoil(&mut reply.headers, as_probe);
+    })
+    .await
 }
 
 fn admit<'w>(world: &'w Shared, received: &Received<'_>) -> Result<(&'w Merchant, Call), Refusal> {
     verify::plain_headers(received)?;
-    let known = |mchid: &str| world.merchants.get(mchid);
+    let known = |mchid: &str| world.wechat.merchant(mchid);
     let merchant = verify::merchant(received, known, world.pace.now_seconds())?;
     let call = Call::read(received, merchant)?;
     world.tally.operation(call.name());
@@ -75,7 +82,14 @@ fn admit<'w>(world: &'w Shared, received: &Received<'_>) -> Result<(&'w Merchant
 
 fn refuse(world: &Shared, with: SignWith, refusal: &Refusal) -> Response {
     world.tally.refusal(refusal.code);
-    Answer::refused(refusal).signed(world, with).respond_whole()
+    Answer::refused(refusal).respond(world, with)
+}
+
+fn in_words(busy: Busy) -> Refusal {
+    match busy {
+        Busy::Error => Refusal::new(500, "SYSTEM_ERROR", "the system is busy; try again"),
+        Busy::TooMany => Refusal::new(429, "FREQUENCY_LIMITED", "too many requests; slow down"),
+    }
 }
 
 fn perform(
@@ -90,7 +104,7 @@ fn perform(
     match call {
         Call::Create(body) => {
             let terms = Terms { now_ms, fate: drawn.fate, sign_with, payers: &world.payers };
-            let created = world.orders().create(*body, &terms)?;
+            let created = create(&mut world.orders(), *body, &terms)?;
             if let Some(position) = created.fresh {
                 world.payer_arrives(position);
             }
@@ -98,33 +112,36 @@ fn perform(
         }
         Call::QueryByNumber(number) => {
             let mut orders = world.orders();
-            let position = orders.position(mchid, &number);
-            Ok(Answer::ok(&orders.show(position, now_ms)?))
+            let position = orders.position(Channel::Wechat, mchid, &number);
+            Ok(Answer::ok(&transaction::show(&mut orders, position, now_ms)?))
         }
         Call::QueryByTransaction(id) => {
             let mut orders = world.orders();
-            let position = orders.position_of_transaction(mchid, &id);
-            Ok(Answer::ok(&orders.show(position, now_ms)?))
+            let position = orders.position_of(Channel::Wechat, mchid, &id);
+            Ok(Answer::ok(&transaction::show(&mut orders, position, now_ms)?))
         }
-        Call::Close(number) => {
-            let closing = world.orders().close(mchid, &number, now_ms, merchant.account.close_min_age_ms)?;
-            let paid = || Refusal::new(400, "ORDER_PAID", "the order is paid and cannot be closed");
-            match closing {
-                Closing::Closed => Ok(Answer::no_content()),
-                Closing::ClosedInFlight(position) => {
-                    world.money_in_flight(position);
-                    Ok(Answer::no_content())
-                }
-                Closing::Paid => Err(paid()),
-                Closing::PaidJustNow(position) => {
-                    world.money_beats_the_close(position);
-                    Err(paid())
-                }
-            }
-        }
-        Call::Refund(call) => world.refund_call(mchid, call, drawn.fate, sign_with),
-        Call::Certificates => certificates::list(&world.platform(), &merchant.account.apiv3_key)
+        Call::Close(number) => close(world, merchant, &number, now_ms),
+        Call::Refund(call) => world.wechat_refund(mchid, call, drawn.fate, sign_with),
+        Call::Certificates => certificates::list(&world.wechat.platform(), &merchant.account.apiv3_key)
             .map(|listed| Answer::ok(&listed))
             .map_err(|error| Refusal::new(500, "SYSTEM_ERROR", error.to_string())),
+    }
+}
+
+fn close(world: &Shared, merchant: &Merchant, number: &str, now_ms: i64) -> Result<Answer, Refusal> {
+    let account = &merchant.account;
+    let mut orders = world.orders();
+    let position = orders.position(Channel::Wechat, &account.mchid, number).ok_or_else(Refusal::no_such_order)?;
+    let order = orders.at(position, now_ms).ok_or_else(Refusal::no_such_order)?;
+    let is_open = order.tab.closed_at_ms.is_none() && order.tab.charges == 0;
+    if is_open && now_ms.saturating_sub(order.tab.created_at_ms) < account.close_min_age_ms {
+        return Err(Refusal::invalid("the order is too young to be closed"));
+    }
+    let closing = orders.close(position, now_ms).ok_or_else(Refusal::no_such_order)?;
+    drop(orders);
+    if world.carry_out(closing) {
+        Ok(Answer::no_content())
+    } else {
+        Err(Refusal::new(400, "ORDER_PAID", "the order is paid and cannot be closed"))
     }
 }

@@ -1,24 +1,17 @@
 //! What a notification says: it knows the envelope and what is sealed inside, for payments and refunds,
 //! and must never know when or how often it is sent.
 
-use std::sync::Arc;
-
+use http::{HeaderValue, header};
 use serde_json::{Value, json};
 
-use crate::keys::SigningKey;
+use crate::front::Letter;
 use crate::pace::beijing;
 use crate::shared::Shared;
 use crate::timers::About;
+use crate::wechat::front::{OrderFacts, RefundFacts, Wechat};
 use crate::wechat::platform::SignWith;
-use crate::wechat::{aead, refund, transaction};
+use crate::wechat::{aead, refund, sign, transaction};
 use crate::{SandboxError, dice};
-
-/// A notification ready to be sent.
-pub(crate) struct Letter {
-    pub(crate) url: String,
-    pub(crate) body: Vec<u8>,
-    pub(crate) signer: (Arc<SigningKey>, String),
-}
 
 /// What goes into one.
 struct News {
@@ -34,23 +27,16 @@ struct News {
     plain: Value,
 }
 
-impl Shared {
-    /// The seeded number from which everything about a notification is drawn.
-    pub(crate) fn fate_of(&self, about: About) -> u64 {
-        let orders = self.orders();
-        match about {
-            About::Payment(order) => orders.list.get(order).map_or(0, |order| order.fate),
-            About::Refund { refund, event } => {
-                let nth = u64::try_from(event).unwrap_or(u64::MAX);
-                orders.refunds.list.get(refund).map_or(0, |refund| dice::draw(&[refund.fate, 5, nth]))
-            }
-        }
-    }
-
+impl Wechat {
     /// `None` when there is nobody to write to.
-    pub(crate) fn write_letter(&self, about: About) -> Result<Option<Letter>, SandboxError> {
-        let Some(news) = self.news(about) else { return Ok(None) };
-        let Some(merchant) = self.merchants.get(&news.mchid) else { return Ok(None) };
+    pub(super) fn write_letter(
+        &self,
+        world: &Shared,
+        about: About,
+        forged: bool,
+    ) -> Result<Option<Letter>, SandboxError> {
+        let Some(news) = news(world, about) else { return Ok(None) };
+        let Some(merchant) = self.merchant(&news.mchid) else { return Ok(None) };
         let plain = news.plain.to_string();
         let mut resource = aead::seal(&merchant.account.apiv3_key, news.original_type, plain.as_bytes())?;
         if let Some(members) = resource.as_object_mut() {
@@ -64,57 +50,52 @@ impl Shared {
             "summary": news.summary,
             "resource": resource,
         });
+        let body = body.to_string().into_bytes();
         let signer = self.platform().signer(news.sign_with);
-        Ok(Some(Letter { url: news.url, body: body.to_string().into_bytes(), signer }))
-    }
-
-    fn news(&self, about: About) -> Option<News> {
-        let orders = self.orders();
-        match about {
-            About::Payment(order) => {
-                let order = orders.list.get(order)?;
-                Some(News {
-                    url: order.body.notify_url.clone(),
-                    mchid: order.body.mchid.clone(),
-                    sign_with: order.sign_with,
-                    id: notification_id(order.fate, u64::from(order.tab.charges)),
-                    at_ms: order.tab.paid_at_ms.unwrap_or_default(),
-                    event_type: "TRANSACTION.SUCCESS".to_owned(),
-                    summary: "支付成功",
-                    original_type: "transaction",
-                    // It tells of the payment, however late it comes: refunds have their own.
-                    plain: transaction::write(order, false),
-                })
-            }
-            About::Refund { refund: position, event } => {
-                let one = orders.refunds.list.get(position)?;
-                let happened = *one.events.get(event)?;
-                Some(News {
-                    url: one.body.notify_url.clone()?,
-                    mchid: one.mchid.clone(),
-                    sign_with: one.sign_with,
-                    id: notification_id(one.fate, u64::try_from(event).unwrap_or(u64::MAX)),
-                    at_ms: happened.at_ms,
-                    event_type: format!("REFUND.{}", happened.state.name()),
-                    summary: refund::summary(happened.state),
-                    original_type: "refund",
-                    plain: refund::write_event(one, happened),
-                })
-            }
+        let mut headers = sign::headers(&signer, world.pace.now_seconds(), &body)?;
+        if forged {
+            sign::spoil(&mut headers, true);
         }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        Ok(Some(Letter { url: news.url, headers, body }))
     }
+}
 
-    /// The merchant accepted a notification.
-    pub(crate) fn note_accepted(&self, about: About) {
-        let mut orders = self.orders();
-        let count = match about {
-            About::Payment(order) => orders.list.get_mut(order).map(|order| &mut order.notifications_accepted),
-            About::Refund { refund, .. } => {
-                orders.refunds.list.get_mut(refund).map(|refund| &mut refund.notifications_accepted)
-            }
-        };
-        if let Some(count) = count {
-            *count += 1;
+fn news(world: &Shared, about: About) -> Option<News> {
+    let orders = world.orders();
+    match about {
+        About::Order { order, event } => {
+            let order = orders.list.get(order)?;
+            let facts = order.own.get::<OrderFacts>()?;
+            Some(News {
+                url: facts.body.notify_url.clone(),
+                mchid: order.account.clone(),
+                sign_with: facts.sign_with,
+                // Only payments are told, so the first event is the first charge.
+                id: notification_id(order.fate, u64::try_from(event).unwrap_or(u64::MAX).saturating_add(1)),
+                at_ms: order.events.get(event)?.at_ms,
+                event_type: "TRANSACTION.SUCCESS".to_owned(),
+                summary: "支付成功",
+                original_type: "transaction",
+                // It tells of the payment, however late it comes: refunds have their own.
+                plain: transaction::write(order, facts, false),
+            })
+        }
+        About::Refund { refund: position, event } => {
+            let one = orders.refunds.list.get(position)?;
+            let facts = one.own.get::<RefundFacts>()?;
+            let happened = *one.events.get(event)?;
+            Some(News {
+                url: facts.body.notify_url.clone()?,
+                mchid: one.account.clone(),
+                sign_with: facts.sign_with,
+                id: notification_id(one.fate, u64::try_from(event).unwrap_or(u64::MAX)),
+                at_ms: happened.at_ms,
+                event_type: format!("REFUND.{}", happened.state.name()),
+                summary: refund::summary(happened.state),
+                original_type: "refund",
+                plain: refund::write_event(one, facts, happened),
+            })
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Which call is this? It knows the paths and methods of the API and that the merchant in the query or
 //! body must be the one who signed; it must never look at the books.
 
+use crate::fates::Subject;
 use crate::wechat::account::Merchant;
 use crate::wechat::application::read_application;
 use crate::wechat::body::{CreateBody, Kind, read_close, read_create};
@@ -65,6 +66,21 @@ impl Call {
             }
             ("GET", ["v3", "certificates"]) => Ok(Self::Certificates),
             _ => Err(Refusal::new(404, "RESOURCE_NOT_EXISTS", "there is no such method and path")),
+        }
+    }
+
+    /// What its seeded numbers belong to.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Create(body) => Subject::Create {
+                number: &body.out_trade_no,
+                description: &body.description,
+                amount_minor: body.total_fen,
+            },
+            Self::QueryByNumber(number) => Subject::Order { number, operation: 2 },
+            Self::Close(number) => Subject::Order { number, operation: 3 },
+            Self::Refund(call) => call.subject(),
+            Self::QueryByTransaction(_) | Self::Certificates => Subject::Other,
         }
     }
 

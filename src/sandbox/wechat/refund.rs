@@ -5,15 +5,16 @@ use serde_json::{Value, json};
 
 use crate::pace::beijing;
 use crate::refund_books::RefundState;
-use crate::wechat::refunds::{Event, Refund};
+use crate::refunds::{Refund, RefundEvent};
+use crate::wechat::front::RefundFacts;
 
 /// The members of an answer; those that do not apply are absent, never null.
-pub(crate) fn write(refund: &Refund) -> Value {
-    let (total, part) = (refund.body.total_fen, refund.body.refund_fen);
+pub(crate) fn write(refund: &Refund, facts: &RefundFacts) -> Value {
+    let (total, part) = (facts.body.total_fen, facts.body.refund_fen);
     let state = refund.tab.state;
     let mut written = json!({
         "refund_id": refund.refund_id,
-        "out_refund_no": refund.body.out_refund_no,
+        "out_refund_no": refund.number,
         "transaction_id": refund.transaction_id,
         "out_trade_no": refund.out_trade_no,
         "channel": if refund.tab.applications > 0 { "OTHER_BANKCARD" } else { "ORIGINAL" },
@@ -41,14 +42,14 @@ pub(crate) fn write(refund: &Refund) -> Value {
 }
 
 /// The resource of the notification about `event`: what was true when it happened.
-pub(crate) fn write_event(refund: &Refund, event: Event) -> Value {
-    let (total, part) = (refund.body.total_fen, refund.body.refund_fen);
+pub(crate) fn write_event(refund: &Refund, facts: &RefundFacts, event: RefundEvent) -> Value {
+    let (total, part) = (facts.body.total_fen, facts.body.refund_fen);
     let mut written = json!({
-        "mchid": refund.mchid,
+        "mchid": refund.account,
         "transaction_id": refund.transaction_id,
         "out_trade_no": refund.out_trade_no,
         "refund_id": refund.refund_id,
-        "out_refund_no": refund.body.out_refund_no,
+        "out_refund_no": refund.number,
         "refund_status": event.state.name(),
         "user_received_account": account(refund),
         "amount": { "total": total, "refund": part, "payer_total": total, "payer_refund": part },

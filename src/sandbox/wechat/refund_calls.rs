@@ -1,14 +1,21 @@
-//! The calls about refunds: it knows what each of them is about and what it is answered, and leaves the
-//! rules to the books.
+//! The calls about refunds: it knows what each of them is about, what is lawful in WeChat's words and what
+//! it is answered; what happens to the money is the common books'.
 
+use crate::books::State;
+use crate::fates::Subject;
+use crate::orders::{Order, Orders};
+use crate::own::Own;
+use crate::refund_books::RefundState;
+use crate::refunds::{NewRefund, Refund, Unlawful};
 use crate::shared::Shared;
 use crate::wechat::answer::Answer;
 use crate::wechat::application::Application;
+use crate::wechat::front::RefundFacts;
 use crate::wechat::platform::SignWith;
 use crate::wechat::refund;
-use crate::wechat::refund_body::RefundBody;
-use crate::wechat::refunds::{Refund, RefundTerms};
+use crate::wechat::refund_body::{Of, RefundBody};
 use crate::wechat::refusal::Refusal;
+use crate::{Channel, RefundLimits, RefundMix, pace};
 
 /// A call whose request is well formed.
 #[derive(Debug)]
@@ -27,46 +34,57 @@ impl RefundCall {
         }
     }
 
-    /// A number for the operation, and the merchant's number of the refund.
-    pub(crate) fn subject(&self) -> (u64, &str) {
+    pub(crate) fn subject(&self) -> Subject<'_> {
         match self {
-            Self::Ask(body) => (1, &body.out_refund_no),
-            Self::Query(number) => (2, number),
-            Self::Apply(application) => (3, &application.out_refund_no),
+            Self::Ask(body) => Subject::Refund { number: &body.out_refund_no, operation: 1 },
+            Self::Query(number) => Subject::Refund { number, operation: 2 },
+            Self::Apply(application) => Subject::Refund { number: &application.out_refund_no, operation: 3 },
         }
     }
 }
 
+/// What a refund request is judged by, besides its body.
+struct Terms<'a> {
+    now_ms: i64,
+    mchid: &'a str,
+    fate: u64,
+    sign_with: SignWith,
+    mix: &'a RefundMix,
+    limits: &'a RefundLimits,
+}
+
 impl Shared {
     /// Carries out a call of the merchant `mchid`.
-    pub(crate) fn refund_call(
+    pub(super) fn wechat_refund(
         &self,
         mchid: &str,
         call: RefundCall,
         fate: u64,
         sign_with: SignWith,
     ) -> Result<Answer, Refusal> {
-        let unknown = || Refusal::no_such_resource("refund");
-        let show = |refund: Option<&Refund>| refund.map(|one| Answer::ok(&refund::write(one))).ok_or_else(unknown);
         match call {
             RefundCall::Ask(body) => {
                 let (mix, limits) = (&self.refunds, &self.refund_limits);
-                let terms = RefundTerms { now_ms: self.pace.now_ms(), mchid, fate, sign_with, mix, limits };
+                let terms = Terms { now_ms: self.pace.now_ms(), mchid, fate, sign_with, mix, limits };
                 let mut orders = self.orders();
-                let accepted = orders.refund(*body, &terms)?;
-                let answer = show(orders.refunds.list.get(accepted.position));
+                let (position, fresh) = ask(&mut orders, *body, &terms)?;
+                let answer = show(orders.refunds.list.get(position));
                 drop(orders);
-                if accepted.fresh {
+                if fresh {
                     self.tally.change(|counters| counters.refunds += 1);
-                    self.refund_under_way(accepted.position);
+                    self.refund_under_way(position);
                 }
                 answer
             }
-            RefundCall::Query(number) => show(self.orders().refunds.by_number(mchid, &number)),
+            RefundCall::Query(number) => {
+                let orders = self.orders();
+                let position = orders.refunds.position(Channel::Wechat, mchid, &number);
+                show(position.and_then(|position| orders.refunds.list.get(position)))
+            }
             RefundCall::Apply(application) => {
-                application.check_readable(&self.platform())?;
+                application.check_readable(&self.wechat.platform())?;
                 let mut orders = self.orders();
-                let position = orders.refunds.apply(mchid, &application.refund_id, &application.out_refund_no)?;
+                let position = apply(&mut orders, mchid, &application)?;
                 let answer = show(orders.refunds.list.get(position));
                 drop(orders);
                 self.refund_under_way(position);
@@ -74,4 +92,84 @@ impl Shared {
             }
         }
     }
+}
+
+fn show(refund: Option<&Refund>) -> Result<Answer, Refusal> {
+    let found = refund.and_then(|one| Some((one, one.own.get::<RefundFacts>()?)));
+    let (one, facts) = found.ok_or_else(|| Refusal::no_such_resource("refund"))?;
+    Ok(Answer::ok(&refund::write(one, facts)))
+}
+
+/// The rules of a refund request: gives the refund's position and whether it is new. The same number with
+/// the same content is one refund.
+fn ask(orders: &mut Orders, body: RefundBody, terms: &Terms<'_>) -> Result<(usize, bool), Refusal> {
+    let (channel, mchid) = (Channel::Wechat, terms.mchid);
+    if let Some(position) = orders.refunds.position(channel, mchid, &body.out_refund_no) {
+        let known = orders.refunds.list.get(position).and_then(|one| one.own.get::<RefundFacts>());
+        let same = known.is_some_and(|known| known.body.whole == body.whole);
+        let other = || Refusal::invalid("out_refund_no was used with other parameters").with_number(268_498_688);
+        return same.then_some((position, false)).ok_or_else(other);
+    }
+    let no_such_order = || Refusal::no_such_resource("order");
+    let (position, transaction_id) = match &body.of {
+        Of::Number(number) => (orders.position(channel, mchid, number), None),
+        Of::Transaction(id) => (orders.position_of(channel, mchid, id), Some(id.clone())),
+    };
+    let position = position.ok_or_else(no_such_order)?;
+    orders.at(position, terms.now_ms).ok_or_else(no_such_order)?;
+    let order = orders.list.get(position).ok_or_else(no_such_order)?;
+    may_be_refunded(orders, order, &body, terms)?;
+
+    let behaviour = terms.mix.choose(body.reason.as_deref().unwrap_or_default(), terms.fate);
+    let scope = (channel, mchid, body.out_refund_no.as_str());
+    if orders.refunds.is_short(scope, (behaviour, terms.fate), terms.mix, terms.now_ms) {
+        return Err(Refusal::new(403, "NOT_ENOUGH", "the balance of the merchant is too low"));
+    }
+    let day: String = pace::beijing_digits(terms.now_ms).chars().take(8).collect();
+    let refund_id = format!("50000{:05}{day}{:010}", terms.fate % 100_000, orders.next_serial());
+    let accepted = orders.accept_refund(NewRefund {
+        order: position,
+        number: body.out_refund_no.clone(),
+        scope: body.out_refund_no.clone(),
+        refund_id,
+        transaction_id,
+        amount_minor: body.refund_fen,
+        reason: body.reason.clone(),
+        behaviour,
+        fate: terms.fate,
+        now_ms: terms.now_ms,
+        own: Own::new(RefundFacts { body, sign_with: terms.sign_with }),
+    });
+    Ok((accepted.ok_or_else(no_such_order)?, true))
+}
+
+fn may_be_refunded(orders: &Orders, order: &Order, body: &RefundBody, terms: &Terms<'_>) -> Result<(), Refusal> {
+    if order.tab.state() != State::Success {
+        return Err(Refusal::invalid("the order is not paid"));
+    }
+    if body.total_fen != order.amount_minor {
+        return Err(Refusal::invalid("amount.total is not the order's"));
+    }
+    orders.refunds.lawful(order, body.refund_fen, terms.now_ms, terms.limits).map_err(|why| match why {
+        Unlawful::Late => Refusal::invalid("the order was paid too long ago"),
+        Unlawful::Often => Refusal::invalid("the order was refunded too many times"),
+        Unlawful::Excessive => Refusal::invalid("the refunds exceed what was paid"),
+        Unlawful::Soon => Refusal::new(429, "FREQUENCY_LIMITED", "refunds of one order must be further apart"),
+    })
+}
+
+/// An abnormal refund is sent to a bank card; gives its position.
+fn apply(orders: &mut Orders, mchid: &str, application: &Application) -> Result<usize, Refusal> {
+    let no_such_refund = || Refusal::no_such_resource("refund");
+    let position = orders.refunds.position_of(Channel::Wechat, mchid, &application.refund_id);
+    let position = position.ok_or_else(no_such_refund)?;
+    let refund = orders.refunds.list.get_mut(position).ok_or_else(no_such_refund)?;
+    if refund.number != application.out_refund_no {
+        return Err(Refusal::invalid("refund_id and out_refund_no name two refunds"));
+    }
+    if refund.tab.state != RefundState::Abnormal {
+        return Err(Refusal::invalid("the refund is not abnormal"));
+    }
+    refund.tab.apply();
+    Ok(position)
 }

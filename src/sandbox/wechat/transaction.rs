@@ -4,13 +4,24 @@
 use serde_json::{Value, json};
 
 use crate::books::State;
+use crate::orders::{Order, Orders};
 use crate::pace::beijing;
-use crate::wechat::orders::Order;
+use crate::wechat::front::OrderFacts;
+use crate::wechat::refusal::Refusal;
+
+/// The order as a query shows it.
+pub(crate) fn show(orders: &mut Orders, position: Option<usize>, now_ms: i64) -> Result<Value, Refusal> {
+    let position = position.ok_or_else(Refusal::no_such_order)?;
+    orders.at(position, now_ms).ok_or_else(Refusal::no_such_order)?;
+    let order = orders.list.get(position).ok_or_else(Refusal::no_such_order)?;
+    let facts = order.own.get::<OrderFacts>().ok_or_else(Refusal::no_such_order)?;
+    Ok(write(order, facts, orders.refunds.stand_against(order)))
+}
 
 /// The members of `order`; those that do not apply are absent, never null. `refunded`: some refund of it
 /// succeeded or is under way, and the state says so; everything else stays.
-pub(crate) fn write(order: &Order, refunded: bool) -> Value {
-    let body = &order.body;
+pub(crate) fn write(order: &Order, facts: &OrderFacts, refunded: bool) -> Value {
+    let body = &facts.body;
     let state = order.tab.state();
     let mut amount = json!({ "total": body.total_fen, "currency": "CNY", "payer_currency": "CNY" });
     let mut written = json!({
@@ -48,8 +59,8 @@ fn describe(state: State, failed_attempts: u32, refunded: bool) -> &'static str 
         (State::Success, _) if refunded => "转入退款",
         (State::Success, _) => "支付成功",
         (State::Closed, _) => "订单已关闭",
-        (State::NotPay, 0) => "订单未支付",
+        (State::NotPay | State::Authorized, 0) => "订单未支付",
         // PAYERROR belongs to code payments: here the payer may simply try again.
-        (State::NotPay, _) => "支付失败，请重试",
+        (State::NotPay | State::Authorized, _) => "支付失败，请重试",
     }
 }

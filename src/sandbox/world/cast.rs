@@ -48,11 +48,13 @@ pub(crate) fn policy(index: u64) -> MerchantPolicy {
             late_money: LateMoneyPolicy::NeverAccept,
             after_close: AfterClose::Park { deadline_ms: DEADLINE_MS },
             approval_above_minor: Some(30_000),
+            ..MerchantPolicy::default()
         },
         _ => MerchantPolicy {
             late_money: LateMoneyPolicy::AcceptWhileClosing,
             after_close: AfterClose::Reopen,
             approval_above_minor: Some(50_000),
+            ..MerchantPolicy::default()
         },
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use bursar_core::channel::Method;
+use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::diagram::{self, Edge};
 use bursar_core::payment::PaymentState;
 use bursar_core::plan::Plans;
@@ -15,6 +15,19 @@ use super::faults::Fault;
 const DEPTH: usize = 4;
 /// The same for a leg of a refund.
 const LEG_DEPTH: usize = 4;
+
+/// What every campaign must observe of payments of each channel, besides being accepted and paid or closed.
+const CLAIMS: [(ChannelKind, &[&str]); 6] = [
+    (ChannelKind::Wechat, &["no_answer", "attempt_failed", "unpaid_after_close", "closed_at_channel", "replaced"]),
+    (ChannelKind::Alipay, &["absent", "lapsed", "close_accepted", "closed_at_channel", "paid", "replaced"]),
+    (ChannelKind::Unionpay, &["absent", "attempt_failed", "lapsed", "paid", "replaced"]),
+    (
+        ChannelKind::Stripe,
+        &["authorized", "capture_requested", "attempt_failed", "close_accepted", "disputed", "paid", "replaced"],
+    ),
+    (ChannelKind::Bank, &["received", "taken_back", "close_accepted", "replaced"]),
+    (ChannelKind::Cash, &["received", "close_accepted", "replaced"]),
+];
 
 /// Counters of one or many histories.
 #[derive(Clone, Debug, Default)]
@@ -104,6 +117,20 @@ impl Coverage {
         for ((from, claim, to), count) in self.edges_of_legs() {
             if count == 0 && reach_leg(from, claim, to) == Reach::Practice {
                 missing.push(format!("edge of a leg: {} --{claim}--> {}", from.name(), to.name()));
+            }
+        }
+        for method in Method::ALL {
+            for state in [PaymentState::AwaitingPayer, PaymentState::Captured, PaymentState::Closed] {
+                if self.methods.get(&(method, state)).is_none_or(|n| *n == 0) {
+                    missing.push(format!("method: {method} {}", state.name()));
+                }
+            }
+        }
+        for (channel, claims) in CLAIMS {
+            for claim in claims {
+                if self.claims.get(&(channel.name(), claim)).is_none_or(|n| *n == 0) {
+                    missing.push(format!("channel: {} {claim}", channel.name()));
+                }
             }
         }
         for state in RefundState::ALL {

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use bursar_core::Timestamp;
-use bursar_core::id::{DeliveryId, LegId, MerchantId, PaymentId};
+use bursar_core::id::{DeliveryId, LegId, MerchantId, OrderId, PaymentId};
 use bursar_core::job::{JobKey, JobKind, Queue};
+use bursar_core::order::Order;
 use bursar_core::payment::Payment;
 use bursar_core::refund::Leg;
 use bursar_store::{ClaimRequest, Claimed, DeliveryRow};
@@ -112,6 +113,12 @@ impl Tables {
         ];
         let orphan = |p: &Payment| !kinds.iter().any(|k| self.jobs.contains_key(&JobKey::payment(*k, p.id)));
         self.payments.values().filter(|p| p.due_at.is_some_and(|due| due < before) && orphan(p)).map(|p| p.id).collect()
+    }
+
+    /// The same for orders whose payers choose.
+    pub fn stuck_orders(&self, before: Timestamp) -> Vec<OrderId> {
+        let orphan = |o: &Order| !self.jobs.contains_key(&JobKey::order(JobKind::ExpireOrder, o.id));
+        self.orders.values().filter(|o| o.due_at.is_some_and(|due| due < before) && orphan(o)).map(|o| o.id).collect()
     }
 
     /// The same for legs of refunds.

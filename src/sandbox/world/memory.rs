@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
+use bursar_core::channel::Method;
 use bursar_core::id::{ApiKeyId, DeliveryId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::Dossier;
-use bursar_core::refund::{Refund, Route};
+use bursar_core::refund::Refund;
 use bursar_store::{
     Answer, BookLine, Change, ClaimRequest, Claimed, Counts, DeliveryRow, Hints, IdempotencyRow, JobFilter, JobRow,
     Notification, OrderFilter, ParkedRow, RefundFilter, RefundLine, Result, Retention, Store, StoreError, Timeline,
@@ -27,7 +28,8 @@ pub(crate) struct Memory {
     pub pid: Pid,
 }
 
-fn has_not<T>(what: &str) -> Result<T> {
+/// Says that the world has no such rows.
+pub(crate) fn has_not<T>(what: &str) -> Result<T> {
     Err(StoreError::Misuse(format!("the simulated database has no {what}")))
 }
 
@@ -44,6 +46,12 @@ fn dossiers(state: &mut State, subjects: &[Uuid]) -> Vec<Dossier> {
 #[async_trait]
 impl Store for Memory {
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Answer>> {
+        if changes.iter().any(|c| c.statement.is_some() || !c.new_lines.is_empty() || !c.lines.is_empty()) {
+            return has_not("statements");
+        }
+        if changes.iter().any(|c| !c.cash.is_empty()) {
+            return has_not("drawers");
+        }
         let settles_upkeep = |c: &Change| c.settle.as_ref().is_some_and(|s| s.key.kind.queue() == Queue::Upkeep);
         let seam = if changes.iter().all(settles_upkeep) { "upkeep: commit" } else { "commit" };
         self.world.database(self.pid, seam, |s| s.commit(self.pid, changes)).await
@@ -106,6 +114,17 @@ impl Store for Memory {
             .await
     }
 
+    async fn stuck_orders(&self, before: Timestamp, limit: u32) -> Result<Vec<OrderId>> {
+        self.world
+            .database(self.pid, "upkeep: look for stuck orders", |s| {
+                if matches!(s.planted, Some(Planted::NoSweep | Planted::ExpiryForgotten)) {
+                    return Vec::new();
+                }
+                s.tables.stuck_orders(before).into_iter().take(some(limit)).collect()
+            })
+            .await
+    }
+
     async fn stuck_legs(&self, before: Timestamp, limit: u32) -> Result<Vec<LegId>> {
         self.world
             .database(self.pid, "upkeep: look for stuck legs", |s| {
@@ -128,6 +147,11 @@ impl Store for Memory {
             .await
     }
 
+    /// Nobody chooses in a history.
+    async fn last_methods(&self, _: MerchantId, _: &str) -> Result<Vec<(Method, Timestamp)>> {
+        Ok(Vec::new())
+    }
+
     async fn parked(&self, _: Option<MerchantId>, _: u32) -> Result<Vec<ParkedRow>> {
         has_not("lists of questions")
     }
@@ -139,10 +163,11 @@ impl Store for Memory {
     async fn refund_lines(&self, after: Option<LegId>, limit: u32) -> Result<Vec<RefundLine>> {
         let asked = |s: &State, id: LegId| s.tables.questions.keys().any(|(subject, _)| *subject == id.uuid());
         let found = |s: &mut State| {
-            let legs = s.tables.legs.values().filter(|l| l.route == Route::Channel && after.is_none_or(|id| l.id > id));
+            let legs = s.tables.legs.values().filter(|l| after.is_none_or(|id| l.id > id));
             let line = |l: &bursar_core::refund::Leg| RefundLine {
                 leg: l.id,
                 payment: l.payment,
+                route: l.route,
                 state: l.state,
                 amount_minor: l.amount.minor,
                 refund_id: l.evidence.refund_id.clone(),

@@ -30,6 +30,8 @@ mod holds;
 mod laws;
 mod leases;
 mod memory;
+mod memory_statements;
+mod memory_till;
 mod message;
 mod money_laws;
 mod monitor;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bursar_core::Timestamp;
 use bursar_core::clock::{HOUR_MS, MINUTE_MS};
-use bursar_core::job::{JobKey, JobKind, Queue};
+use bursar_core::job::{JobKey, Queue};
 use bursar_core::refund::Route;
 
 use super::agenda::{Event, Pid};
@@ -77,9 +77,7 @@ impl History {
         let keys: Vec<JobKey> = {
             let state = self.world.lock();
             let jobs = state.tables.jobs.values();
-            jobs.filter(|j| !matches!(j.key.kind.queue(), Queue::Upkeep) && j.key.kind != JobKind::ExpireOrder && of(j))
-                .map(|j| j.key)
-                .collect()
+            jobs.filter(|j| !matches!(j.key.kind.queue(), Queue::Upkeep) && of(j)).map(|j| j.key).collect()
         };
         keys.get(self.any(keys.len().max(1))).copied()
     }

@@ -63,6 +63,7 @@ pub fn refund_line(record: &Record) -> Result<RefundLine> {
     Ok(RefundLine {
         leg: LegId(row.get("id")?),
         payment: PaymentId(row.get("payment")?),
+        route: row.code("route", Route::from_code)?,
         state: row.code("state", LegState::from_code)?,
         amount_minor: row.get("amount_minor")?,
         refund_id: evidence.refund_id,

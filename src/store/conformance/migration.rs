@@ -1,13 +1,14 @@
 //! A database of an older program: what is in it is read, and goes on, after the migration.
 
 use bursar_core::decide::QuestionKind;
-use bursar_core::id::{OrderId, PaymentId};
+use bursar_core::id::{OrderId, PaymentId, RefundId};
 use bursar_core::job::JobKind;
 use bursar_core::ledger::AccountKind;
 use bursar_core::merchant::{LateMoneyPolicy, MerchantPolicy};
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::OrderState;
 use bursar_core::payment::PaymentState;
+use bursar_core::refund::Route;
 use uuid::Uuid;
 
 use super::Db;
@@ -126,6 +127,81 @@ async fn rows_of_version_1_are_read_back_and_go_on(db: Db) {
     db.finish().await;
 }
 
+/// The rows of version 1, as the program of version 2 has them, with a refund of 45 of which 40 are under way.
+async fn at_version_2(db: &Db) -> (Old, Uuid) {
+    let old = at_version_1(db).await;
+    let step = &crate::migrate::STEPS[1];
+    db.meddle(if db.store.dialect() == "sqlite" { step.sqlite } else { step.postgres }).await;
+    let (refund, legs) = (uuid(), [uuid(), uuid()]);
+    let [id, leg, other] = [refund, legs[0], legs[1]].map(|id| db.literal(id));
+    let [order, payment, merchant] = [old.order, old.payments[0], old.merchant].map(|id| db.literal(id));
+    let now = NOW.as_millis();
+    let rows = format!(
+        r#"
+insert into schema_version (version, applied_at) values (2, 0);
+update payment set returned_minor = 40 where id = {payment};
+update payment set due_at = {now} + 7, active = true, state = 9 where id <> {payment};
+insert into refund (created_at, amount_minor, id, order_id, merchant, cause, currency, reason, requested_by, needs_approval,
+    late, payee, version, state, evidence)
+  values ({now}, 45, {id}, {order}, {merchant}, 1, 'CNY', 'r', 'lin', false, false, 'sealed', 3, 3, '{{}}');
+insert into refund_leg (created_at, amount_minor, id, refund, payment, order_id, merchant, replaces, sequence, route,
+    currency, version, due_at, state, active, evidence)
+  values ({now}, 40, {leg}, {id}, {payment}, {order}, {merchant}, null, 1, 1, 'CNY', 2, {now} + 5, 4, true,
+      '{{"refund_id":"5030"}}'),
+    ({now}, 5, {other}, {id}, {payment}, {order}, {merchant}, {leg}, 2, 2, 'CNY', 1, null, 13, false, '{{}}');
+insert into question (subject, kind, opened_at, text, order_id) values ({leg}, 4, {now}, 'Funds?', {order});
+"#
+    );
+    db.meddle(&rows).await;
+    (old, refund)
+}
+
+/// How many rows each table has.
+async fn tally(db: &Db) -> std::collections::BTreeSet<String> {
+    let tables = ["merchant", "channel_account", "orders", "payment", "refund", "refund_leg", "observation", "posting"];
+    let more = ["question", "delivery", "job"];
+    let count = |table: &&str| format!("select '{table} ' || count(*) from {table}");
+    db.names(&tables.iter().chain(&more).map(count).collect::<Vec<_>>().join(" union all ")).await
+}
+
+async fn rows_of_version_2_are_read_back_and_go_on(db: Db) {
+    let (old, refund) = at_version_2(&db).await;
+    let before = tally(&db).await;
+    assert!(before.contains("payment 2") && before.contains("question 2") && before.contains("job 1"), "{before:?}");
+    assert!(!db.store.schema_is_current().await.unwrap());
+    db.store.migrate().await.unwrap();
+    assert!(db.store.schema_is_current().await.unwrap());
+    assert_eq!(tally(&db).await, before);
+
+    let t = db.store.timeline(OrderId(old.order)).await.unwrap().unwrap();
+    let d = &t.dossier;
+    assert_eq!((d.order.offers.len(), d.order.payer.as_deref(), d.order.due_at), (0, None, None));
+    assert_eq!(d.payments.iter().map(|p| p.id.uuid()).collect::<Vec<_>>(), old.payments);
+    let captured = &d.payments[0];
+    assert_eq!((captured.state, captured.version, captured.returned_minor), (PaymentState::Captured, 3, 40));
+    let held = (d.payments[1].state, d.payments[1].due_at);
+    assert_eq!(held, (PaymentState::IntegrityHold, Some(NOW.plus_ms(7))));
+    let kept = d.refund(RefundId(refund)).unwrap();
+    assert_eq!((kept.version, kept.payee.as_deref(), kept.legs.len()), (3, Some("sealed"), 2));
+    assert_eq!((kept.legs[0].evidence.refund_id.as_deref(), kept.legs[1].route), (Some("5030"), Route::Transfer));
+    assert_eq!((t.observations.len(), t.postings.len(), t.deliveries.len(), t.jobs.len()), (1, 1, 1, 1));
+    assert_eq!(t.questions.len(), 2);
+    // What was taken is known of the old ones as well; a held one has brought nothing that is certain.
+    let mut lines = db.store.book_lines(None, 9).await.unwrap();
+    lines.sort_by_key(|l| l.payment != captured.id);
+    assert_eq!((lines[0].taken_minor, lines[1].taken_minor), (12_345, 0));
+    assert_eq!(db.names("select cast(taken_minor as text) from payment").await, ["12345".to_owned()].into());
+
+    // The rest can go back, and no more than that.
+    let office = Office::of(&db.store, captured.merchant, captured.account);
+    assert!(office.refund(OrderId(old.order), &request(12_306)).await.is_err());
+    let granted = office.refund(OrderId(old.order), &request(12_305)).await.unwrap();
+    assert_eq!(granted.payment(captured.id).unwrap().returned_minor, 12_345);
+    let succeeded = office.succeed(kept.legs[0].id).await;
+    office.stored(&succeeded).await;
+    db.finish().await;
+}
+
 fn observed_again(payment: &bursar_core::payment::Payment) -> (bursar_core::payment::Payment, crate::Change) {
     observed(payment, Source::Query, 3, Claim::Absent)
 }
@@ -138,4 +214,14 @@ async fn rows_of_version_1_are_read_back_and_go_on_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_of_version_1_are_read_back_and_go_on_on_postgres() {
     rows_of_version_1_are_read_back_and_go_on(Db::postgres_empty().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_version_2_are_read_back_and_go_on_on_sqlite() {
+    rows_of_version_2_are_read_back_and_go_on(Db::sqlite_empty().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_version_2_are_read_back_and_go_on_on_postgres() {
+    rows_of_version_2_are_read_back_and_go_on(Db::postgres_empty().await).await;
 }

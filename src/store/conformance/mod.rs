@@ -4,6 +4,8 @@
 //! PostgreSQL comes from `BURSAR_TEST_POSTGRES_URL`: the URL of a user who may create databases. Without
 //! it that half fails; it is never skipped.
 
+mod cash;
+mod choosing;
 mod claims;
 mod combined;
 mod gathering;
@@ -20,6 +22,7 @@ mod refund_desk;
 mod refund_guards;
 mod refund_rows;
 mod schema;
+mod statements;
 mod upkeep;
 mod world;
 mod writes;

@@ -144,6 +144,7 @@ async fn the_books_list_every_payment_in_pages(db: &Db) {
     let line = &lines[1];
     assert_eq!((line.state, line.order_state, line.amount_minor), (PaymentState::Captured, OrderState::Paying, 12_345));
     assert_eq!((line.transaction_id.clone(), line.parked), (Some(receipt(&paid).transaction_id), true));
+    assert_eq!((line.method, line.taken_minor, lines[0].taken_minor), (paid.method, 12_345, 0));
     assert!(!lines[0].parked && lines[0].transaction_id.is_none() && !lines[0].late_money);
     let counts = db.store.counts().await.unwrap();
     assert_eq!(counts.payments, [(PaymentState::New, 4), (PaymentState::Captured, 1)]);

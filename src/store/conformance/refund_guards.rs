@@ -1,7 +1,10 @@
 //! What refuses a change about money that goes back: versions, derived ids, and the sum of what was taken.
 
+use bursar_core::channel::Method;
 use bursar_core::merchant::MerchantPolicy;
-use bursar_core::order::Dossier;
+use bursar_core::observation::{Claim, Piece, Source};
+use bursar_core::order::{Dossier, Order};
+use bursar_core::payment::{Payment, PaymentState};
 use bursar_core::refund::{Leg, LegState, Refund, RefundCause};
 
 use super::office::*;
@@ -14,6 +17,7 @@ on_both! {
     a_refund_or_leg_that_is_there_already_is_stale_and_not_a_duplicate
     of_thirty_equal_refunds_at_once_one_is_written
     a_leg_that_would_give_back_more_than_was_taken_is_refused_by_the_database
+    of_money_that_came_in_pieces_as_much_goes_back_as_came
     what_a_channel_gave_back_too_much_is_written_and_does_not_hold_up_other_ways
     a_leg_that_is_not_counted_is_a_mistake_and_not_written
     a_repeated_request_is_a_duplicate_even_when_the_order_has_moved_on
@@ -142,6 +146,46 @@ async fn a_leg_that_would_give_back_more_than_was_taken_is_refused_by_the_databa
     assert_eq!(one(&*db.store, giving(&dossier, 345, 12_345)).await, Answer::Committed);
     let now = reload(&office, &dossier).await;
     assert_eq!((now.returned_minor(now.payments[0].id), now.refunds.len()), (12_345, 2));
+}
+
+/// A payment of 1000 by transfer to which these pieces came; closed at the end if they are too little.
+async fn transferred(office: &Office, pieces: &[i64]) -> Dossier {
+    let amount = bursar_core::Money::new(1_000, bursar_core::Currency::CNY);
+    let order = Order { amount, ..order(office.merchant, &uuid().to_string()) };
+    let payment = Payment { method: Method::BankTransfer, ..office.payment(&order, 1_000) };
+    let (_, mut dossier) = office.desk.open(order, vec![payment.clone()], |_, _| {}).await.unwrap();
+    for (at, minor) in (0..).zip(pieces) {
+        let piece =
+            Piece { line: uuid().to_string(), amount_minor: *minor, currency: "CNY".into(), at: NOW.plus_ms(at) };
+        dossier = office.say(payment.id, Source::Statement, 20 + at, Claim::Received(piece)).await;
+    }
+    dossier
+}
+
+async fn of_money_that_came_in_pieces_as_much_goes_back_as_came(db: &Db) {
+    let office = office(db).await;
+    let more = transferred(&office, &[600, 700]).await;
+    // 300 more than asked for go back by themselves; a person may give back the rest, and no more.
+    assert_eq!((more.payments[0].taken_minor(), more.payments[0].returned_minor), (1_300, 300));
+    assert_eq!(one(&*db.store, giving(&more, 1_001, 1_301)).await, Answer::Stale);
+    assert_eq!(reload(&office, &more).await, more);
+    assert_eq!(one(&*db.store, giving(&more, 1_000, 1_300)).await, Answer::Committed);
+
+    let less = transferred(&office, &[400]).await;
+    assert_eq!(less.payments[0].part_minor(), 400);
+    let line = async |id| db.store.book_lines(None, 99).await.unwrap().into_iter().find(|l| l.payment == id).unwrap();
+    assert_eq!(line(less.payments[0].id).await.taken_minor, 0);
+    // As long as it is not complete, nothing of it can go back.
+    assert_eq!(one(&*db.store, giving(&less, 1, 1)).await, Answer::Stale);
+    let why = Claim::CloseRequested { reason: "expired".to_owned() };
+    office.say(less.payments[0].id, Source::Clock, 90, why).await;
+    let less = office.say(less.payments[0].id, Source::Close, 91, Claim::ClosedAtChannel).await;
+    let taken = &less.payments[0];
+    assert_eq!((taken.state, taken.taken_minor(), taken.returned_minor), (PaymentState::Captured, 400, 400));
+    let line = line(taken.id).await;
+    assert_eq!((line.amount_minor, line.taken_minor, line.returned_minor), (1_000, 400, 400));
+    assert_eq!(line.transaction_id, taken.evidence.received.keys().next().cloned());
+    assert_eq!(one(&*db.store, giving(&less, 1, 401)).await, Answer::Stale);
 }
 
 async fn what_a_channel_gave_back_too_much_is_written_and_does_not_hold_up_other_ways(db: &Db) {

@@ -19,7 +19,7 @@ async fn payments_that_owe_a_job_and_have_none_are_stuck(db: &Db) {
     let m = merchant();
     let with_job = opened(&*db.store, m, "1").await.1;
     let mut without = Vec::new();
-    for i in 2..6 {
+    for i in 2..7 {
         let payment = opened(&*db.store, m, &i.to_string()).await.1;
         assert!(
             db.store.cancel_job(bursar_core::job::JobKey::payment(JobKind::CreatePayment, payment.id)).await.unwrap()
@@ -27,13 +27,15 @@ async fn payments_that_owe_a_job_and_have_none_are_stuck(db: &Db) {
         without.push(payment);
     }
     without.sort_by_key(|p| p.id);
-    // One is due later, one has ended and one has a job of another kind.
+    // One is due later, one has ended and two have jobs of another kind.
     let (mut later, mut ended) = (without[1].clone(), without[2].clone());
     later.due_at = Some(NOW.plus_ms(10));
     ended.due_at = None;
     let update = Change { payments: vec![later, ended], ..Change::default() };
     assert_eq!(one(&*db.store, update).await, Answer::Committed);
-    add_jobs(&*db.store, vec![job(JobKind::WatchPayment, without[3].id.uuid(), m, NOW)]).await;
+    let kinds = [JobKind::WatchPayment, JobKind::CapturePayment];
+    add_jobs(&*db.store, kinds.into_iter().zip(&without[3..]).map(|(k, p)| job(k, p.id.uuid(), m, NOW)).collect())
+        .await;
     assert_eq!(db.store.stuck(NOW.plus_ms(10), 9).await.unwrap(), [without[0].id]);
     assert_eq!(db.store.stuck(NOW.plus_ms(11), 9).await.unwrap(), [without[0].id, without[1].id]);
     assert_eq!(db.store.stuck(NOW.plus_ms(11), 1).await.unwrap(), [without[0].id]);

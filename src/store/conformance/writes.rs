@@ -1,9 +1,13 @@
 //! What a written change looks like when it is read back.
 
+use std::collections::BTreeSet;
+
 use bursar_core::decide::{Question, QuestionKind};
+use bursar_core::event::EventKind;
 use bursar_core::id::NotificationId;
 use bursar_core::job::{JobKey, JobKind};
-use bursar_core::observation::{Claim, Observation, Source};
+use bursar_core::ledger::{Account, AccountKind, Posting};
+use bursar_core::observation::{Claim, Dispute, Hold, Observation, Piece, Source};
 use bursar_core::order::OrderState;
 use bursar_core::payment::{PayerDetails, Payment, PaymentState};
 
@@ -15,6 +19,7 @@ use crate::{Answer, Change, JobFilter};
 on_both! {
     every_column_of_an_order_and_a_payment_is_read_back
     every_kind_of_claim_is_read_back
+    every_code_of_the_core_can_be_stored
     a_whole_life_is_on_the_timeline
     a_live_job_takes_the_earlier_due_time_and_no_other
     a_change_may_replace_a_job
@@ -30,6 +35,7 @@ async fn every_column_of_an_order_and_a_payment_is_read_back(db: &Db) {
     order.late_money = true;
     order.event_count = 3;
     order.expires_at = NOW.plus_ms(1);
+    order.due_at = Some(NOW.plus_ms(2));
     (payment, _) = observed(&payment, Source::Create, 7, accepted());
     payment.version = 1;
     payment.due_at = Some(NOW.plus_ms(5_001));
@@ -42,7 +48,11 @@ async fn every_column_of_an_order_and_a_payment_is_read_back(db: &Db) {
     assert_eq!(read.payments, [payment.clone()]);
 
     // A second payment of the same order, with details of the payer and nothing due.
-    let payer = PayerDetails { openid: Some("o6_bmjrPTlm6_2sgVt7hMZOPfL2M".into()), client_ip: Some("::1".into()) };
+    let payer = PayerDetails {
+        openid: Some("o6_bmjrPTlm6_2sgVt7hMZOPfL2M".into()),
+        client_ip: Some("::1".into()),
+        name: Some("张三".into()),
+    };
     let second = Payment { payer, due_at: None, ..super::world::payment(&order) };
     let add = Change { new_payments: vec![second.clone()], ..Change::default() };
     assert_eq!(one(&*db.store, add).await, Answer::Committed);
@@ -66,9 +76,20 @@ async fn every_kind_of_claim_is_read_back(db: &Db) {
         Claim::ClosedAtChannel,
         Claim::CloseRequested { reason: text() },
         Claim::CloseAccepted,
+        Claim::UnpaidAfterClose,
+        Claim::NotSent { why: text() },
+        Claim::Authorized(Hold { receipt: receipt(&payment), lapses_at: Some(NOW) }),
+        Claim::CaptureRequested { by: text() },
+        Claim::Received(Piece { line: "l".into(), amount_minor: 7, currency: "CNY".into(), at: NOW }),
+        Claim::TakenBack { line: "l".to_owned(), reason: text() },
+        Claim::Lapsed,
+        Claim::Replaced { by: "cash".to_owned() },
+        Claim::Disputed(Dispute { id: "d".into(), amount_minor: 5, reason: text(), won: Some(false) }),
+        Claim::LateMoneyAnswered { keep: true, by: text() },
     ];
+    assert!(claims.len() >= Source::ALL.len());
     for (i, claim) in (0_i64..).zip(&claims) {
-        let (next, mut change) = observed(&payment, Source::ALL[i as usize % 9], i, claim.clone());
+        let (next, mut change) = observed(&payment, Source::ALL[i as usize % Source::ALL.len()], i, claim.clone());
         change.observations[0].1.notification = (i % 2 == 0).then(|| NotificationId(uuid()));
         assert_eq!(one(&*db.store, change.clone()).await, Answer::Committed);
         payment = next;
@@ -79,6 +100,42 @@ async fn every_kind_of_claim_is_read_back(db: &Db) {
     }
     let stored = db.store.dossier(order.id).await.unwrap().unwrap();
     assert_eq!(stored.payments, [payment]);
+}
+
+async fn every_code_of_the_core_can_be_stored(db: &Db) {
+    let (mut order, mut payment) = opened(&*db.store, merchant(), "1").await;
+    let account = |kind| Account { kind, owner: uuid() };
+    let last = AccountKind::ALL.len() - 1;
+    for (i, state) in PaymentState::ALL.into_iter().enumerate() {
+        payment.state = state;
+        order.state = OrderState::ALL[i % OrderState::ALL.len()];
+        let (debit, credit) = (AccountKind::ALL[i.min(last)], AccountKind::ALL[(i + 1) % (last + 1)]);
+        let (debit, credit) = (account(debit), account(credit));
+        let posting = Posting { subject: payment.id.uuid(), debit, credit, amount: payment.amount };
+        let kind = QuestionKind::ALL[i % QuestionKind::ALL.len()];
+        let change = Change {
+            orders: vec![order.clone()],
+            payments: vec![payment.clone()],
+            postings: vec![(posting, NOW)],
+            questions: vec![Question { subject: payment.id.uuid(), kind, text: "?".to_owned() }],
+            new_deliveries: EventKind::ALL
+                .into_iter()
+                .map(|kind| crate::NewDelivery { kind, ..delivery(&order, false) })
+                .collect(),
+            ..Change::default()
+        };
+        assert_eq!(one(&*db.store, change).await, Answer::Committed);
+        (order.version, payment.version) = (order.version + 1, payment.version + 1);
+        let counts = db.store.counts().await.unwrap();
+        assert_eq!((counts.payments, counts.orders), (vec![(state, 1)], vec![(order.state, 1)]));
+        let t = db.store.timeline(order.id).await.unwrap().unwrap();
+        assert_eq!(t.dossier.payments, [payment.clone()]);
+        assert_eq!(t.postings.last().unwrap().posting, posting);
+        let told: BTreeSet<_> = t.deliveries.iter().map(|d| d.kind).collect();
+        assert_eq!(told, EventKind::ALL.into());
+    }
+    let asked: BTreeSet<_> = db.store.parked(None, 99).await.unwrap().iter().map(|q| q.kind).collect();
+    assert_eq!(asked, QuestionKind::ALL.into());
 }
 
 async fn a_whole_life_is_on_the_timeline(db: &Db) {

@@ -2,17 +2,19 @@
 
 use std::collections::HashSet;
 
+use bursar_core::Timestamp;
 use bursar_core::decide::{Decision, Effect};
 use bursar_core::event;
 use bursar_core::id::DeliveryId;
 use bursar_core::job::{JobKey, JobKind, NewJob};
 use bursar_core::observation::{Source, Subject};
 use bursar_core::order::Dossier;
+use bursar_core::payment::{Payment, PaymentState};
 use uuid::Uuid;
 
 use super::{Desk, scheduled};
 use crate::directory::Entries;
-use crate::{Change, NewDelivery};
+use crate::{Change, LastPaid, NewDelivery};
 
 impl Desk {
     /// The rows that `decision` means, and the dossier as the store will have it: the versions of touched
@@ -24,6 +26,7 @@ impl Desk {
         let notes = decision.notes.iter().map(|(subject, _)| subject.uuid());
         let named = notes.chain(decision.postings.iter().map(|p| p.subject)).collect();
         collect(before, &mut next, &named, &mut change);
+        change.last_paid = last_paid(before, &next, now);
         change.observations = decision.notes.clone();
         change.postings = decision.postings.iter().map(|p| (*p, now)).collect();
         change.jobs = scheduled(&decision.effects).collect();
@@ -129,10 +132,26 @@ fn collect(before: &Dossier, next: &mut Dossier, named: &HashSet<Uuid>, change: 
         && change.new_refunds.is_empty()
         && change.refunds.is_empty());
     let has_parts = next.payments.len() > 1 || !next.refunds.is_empty();
-    if next.order != before.order || (parts_changed && has_parts) {
+    let named_order = named.contains(&next.order.id.uuid());
+    if next.order != before.order || named_order || (parts_changed && has_parts) {
         change.orders.push(next.order.clone());
         next.order.version += 1;
     }
+}
+
+/// By what the order's payer, when the merchant has told who that is, has paid now.
+fn last_paid(before: &Dossier, next: &Dossier, now: Timestamp) -> Vec<LastPaid> {
+    let Some(payer) = &next.order.payer else { return Vec::new() };
+    let was_captured = |p: &Payment| before.payment(p.id).is_some_and(|b| b.state == PaymentState::Captured);
+    let captured = next.payments.iter().filter(|p| p.state == PaymentState::Captured && !was_captured(p));
+    captured
+        .map(|p| LastPaid {
+            merchant: p.merchant,
+            payer: payer.clone(),
+            method: p.method,
+            at: p.evidence.paid_at().unwrap_or(now),
+        })
+        .collect()
 }
 
 /// A crash of the database may lose a transition that is redone harmlessly: asking again tells the same.
@@ -140,7 +159,8 @@ fn collect(before: &Dossier, next: &mut Dossier, named: &HashSet<Uuid>, change: 
 /// is about money on its way back, must be safe: a call that we have forgotten must never be given up for
 /// another way.
 fn may_be_lost(before: &Dossier, decision: &Decision) -> bool {
-    let said_once = |source| matches!(source, Source::Merchant | Source::Operator);
+    let said_once =
+        |source| matches!(source, Source::Merchant | Source::Operator | Source::Collection | Source::Statement);
     let of_payment = |subject: &Subject| matches!(subject, Subject::Payment(_));
     before.order.state == decision.next.order.state
         && before.refunds.len() == decision.next.refunds.len()

@@ -57,8 +57,8 @@ impl Desk {
         self.grant(payment.order, decide, complete).await
     }
 
-    /// Adds `payment`, the way that the payer has chosen; what he had chosen before is closed first. `complete`
-    /// may add to the change (an idempotency key).
+    /// Adds the way that the payer has chosen to an order. `complete` may add to the change (an idempotency
+    /// key).
     ///
     /// # Errors
     /// When the database cannot be read or written.

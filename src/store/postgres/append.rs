@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::bank;
 use super::commit::Failure;
 use crate::codec::{plain, to_json};
 use crate::{Change, numbering};
@@ -23,6 +24,8 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
     delete_questions(tx, pass).await?;
     insert_questions(tx, pass).await?;
     insert_deliveries(tx, pass).await?;
+    bank::insert_lines(tx, pass).await?;
+    note_last_paid(tx, pass).await?;
     note_attempts(tx, pass).await
 }
 
@@ -192,6 +195,24 @@ async fn insert_deliveries(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
         .bind(rows.iter().map(|d| d.kind.code()).collect::<Vec<_>>())
         .bind(rows.iter().map(|d| d.endpoint.map(|e| e.uuid())).collect::<Vec<_>>())
         .bind(rows.iter().map(|d| d.body.as_str()).collect::<Vec<_>>());
+    query.execute(tx).await?;
+    Ok(())
+}
+
+async fn note_last_paid(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
+    let rows = numbering::last_paid(pass.iter().map(|(_, c)| *c));
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = "insert into payer_method as m (last_paid_at, merchant, method, payer)
+               select * from unnest($1::bigint[], $2::uuid[], $3::smallint[], $4::text[])
+               on conflict (merchant, payer, method) do update set last_paid_at = excluded.last_paid_at
+                 where m.last_paid_at < excluded.last_paid_at";
+    let query = sqlx::query(sql)
+        .bind(rows.iter().map(|p| p.at.as_millis()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|p| p.merchant.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|p| p.method.code()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|p| plain(&p.payer)).collect::<Vec<_>>());
     query.execute(tx).await?;
     Ok(())
 }

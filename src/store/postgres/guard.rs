@@ -16,8 +16,8 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::commit::Failure;
-use super::{refund, settle};
-use crate::codec::{payer_json, plain, to_json};
+use super::{bank, cash, refund, settle};
+use crate::codec::{offers_json, payer_json, payment_reference, plain, to_json};
 use crate::{Answer, Change, numbering, returned};
 
 /// Changes with their index in the call.
@@ -39,6 +39,9 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> std::result::Result<
     insert_orders(tx, pass, &mut refused).await?;
     insert_payments(tx, pass, &mut refused).await?;
     refund::insert(tx, pass, &mut refused).await?;
+    bank::update_lines(tx, pass, &mut refused).await?;
+    cash::run(tx, pass, &mut refused).await?;
+    bank::insert_statements(tx, pass, &mut refused).await?;
     insert_notifications(tx, pass, &mut refused).await?;
     insert_idempotency(tx, pass, &mut refused).await?;
     Ok(refused)
@@ -85,11 +88,12 @@ async fn update_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
     rows.sort_unstable_by_key(|(_, p, _)| p.id);
     // Whoever adds a leg must not give back more than was taken. What channels tell may: it happened.
     let sql = "update payment p set version = p.version + 1, due_at = u.due_at, state = u.state,
-                 active = u.due_at is not null, returned_minor = u.returned_minor, evidence = u.evidence
-               from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::boolean[],
-                 $7::text[]) as u(id, version, due_at, state, returned_minor, adds, evidence)
+                 active = u.due_at is not null, returned_minor = u.returned_minor, taken_minor = u.taken_minor,
+                 evidence = u.evidence
+               from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bigint[],
+                 $7::boolean[], $8::text[]) as u(id, version, due_at, state, returned_minor, taken_minor, adds, evidence)
                where p.id = any($1) and p.id = u.id and p.version = u.version
-                 and (not u.adds or u.returned_minor <= greatest(p.amount_minor, p.returned_minor))
+                 and (not u.adds or u.returned_minor <= greatest(u.taken_minor, p.returned_minor))
                returning p.id";
     let evidence = rows.iter().map(|(_, p, _)| to_json(&p.evidence)).collect::<crate::Result<Vec<_>>>()?;
     let query = sqlx::query(sql)
@@ -98,6 +102,7 @@ async fn update_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
         .bind(rows.iter().map(|(_, p, _)| p.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, p, _)| p.state.code()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, p, _)| p.returned_minor).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, p, _)| p.returnable_minor()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, _, adds)| *adds).collect::<Vec<_>>())
         .bind(evidence);
     expect(tx, query, rows.iter().map(|(i, p, _)| (*i, p.id.uuid())), id, Answer::Stale, refused).await
@@ -110,9 +115,11 @@ async fn update_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
     }
     rows.sort_unstable_by_key(|(_, o)| o.id);
     let sql = "update orders o set version = o.version + 1, expires_at = u.expires_at, event_count = u.event_count,
-                 state = u.state, late_money = u.late_money, close_reason = u.close_reason
+                 state = u.state, late_money = u.late_money, close_reason = u.close_reason, due_at = u.due_at,
+                 active = u.due_at is not null
                from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::boolean[],
-                 $7::text[]) as u(id, version, expires_at, event_count, state, late_money, close_reason)
+                 $7::text[], $8::bigint[]) as u(id, version, expires_at, event_count, state, late_money, close_reason,
+                   due_at)
                where o.id = any($1) and o.id = u.id and o.version = u.version
                returning o.id";
     let query = sqlx::query(sql)
@@ -122,7 +129,8 @@ async fn update_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
         .bind(rows.iter().map(|(_, o)| o.event_count).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.state.code()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.late_money).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, o)| o.close_reason.as_deref().map(plain)).collect::<Vec<_>>());
+        .bind(rows.iter().map(|(_, o)| o.close_reason.as_deref().map(plain)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.due_at.map(|t| t.as_millis())).collect::<Vec<_>>());
     expect(tx, query, rows.iter().map(|(i, o)| (*i, o.id.uuid())), id, Answer::Stale, refused).await
 }
 
@@ -134,16 +142,19 @@ async fn insert_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
     }
     rows.sort_unstable_by_key(|(_, o)| (o.merchant, &o.number));
     let sql = "insert into orders (created_at, amount_minor, id, merchant, number, currency, description, expires_at,
-                 version, event_count, state, late_money, part_payment, close_reason)
+                 version, event_count, state, late_money, part_payment, close_reason, offers, payer, due_at, active)
                select n.created_at, n.amount_minor, n.id, n.merchant, n.number, n.currency, n.description,
-                 n.expires_at, 1, n.event_count, n.state, n.late_money, n.part_payment, n.close_reason
+                 n.expires_at, 1, n.event_count, n.state, n.late_money, n.part_payment, n.close_reason, n.offers,
+                 n.payer, n.due_at, n.due_at is not null
                from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-                 $8::bigint[], $9::bigint[], $10::smallint[], $11::boolean[], $12::boolean[], $13::text[])
+                 $8::bigint[], $9::bigint[], $10::smallint[], $11::boolean[], $12::boolean[], $13::text[], $14::text[],
+                 $15::text[], $16::bigint[])
                  as n(created_at, amount_minor, id, merchant, number, currency, description, expires_at, event_count,
-                   state, late_money, part_payment, close_reason)
+                   state, late_money, part_payment, close_reason, offers, payer, due_at)
                where (select 1 from orders o where o.merchant = n.merchant and o.number = n.number limit 1) is null
                  and (select 1 from orders o where o.id = n.id limit 1) is null
                returning id";
+    let offers = rows.iter().map(|(_, o)| offers_json(&o.offers)).collect::<crate::Result<Vec<_>>>()?;
     let query = sqlx::query(sql)
         .bind(rows.iter().map(|(_, o)| o.created_at.as_millis()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.amount.minor).collect::<Vec<_>>())
@@ -157,7 +168,10 @@ async fn insert_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
         .bind(rows.iter().map(|(_, o)| o.state.code()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.late_money).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.part_payment).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, o)| o.close_reason.as_deref().map(plain)).collect::<Vec<_>>());
+        .bind(rows.iter().map(|(_, o)| o.close_reason.as_deref().map(plain)).collect::<Vec<_>>())
+        .bind(offers)
+        .bind(rows.iter().map(|(_, o)| o.payer.as_deref().map(plain)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.due_at.map(|t| t.as_millis())).collect::<Vec<_>>());
     expect(tx, query, rows.iter().map(|(i, o)| (*i, o.id.uuid())), id, Answer::Duplicate, refused).await
 }
 
@@ -169,16 +183,16 @@ async fn insert_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
     }
     rows.sort_unstable_by_key(|(_, n)| n.payment.id);
     let sql = "insert into payment (created_at, amount_minor, id, order_id, merchant, account, method, currency, payer,
-                 version, due_at, state, active, returned_minor, position, evidence)
+                 version, due_at, state, active, returned_minor, taken_minor, position, reference, evidence)
                select n.created_at, n.amount_minor, n.id, n.order_id, n.merchant, n.account, n.method, n.currency,
-                 n.payer, 1, n.due_at, n.state, n.due_at is not null, n.returned_minor,
+                 n.payer, 1, n.due_at, n.state, n.due_at is not null, n.returned_minor, n.taken_minor,
                  n.nth + case when n.first then 0 else (select count(*) from payment p where p.order_id = n.order_id) end,
-                 n.evidence
+                 n.reference, n.evidence
                from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::smallint[],
-                 $8::text[], $9::text[], $10::bigint[], $11::smallint[], $12::bigint[], $13::smallint[],
-                 $14::boolean[], $15::text[])
+                 $8::text[], $9::text[], $10::bigint[], $11::smallint[], $12::bigint[], $13::bigint[], $14::smallint[],
+                 $15::boolean[], $16::text[], $17::text[])
                  as n(created_at, amount_minor, id, order_id, merchant, account, method, currency, payer, due_at, state,
-                   returned_minor, nth, first, evidence)
+                   returned_minor, taken_minor, nth, first, reference, evidence)
                where (select 1 from payment p where p.id = n.id limit 1) is null
                returning id";
     let payments = || rows.iter().map(|(_, n)| n.payment);
@@ -197,8 +211,10 @@ async fn insert_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
         .bind(payments().map(|p| p.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
         .bind(payments().map(|p| p.state.code()).collect::<Vec<_>>())
         .bind(payments().map(|p| p.returned_minor).collect::<Vec<_>>())
+        .bind(payments().map(Payment::returnable_minor).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, n)| n.nth).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, n)| n.first).collect::<Vec<_>>())
+        .bind(payments().map(payment_reference).collect::<Vec<_>>())
         .bind(evidence);
     expect(tx, query, rows.iter().map(|(i, n)| (*i, n.payment.id.uuid())), id, Answer::Duplicate, refused).await
 }

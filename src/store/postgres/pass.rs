@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use bursar_core::id::{LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
+use bursar_core::id::{ChannelAccountId, LegId, LineId, MerchantId, NotificationId, OrderId, PaymentId, RefundId};
 use bursar_core::job::JobKey;
 use uuid::Uuid;
 
@@ -22,6 +22,10 @@ enum Key<'a> {
     Refund(RefundId),
     Leg(LegId),
     Question(Uuid, i16),
+    Statements(ChannelAccountId),
+    Line(LineId),
+    Cash(Uuid),
+    PaidOut(LegId),
     Notification(NotificationId),
     Idempotency(MerchantId, &'a str),
     Job(JobKey),
@@ -40,6 +44,10 @@ fn keys(change: &Change) -> impl Iterator<Item = Key<'_>> {
         .chain(c.new_legs.iter().map(|l| Key::Payment(l.payment)))
         .chain(c.questions.iter().map(|q| Key::Question(q.subject, q.kind.code())))
         .chain(c.answered.iter().map(|(subject, kind)| Key::Question(*subject, kind.code())))
+        .chain(c.statement.iter().map(|s| Key::Statements(s.account)))
+        .chain(c.new_lines.iter().chain(&c.lines).map(|l| Key::Line(l.id)))
+        .chain(c.cash.ids().map(Key::Cash))
+        .chain(c.cash.new_payouts.iter().map(|p| Key::PaidOut(p.leg)))
         .chain(c.notification.iter().map(|n| Key::Notification(n.id)))
         .chain(c.idempotency.iter().map(|i| Key::Idempotency(i.merchant, &i.key)))
         .chain(c.jobs.iter().map(|j| Key::Job(j.key)))
@@ -75,7 +83,10 @@ pub fn foregone(change: &Change, committed: &Change) -> Option<Answer> {
         let orders = c.new_orders.iter().map(|o| format!("o{}{}", o.merchant, o.number));
         let notification = c.notification.iter().map(|n| n.id.to_string());
         let idempotency = c.idempotency.iter().map(|i| format!("i{}{}", i.merchant, i.key));
-        orders.chain(notification).chain(idempotency).collect()
+        let statement = c.statement.iter().map(|s| format!("s{}{:?}{}", s.account, s.digest, s.ordinal));
+        let cash = c.cash.new_ids().map(|id| format!("c{id}"));
+        let paid_out = c.cash.new_payouts.iter().map(|p| format!("l{}", p.leg));
+        orders.chain(notification).chain(idempotency).chain(statement).chain(cash).chain(paid_out).collect()
     };
     if !unique(change).is_disjoint(&unique(committed)) {
         return Some(Answer::Duplicate);
@@ -84,6 +95,8 @@ pub fn foregone(change: &Change, committed: &Change) -> Option<Answer> {
         || moved(change, committed, |c| versions(&c.orders, |o| (o.id.uuid(), o.version)))
         || moved(change, committed, |c| versions(&c.refunds, |r| (r.id.uuid(), r.version)))
         || moved(change, committed, |c| versions(&c.legs, |l| (l.id.uuid(), l.version)))
+        || moved(change, committed, |c| versions(&c.lines, |l| (l.id.uuid(), l.version)))
+        || moved(change, committed, |c| c.cash.versions().collect())
         // A refund or leg that is there now: its id is derived, so the same was decided twice.
         || moved(change, committed, |c| versions(&c.new_refunds, |r| (r.id.uuid(), 0)))
         || moved(change, committed, |c| versions(&c.new_legs, |l| (l.id.uuid(), 0)));

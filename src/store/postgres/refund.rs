@@ -10,7 +10,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::guard::{Done, Pass, Refused, expect, gather, id};
-use crate::codec::{plain, to_json};
+use crate::codec::{leg_reference, plain, to_json};
 use crate::{Answer, returned};
 
 /// Updates refunds and legs whose versions are still those that were read.
@@ -110,13 +110,13 @@ async fn insert_legs(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refus
     }
     rows.sort_unstable_by_key(|(_, l)| l.id);
     let sql = "insert into refund_leg (created_at, amount_minor, id, refund, payment, order_id, merchant, replaces,
-                 sequence, route, currency, version, due_at, state, active, evidence)
+                 sequence, route, currency, version, due_at, state, active, evidence, reference)
                select n.created_at, n.amount_minor, n.id, n.refund, n.payment, r.order_id, r.merchant, n.replaces,
-                 n.sequence, n.route, n.currency, 1, n.due_at, n.state, n.due_at is not null, n.evidence
+                 n.sequence, n.route, n.currency, 1, n.due_at, n.state, n.due_at is not null, n.evidence, n.reference
                from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::integer[],
-                 $8::smallint[], $9::text[], $10::bigint[], $11::smallint[], $12::text[])
+                 $8::smallint[], $9::text[], $10::bigint[], $11::smallint[], $12::text[], $13::text[])
                  as n(created_at, amount_minor, id, refund, payment, replaces, sequence, route, currency, due_at, state,
-                   evidence)
+                   evidence, reference)
                join refund r on r.id = n.refund
                where r.id = any($4) and (select 1 from refund_leg l where l.id = n.id limit 1) is null
                returning id";
@@ -133,7 +133,8 @@ async fn insert_legs(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refus
         .bind(rows.iter().map(|(_, l)| l.amount.currency.code()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, l)| l.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, l)| l.state.code()).collect::<Vec<_>>())
-        .bind(evidence);
+        .bind(evidence)
+        .bind(rows.iter().map(|(_, l)| leg_reference(l)).collect::<Vec<_>>());
     expect(tx, query, rows.iter().map(|(i, l)| (*i, l.id.uuid())), id, Answer::Stale, refused).await
 }
 

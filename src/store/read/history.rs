@@ -18,7 +18,8 @@ pub async fn timeline(db: &impl Dialect, order: OrderId) -> Result<Option<Timeli
     };
     let payments = dossier.payments.iter().map(|p| p.id.uuid());
     let refunds = dossier.refunds.iter().map(|r| r.id.uuid());
-    let parts: Vec<Uuid> = payments.chain(refunds).chain(dossier.legs().map(|l| l.id.uuid())).collect();
+    let parts = payments.chain(refunds).chain(dossier.legs().map(|l| l.id.uuid()));
+    let parts: Vec<Uuid> = parts.chain([order.uuid()]).collect();
     let limited = |ids: Vec<Uuid>| vec![ids.into(), MAX_ROWS.into()];
     let observations = db
         .rows(

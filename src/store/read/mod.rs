@@ -1,11 +1,14 @@
 //! Reads and administration whose statements are the same on both databases: they know tables, and must
 //! never take a lock or know which database answers.
 
+pub mod bank;
+pub mod cash;
 pub mod dossier;
 pub mod history;
 pub mod merchant;
 pub mod message;
 pub mod operator;
+pub mod payer;
 pub mod queue;
 pub mod refund;
 pub mod upkeep;

@@ -2,7 +2,7 @@
 //! payment.
 
 use bursar_core::Timestamp;
-use bursar_core::id::{DeliveryId, MerchantId, PaymentId};
+use bursar_core::id::{DeliveryId, MerchantId, OrderId, PaymentId};
 use bursar_core::job::JobKind;
 use bursar_core::order::OrderState;
 use bursar_core::payment::PaymentState;
@@ -15,14 +15,24 @@ use crate::dialect::Dialect;
 use crate::record::{BookLine, Counts, ParkedRow};
 use crate::value::Record;
 
-/// See [`crate::Store::stuck`]. Kinds 1, 3, 4, 5 and 11 are the jobs whose subject is a payment.
+/// See [`crate::Store::stuck`]. Kinds 1, 3, 4, 5, 11 and 12 are the jobs whose subject is a payment.
 pub async fn stuck(db: &impl Dialect, before: Timestamp, limit: u32) -> Result<Vec<PaymentId>> {
     let sql = "select p.id from payment p
                where p.active and p.due_at < $1
-                 and not exists (select 1 from job j where j.subject = p.id and j.kind in (1, 3, 4, 5, 11))
+                 and not exists (select 1 from job j where j.subject = p.id and j.kind in (1, 3, 4, 5, 11, 12))
                order by p.id limit $2";
     let rows = db.rows(sql, vec![before.as_millis().into(), limit.into()]).await?;
     rows.iter().map(|row| row.get("payment", "id").map(PaymentId)).collect()
+}
+
+/// See [`crate::Store::stuck_orders`]. Kind 13 is the job whose subject is an order.
+pub async fn stuck_orders(db: &impl Dialect, before: Timestamp, limit: u32) -> Result<Vec<OrderId>> {
+    let sql = "select o.id from orders o
+               where o.active and o.due_at < $1
+                 and not exists (select 1 from job j where j.subject = o.id and j.kind = 13)
+               order by o.id limit $2";
+    let rows = db.rows(sql, vec![before.as_millis().into(), limit.into()]).await?;
+    rows.iter().map(|row| row.get("orders", "id").map(OrderId)).collect()
 }
 
 /// See [`crate::Store::stuck_deliveries`]. Kind 6 is the job whose subject is a delivery.
@@ -54,7 +64,8 @@ pub async fn parked(db: &impl Dialect, merchant: Option<MerchantId>, limit: u32)
 /// See [`crate::Store::book_lines`].
 pub async fn book_lines(db: &impl Dialect, after: Option<PaymentId>, limit: u32) -> Result<Vec<BookLine>> {
     let sql =
-        "select p.id, o.state as order_state, p.state, p.amount_minor, p.evidence, p.returned_minor, o.late_money,
+        "select p.id, o.state as order_state, p.method, p.state, p.amount_minor, p.taken_minor, p.evidence, p.returned_minor,
+                 o.late_money,
                  exists (select 1 from question q where q.subject = p.id) as parked
                from payment p join orders o on o.id = p.order_id
                where p.id > $1 order by p.id limit $2";

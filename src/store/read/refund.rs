@@ -63,12 +63,12 @@ pub async fn stuck_legs(db: &impl Dialect, before: Timestamp, limit: u32) -> Res
     rows.iter().map(|row| row.get("refund_leg", "id").map(LegId)).collect()
 }
 
-/// See [`crate::Store::refund_lines`]. Route 1 is the channel.
+/// See [`crate::Store::refund_lines`].
 pub async fn lines(db: &impl Dialect, after: Option<LegId>, limit: u32) -> Result<Vec<RefundLine>> {
-    let sql = "select l.id, l.payment, l.state, l.amount_minor, l.evidence,
+    let sql = "select l.id, l.payment, l.route, l.state, l.amount_minor, l.evidence,
                  exists (select 1 from question q where q.subject = l.id) as parked
                from refund_leg l
-               where l.id > $1 and l.route = 1 order by l.id limit $2";
+               where l.id > $1 order by l.id limit $2";
     let rows = db.rows(sql, vec![after.map_or(Uuid::nil(), LegId::uuid).into(), limit.into()]).await?;
     rows.iter().map(codec::refund_line).collect()
 }

@@ -4,6 +4,7 @@
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::bank;
 use crate::codec::{plain, to_json};
 use crate::{Change, Result, numbering};
 
@@ -21,11 +22,13 @@ pub async fn run(connection: &mut SqliteConnection, changes: &[Change]) -> Resul
     postings(connection, changes).await?;
     questions(connection, changes).await?;
     deliveries(connection, changes).await?;
+    bank::insert_lines(connection, changes).await?;
+    last_paid(connection, changes).await?;
     attempts(connection, changes).await
 }
 
 /// `head values (…), (…) tail` for all `rows`, in chunks.
-async fn insert<T>(
+pub async fn insert<T>(
     connection: &mut SqliteConnection,
     head: &'static str,
     rows: &[T],
@@ -149,6 +152,22 @@ async fn deliveries(connection: &mut SqliteConnection, changes: &[Change]) -> Re
             .push("0");
     })
     .await
+}
+
+async fn last_paid(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
+    for paid in numbering::last_paid(changes.iter()) {
+        let sql = "insert into payer_method (last_paid_at, merchant, method, payer) values ($1, $2, $3, $4)
+                   on conflict (merchant, payer, method) do update set last_paid_at = excluded.last_paid_at
+                     where last_paid_at < excluded.last_paid_at";
+        sqlx::query(sql)
+            .bind(paid.at.as_millis())
+            .bind(paid.merchant.uuid())
+            .bind(paid.method.code())
+            .bind(plain(&paid.payer))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
 }
 
 /// A delivery that was already delivered keeps its time: a second success is the same success.

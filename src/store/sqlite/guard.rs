@@ -7,8 +7,8 @@ use sqlx::SqliteConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
-use super::refund;
-use crate::codec::{payer_json, plain, to_json};
+use super::{bank, cash, refund};
+use crate::codec::{offers_json, payer_json, payment_reference, plain, to_json};
 use crate::numbering::{self, Place};
 use crate::{Answer, Change, IdempotencyKey, Notification, Result, Settle, Settlement, returned};
 
@@ -31,6 +31,14 @@ async fn was_taken(connection: &mut SqliteConnection, change: &Change) -> Result
         if found.is_some() {
             return Ok(true);
         }
+    }
+    if let Some(statement) = &change.statement
+        && bank::is_known(connection, statement).await?
+    {
+        return Ok(true);
+    }
+    if cash::is_known(connection, &change.cash).await? {
+        return Ok(true);
     }
     let Some(key) = &change.idempotency else { return Ok(false) };
     let sql = "select 1 from idempotency where merchant = $1 and key = $2";
@@ -58,7 +66,7 @@ async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Re
         return Ok(Some(Answer::Stale));
     }
     for order in &change.new_orders {
-        if !touched(connection, insert_order(order)).await? {
+        if !touched(connection, insert_order(order)?).await? {
             return Ok(Some(Answer::Duplicate));
         }
     }
@@ -69,6 +77,17 @@ async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Re
     }
     if !refund::insert(connection, change).await? {
         return Ok(Some(Answer::Stale));
+    }
+    if !bank::update_lines(connection, change).await? {
+        return Ok(Some(Answer::Stale));
+    }
+    if let Some(refused) = cash::run(connection, &change.cash).await? {
+        return Ok(Some(refused));
+    }
+    if let Some(statement) = &change.statement
+        && !touched(connection, bank::insert_statement(statement)?).await?
+    {
+        return Ok(Some(Answer::Duplicate));
     }
     if let Some(notification) = &change.notification
         && !touched(connection, insert_notification(notification)).await?
@@ -123,21 +142,22 @@ async fn settled(connection: &mut SqliteConnection, settle: &Settle) -> Result<b
 /// Whoever `adds` a leg must not give back more than was taken. What channels tell may: it happened.
 fn update_payment(payment: &Payment, adds: bool) -> Result<Statement<'static>> {
     let sql = "update payment set version = version + 1, due_at = $3, state = $4, active = $3 is not null,
-                 returned_minor = $5, evidence = $6
-               where id = $1 and version = $2 and (not $7 or $5 <= max(amount_minor, returned_minor))";
+                 returned_minor = $5, taken_minor = $6, evidence = $7
+               where id = $1 and version = $2 and (not $8 or $5 <= max($6, returned_minor))";
     Ok(sqlx::query(sql)
         .bind(payment.id.uuid())
         .bind(payment.version)
         .bind(payment.due_at.map(|t| t.as_millis()))
         .bind(payment.state.code())
         .bind(payment.returned_minor)
+        .bind(payment.returnable_minor())
         .bind(to_json(&payment.evidence)?)
         .bind(adds))
 }
 
 fn update_order(order: &Order) -> Statement<'static> {
     let sql = "update orders set version = version + 1, expires_at = $3, event_count = $4, state = $5, late_money = $6,
-                 close_reason = $7
+                 close_reason = $7, due_at = $8, active = $8 is not null
                where id = $1 and version = $2";
     sqlx::query(sql)
         .bind(order.id.uuid())
@@ -147,14 +167,15 @@ fn update_order(order: &Order) -> Statement<'static> {
         .bind(order.state.code())
         .bind(order.late_money)
         .bind(order.close_reason.as_deref().map(plain))
+        .bind(order.due_at.map(|t| t.as_millis()))
 }
 
-fn insert_order(order: &Order) -> Statement<'static> {
+fn insert_order(order: &Order) -> Result<Statement<'static>> {
     let sql = "insert into orders (created_at, amount_minor, id, merchant, number, currency, description, expires_at,
-                 version, event_count, state, late_money, part_payment, close_reason)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13)
+                 version, event_count, state, late_money, part_payment, close_reason, offers, payer, due_at, active)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14, $15, $16, $16 is not null)
                on conflict do nothing";
-    sqlx::query(sql)
+    Ok(sqlx::query(sql)
         .bind(order.created_at.as_millis())
         .bind(order.amount.minor)
         .bind(order.id.uuid())
@@ -168,14 +189,17 @@ fn insert_order(order: &Order) -> Statement<'static> {
         .bind(order.late_money)
         .bind(order.part_payment)
         .bind(order.close_reason.as_deref().map(plain))
+        .bind(offers_json(&order.offers)?)
+        .bind(order.payer.as_deref().map(plain))
+        .bind(order.due_at.map(|t| t.as_millis())))
 }
 
 fn insert_payment(place: Place<'_>) -> Result<Statement<'static>> {
     let payment = place.payment;
     let sql = "insert into payment (created_at, amount_minor, id, order_id, merchant, account, method, currency, payer,
-                 version, due_at, state, active, returned_minor, position, evidence)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $10 is not null, $12,
-                 coalesce($13, (select count(*) + 1 from payment where order_id = $4)), $14)
+                 version, due_at, state, active, returned_minor, taken_minor, position, reference, evidence)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $10 is not null, $12, $13,
+                 coalesce($14, (select count(*) + 1 from payment where order_id = $4)), $15, $16)
                on conflict do nothing";
     Ok(sqlx::query(sql)
         .bind(payment.created_at.as_millis())
@@ -190,7 +214,9 @@ fn insert_payment(place: Place<'_>) -> Result<Statement<'static>> {
         .bind(payment.due_at.map(|t| t.as_millis()))
         .bind(payment.state.code())
         .bind(payment.returned_minor)
+        .bind(payment.returnable_minor())
         .bind(place.first.then_some(place.nth))
+        .bind(payment_reference(payment))
         .bind(to_json(&payment.evidence)?))
 }
 

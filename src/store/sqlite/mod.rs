@@ -4,6 +4,8 @@
 //! Another process may use the same file: it waits its turn up to the busy time-out.
 
 mod append;
+mod bank;
+mod cash;
 mod commit;
 mod guard;
 mod job;
@@ -25,8 +27,12 @@ use crate::value::{Record, Value, bind_sqlite};
 use crate::{Answer, Change, ClaimRequest, Claimed, Hints, Options, Result, StoreError};
 
 /// How shared statements are written here. Parameters cannot be arrays, so lists are JSON of hexadecimal texts.
-const WORDS: Words =
-    Words { in_ids: ("in (select unhex(value) from json_each(", "))"), now: NOW_SQLITE, lateral: false };
+const WORDS: Words = Words {
+    in_ids: ("in (select unhex(value) from json_each(", "))"),
+    in_texts: ("in (select value from json_each(", "))"),
+    now: NOW_SQLITE,
+    lateral: false,
+};
 
 /// The store on SQLite.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use sqlx::{Row, SqliteConnection};
 use uuid::Uuid;
 
 use super::guard::{Statement, touched};
-use crate::codec::{plain, to_json};
+use crate::codec::{leg_reference, plain, to_json};
 use crate::{Change, Result, returned};
 
 /// Updates refunds and legs; `false` when a version has moved on.
@@ -102,8 +102,9 @@ fn insert_refund(refund: &Refund) -> Result<Statement<'static>> {
 
 fn insert_leg(leg: &Leg) -> Result<Statement<'static>> {
     let sql = "insert into refund_leg (created_at, amount_minor, id, refund, payment, order_id, merchant, replaces,
-                 sequence, route, currency, version, due_at, state, active, evidence)
-               select $1, $2, $3, $4, $5, r.order_id, r.merchant, $6, $7, $8, $9, 1, $10, $11, $10 is not null, $12
+                 sequence, route, currency, version, due_at, state, active, evidence, reference)
+               select $1, $2, $3, $4, $5, r.order_id, r.merchant, $6, $7, $8, $9, 1, $10, $11, $10 is not null, $12,
+                 $13
                from refund r where r.id = $4
                on conflict (id) do nothing";
     Ok(sqlx::query(sql)
@@ -118,5 +119,6 @@ fn insert_leg(leg: &Leg) -> Result<Statement<'static>> {
         .bind(leg.amount.currency.code())
         .bind(leg.due_at.map(|t| t.as_millis()))
         .bind(leg.state.code())
-        .bind(to_json(&leg.evidence)?))
+        .bind(to_json(&leg.evidence)?)
+        .bind(leg_reference(leg)))
 }

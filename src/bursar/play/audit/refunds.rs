@@ -174,7 +174,8 @@ mod tests {
         RefundEntry {
             out_refund_no: leg(LegState::Reserved).number(),
             out_trade_no: "1".to_owned(),
-            mchid: "2".to_owned(),
+            channel: bursar_sandbox::Channel::Wechat,
+            account: "2".to_owned(),
             refund_id: "3".to_owned(),
             reason: None,
             amount_minor: 500,

@@ -138,7 +138,7 @@ pub(super) fn payment(method: Method) -> Payment {
         account: ChannelAccountId(Uuid::from_u128(7)),
         method,
         amount: order().amount,
-        payer: PayerDetails { openid: Some("o1".into()), client_ip: Some("203.0.113.9".into()) },
+        payer: PayerDetails { openid: Some("o1".into()), client_ip: Some("203.0.113.9".into()), name: None },
         state: PaymentState::New,
         evidence: Evidence::default(),
         version: 1,

@@ -1,0 +1,182 @@
+//! Alipay, the open platform's gateway (and its REST protocol for the calls that have one): it knows which file
+//! speaks which part of the dialect, and must never know what follows from an answer.
+//!
+//! Order of reading: `settings`, `form`, `operation` and `gateway` (out), `envelope`, `keyring`, `certificate`
+//! and `serial` (in), `errors` (every code and its meaning), `call` (how an answer is judged), then `create`,
+//! `query`, `refund` and `notification`. The channel's `cancel` is not spoken: it is for codes that the payer
+//! shows, which are not offered, and it gives money back where a close only refuses to take more.
+
+mod call;
+mod certificate;
+mod create;
+mod envelope;
+mod errors;
+mod form;
+mod gateway;
+mod keyring;
+mod notification;
+mod operation;
+mod query;
+mod refund;
+mod serial;
+mod settings;
+mod trade;
+mod yuan;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bursar_core::Timestamp;
+use bursar_core::id::ChannelAccountId;
+use bursar_core::observation::PayCode;
+use bursar_core::payment::Payment;
+use bursar_core::refund::Leg;
+use tokio::runtime::Handle;
+
+use self::gateway::Gateway;
+use self::keyring::Keyring;
+pub(crate) use self::settings::Settings;
+use self::settings::{Keys, QrProduct};
+use crate::channel::{Channel, CreateRequest, RefundRequest};
+use crate::counters::Verb;
+use crate::headers::HeaderLookup;
+use crate::notice::{Notice, NotificationRefusal, Reply};
+use crate::outcome::{Closed, Outcome, RefundStanding, Standing, Why};
+use crate::parts::Parts;
+
+/// Who the payee must be.
+#[derive(Clone, Debug)]
+struct Payee {
+    app_id: String,
+    seller_id: String,
+}
+
+/// The adapter of one account.
+#[derive(Debug)]
+pub(crate) struct Alipay {
+    account: ChannelAccountId,
+    payee: Payee,
+    qr_product: QrProduct,
+    return_url: Option<String>,
+    gateway: Arc<Gateway>,
+    keyring: Arc<Keyring>,
+}
+
+impl Alipay {
+    fn new(account: ChannelAccountId, settings: Settings, keys: Keys, parts: Parts) -> Self {
+        Self {
+            account,
+            qr_product: settings.own.qr_product_code,
+            return_url: settings.own.return_url.clone(),
+            gateway: Arc::new(Gateway::new(&settings, keys.signing, keys.certified, parts)),
+            keyring: Arc::new(keys.keyring),
+            payee: Payee { app_id: settings.own.app_id, seller_id: settings.own.seller_id },
+        }
+    }
+
+    fn ended<T>(&self, verb: Verb, outcome: Outcome<T>) -> Outcome<T> {
+        self.gateway.parts().ended(verb, outcome)
+    }
+
+    async fn fetch_keys(&self) -> Result<(), Why> {
+        fetch_keys(&self.keyring, &self.gateway).await
+    }
+}
+
+async fn fetch_keys(keyring: &Keyring, gateway: &Gateway) -> Result<(), Why> {
+    let result = keyring.fetch(gateway).await;
+    let counters = &gateway.parts().counters;
+    match &result {
+        Ok(false) => {}
+        Ok(true) => counters.count(Verb::Keys, "done"),
+        Err(why) => {
+            counters.count(Verb::Keys, why.kind.name());
+            tracing::warn!(%why, "a certificate of the channel could not be fetched");
+        }
+    }
+    result.map(drop)
+}
+
+#[async_trait]
+impl Channel for Alipay {
+    #[tracing::instrument(name = "channel.create", skip_all, fields(account = %self.account, number = %request.payment.number(), status, request_id))]
+    async fn create(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
+        let outcome = self.create_trade(request).await;
+        self.ended(Verb::Create, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.query", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
+    async fn query(&self, payment: &Payment) -> Outcome<Standing> {
+        let outcome = self.query_trade(payment).await;
+        self.ended(Verb::Query, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.close", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
+    async fn close(&self, payment: &Payment) -> Outcome<Closed> {
+        let outcome = self.close_trade(payment).await;
+        self.ended(Verb::Close, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.refund", skip_all, fields(account = %self.account, number = %request.leg.number(), status, request_id))]
+    async fn refund(&self, request: &RefundRequest<'_>) -> Outcome<RefundStanding> {
+        let outcome = self.refund_trade(request).await;
+        self.ended(Verb::Refund, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.query_refund", skip_all, fields(account = %self.account, number = %leg.number(), status, request_id))]
+    async fn query_refund(&self, payment: &Payment, leg: &Leg) -> Outcome<RefundStanding> {
+        let outcome = self.ask_refund(payment, leg).await;
+        self.ended(Verb::QueryRefund, outcome)
+    }
+
+    fn read_notification(
+        &self,
+        _headers: &dyn HeaderLookup,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Notice, NotificationRefusal> {
+        let result = self.read_message(body, Some(now));
+        if matches!(result, Err(NotificationRefusal::UnknownSerial(_)))
+            && self.keyring.may_fetch(self.gateway.now())
+            && let Ok(runtime) = Handle::try_current()
+        {
+            // The channel sends it again within minutes; by then the certificate is known.
+            let (keyring, gateway) = (self.keyring.clone(), self.gateway.clone());
+            runtime.spawn(async move { fetch_keys(&keyring, &gateway).await });
+        }
+        result
+    }
+
+    fn reread_notification(&self, _headers: &dyn HeaderLookup, body: &[u8]) -> Result<Notice, NotificationRefusal> {
+        self.read_message(body, None)
+    }
+
+    /// None: everything that proves a message stands in its body.
+    fn proof_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    async fn refresh_keys(&self) -> Result<(), Why> {
+        self.fetch_keys().await
+    }
+
+    /// Exactly these seven bytes; anything else is a failure to the channel.
+    fn acknowledge(&self) -> Reply {
+        reply(200, "success")
+    }
+
+    fn refuse(&self, why: &NotificationRefusal) -> Reply {
+        reply(if matches!(why, NotificationRefusal::Unreadable(_)) { 400 } else { 401 }, "failure")
+    }
+
+    fn unavailable(&self) -> Reply {
+        reply(503, "failure")
+    }
+}
+
+fn reply(status: u16, body: &str) -> Reply {
+    Reply { status, content_type: "text/plain", body: body.to_owned() }
+}

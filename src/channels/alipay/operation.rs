@@ -1,0 +1,53 @@
+//! The calls: it knows their names in both protocols, and must never know what is said in them.
+
+use crate::transport::Quota;
+
+/// A call that is made to the channel. Pages and apps need none: they are handed a signed address.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Operation {
+    /// Make a code that is shown to the payer.
+    Precreate,
+    /// Where does a trade stand.
+    Query,
+    /// Take no more money.
+    Close,
+    /// Give money back.
+    Refund,
+    /// Where does a refund stand.
+    RefundQuery,
+    /// Fetch one of the channel's certificates.
+    Certificate,
+}
+
+impl Operation {
+    /// The name at the gateway.
+    pub(super) const fn method(self) -> &'static str {
+        match self {
+            Self::Precreate => "alipay.trade.precreate",
+            Self::Query => "alipay.trade.query",
+            Self::Close => "alipay.trade.close",
+            Self::Refund => "alipay.trade.refund",
+            Self::RefundQuery => "alipay.trade.fastpay.refund.query",
+            Self::Certificate => "alipay.open.app.alipaycert.download",
+        }
+    }
+
+    /// The path in the REST protocol; `None` for calls that are always made at the gateway: the notification
+    /// address of a precreate is a public parameter there, and the certificates have no path that is known.
+    pub(super) const fn path(self) -> Option<&'static str> {
+        match self {
+            Self::Precreate | Self::Certificate => None,
+            Self::Query => Some("/v3/alipay/trade/query"),
+            Self::Close => Some("/v3/alipay/trade/close"),
+            Self::Refund => Some("/v3/alipay/trade/refund"),
+            Self::RefundQuery => Some("/v3/alipay/trade/fastpay/refund/query"),
+        }
+    }
+
+    pub(super) const fn quota(self) -> Quota {
+        match self {
+            Self::Refund => Quota::Refunds,
+            _ => Quota::General,
+        }
+    }
+}

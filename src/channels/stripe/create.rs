@@ -1,0 +1,186 @@
+//! Making a payment payable: it knows the members of an intent and what the payer's page needs, and must never
+//! know what happens to the payment.
+//!
+//! The number is the idempotency key, so that a repetition gives the same intent. But the channel forgets keys
+//! after a day, and until then it repeats even an answer of trouble. So a call that comes late, or is answered with
+//! old trouble, looks for the intent first; and only then tries again, in the second case under the next key. Should
+//! this ever make two intents, the payer has been given the secret of one of them only, and can pay only that.
+
+use std::collections::BTreeMap;
+
+use bursar_core::Timestamp;
+use bursar_core::channel::Method;
+use bursar_core::clock::HOUR_MS;
+use bursar_core::money::Money;
+use bursar_core::observation::PayCode;
+use bursar_core::payment::Payment;
+
+use super::Stripe;
+use super::call::{Answered, Call, object, unreadable};
+use super::errors::Meaning;
+use super::form::Form;
+use super::intent::Intent;
+use super::lookup::{INTENT_FIELD, INTENTS};
+use super::object::{ORDER, PAYMENT, is_id};
+use crate::channel::CreateRequest;
+use crate::outcome::{Outcome, Refusal, RefusalClass, Why, WhyKind};
+use crate::parts::passed;
+
+/// How long the channel certainly knows an idempotency key, in milliseconds: it says 24 hours at least, and our
+/// clock and the time on the way take some of that.
+const KEYS_KEPT_MS: i64 = 20 * HOUR_MS;
+/// Most keys for one intent, each after old trouble under the one before.
+const MAX_KEYS: usize = 4;
+/// Longest description. Source: the channel's documents say 1000 for lists on its pages; the merchant's texts are
+/// shorter.
+const MAX_DESCRIPTION_CHARS: usize = 500;
+
+/// Whether a key that was first used at `since` may be forgotten by `now`.
+pub(super) fn may_be_forgotten(since: Timestamp, now: Timestamp) -> bool {
+    passed(Some(since), now, KEYS_KEPT_MS)
+}
+
+/// Amount and currency as the channel takes them. It counts in minor units as ISO 4217 does, but of currencies
+/// with three decimals takes only tens.
+pub(super) fn money(form: Form, amount: Money) -> Result<Form, Refusal> {
+    if amount.currency.decimals() == 3 && amount.minor % 10 != 0 {
+        return Err(Refusal::ours("AMOUNT", "of a currency with three decimals the channel takes only two"));
+    }
+    Ok(form.with("amount", amount.minor).with("currency", amount.currency.code().to_ascii_lowercase()))
+}
+
+fn refused(code: &str, message: &str, class: RefusalClass) -> Refusal {
+    Refusal { code: code.into(), message: message.into(), class }
+}
+
+/// A line of at most `most` characters.
+pub(super) fn line(text: &str, most: usize) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    line.trim().chars().take(most).collect()
+}
+
+impl Stripe {
+    /// The members of the intent: a function of the request, the same for every attempt.
+    fn intent_form(&self, request: &CreateRequest<'_>) -> Result<Form, Refusal> {
+        let (order, payment) = (request.order, request.payment);
+        let capture = match payment.method {
+            Method::Card => "automatic",
+            Method::CardHold => "manual",
+            _ => return Err(Refusal::ours("METHOD", "this account takes card and card_hold only")),
+        };
+        if payment.amount.minor <= 0 {
+            return Err(Refusal::ours("AMOUNT", "at least one minor unit is paid"));
+        }
+        let mut form = money(Form::default(), payment.amount)?
+            .push("payment_method_types", "card")
+            .with("capture_method", capture)
+            .with("description", line(&order.description, MAX_DESCRIPTION_CHARS))
+            .within("metadata", PAYMENT, payment.number())
+            .within("metadata", ORDER, order.id);
+        if let Some(suffix) = &self.statement_descriptor_suffix {
+            form = form.with("statement_descriptor_suffix", suffix);
+        }
+        Ok(form)
+    }
+
+    pub(super) async fn create_intent(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
+        let payment = request.payment;
+        let form = match self.intent_form(request) {
+            Ok(form) => form,
+            Err(refusal) => return Outcome::Refused(refusal),
+        };
+        if may_be_forgotten(payment.created_at, self.now()) {
+            match self.find(payment).await {
+                Ok(None) => {}
+                Ok(Some(intent)) => return self.code(payment, &intent),
+                Err(trouble) => return Outcome::Unknown(trouble.before()),
+            }
+        }
+        let number = payment.number();
+        let mut last = Why::not_sent(WhyKind::Unreadable, "there is no key");
+        for nth in 1..=MAX_KEYS {
+            let key = if nth == 1 { number.clone() } else { format!("{number}-{nth}") };
+            let error = match self.call(Call::post(INTENTS, &form).once(key)).await {
+                Err(why) => return Outcome::Unknown(why),
+                Ok(Answered::Success { answer, .. }) => {
+                    return match object::<Intent>(&answer) {
+                        Ok(intent) => self.code(payment, &intent),
+                        Err(why) => Outcome::Unknown(why),
+                    };
+                }
+                Ok(Answered::Error(error)) => error,
+            };
+            let in_use = error.meaning == Some(Meaning::InUse);
+            let old_trouble = error.replayed && error.status >= 500;
+            if !in_use && !old_trouble {
+                return error.outcome();
+            }
+            match self.find(payment).await {
+                Ok(Some(intent)) => return self.code(payment, &intent),
+                Ok(None) if in_use => return error.outcome(),
+                Ok(None) => last = error.why(WhyKind::ServerError),
+                Err(trouble) => return Outcome::Unknown(Why { not_sent: false, ..trouble.why() }),
+            }
+        }
+        Outcome::Unknown(last)
+    }
+
+    /// What the payer's page needs of `intent`.
+    fn code(&self, payment: &Payment, intent: &Intent) -> Outcome<PayCode> {
+        if intent.number() != Some(payment.number().as_str()) || !is_id(&intent.id, "pi") {
+            return Outcome::Unknown(unreadable("it is about another number"));
+        }
+        let currency = payment.amount.currency.code();
+        if intent.amount != payment.amount.minor || !intent.currency.eq_ignore_ascii_case(currency) {
+            let message = "the channel has this number with another amount or currency";
+            return Outcome::Refused(refused("NUMBER_IN_USE", message, RefusalClass::NumberInUse));
+        }
+        match intent.status.as_str() {
+            "succeeded" | "requires_capture" => {
+                let message = "the payer has paid already";
+                return Outcome::Refused(refused("PAID", message, RefusalClass::AlreadyPaid));
+            }
+            "canceled" => {
+                let message = "the channel has canceled it";
+                return Outcome::Refused(refused("CANCELED", message, RefusalClass::NumberClosed));
+            }
+            _ => {}
+        }
+        let Some(secret) = intent.client_secret.clone().filter(|secret| !secret.is_empty()) else {
+            return Outcome::Unknown(unreadable("it holds no client_secret for the payer"));
+        };
+        let mut fields =
+            BTreeMap::from([("client_secret".to_owned(), secret), (INTENT_FIELD.to_owned(), intent.id.clone())]);
+        if let Some(key) = &self.publishable_key {
+            fields.insert("publishable_key".to_owned(), key.clone());
+        }
+        Outcome::Done(PayCode::Sdk { fields })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_minor_units_of_the_currency() {
+        let form = |minor, code: &str| money(Form::default(), Money::new(minor, code.parse().unwrap()));
+        assert_eq!(form(1234, "CNY").unwrap().encoded(), "amount=1234&currency=cny");
+        assert_eq!(form(500, "JPY").unwrap().encoded(), "amount=500&currency=jpy");
+        assert_eq!(form(5120, "KWD").unwrap().encoded(), "amount=5120&currency=kwd");
+        assert!(form(5124, "KWD").is_err(), "the third decimal must be nought");
+    }
+
+    #[test]
+    fn a_key_counts_as_forgotten_well_before_a_day_is_over() {
+        let at = Timestamp::from_millis;
+        assert!(!may_be_forgotten(at(0), at(20 * HOUR_MS - 1)));
+        assert!(may_be_forgotten(at(0), at(20 * HOUR_MS)));
+    }
+
+    #[test]
+    fn a_text_is_one_line_of_whole_characters() {
+        assert_eq!(line(" 保洁\n2 小时\u{7} ", 500), "保洁 2 小时");
+        assert_eq!(line(&"保".repeat(600), 500).chars().count(), 500);
+    }
+}

@@ -1,0 +1,78 @@
+//! Which call is this? It knows the methods of the gateway that a merchant's server calls; it must never look
+//! at the books.
+
+use crate::alipay::biz::{Biz, Which};
+use crate::alipay::order_body::{Kind, OrderBody};
+use crate::alipay::refund_body::{RefundBody, RefundQuery};
+use crate::alipay::refusal::Refusal;
+use crate::fates::Subject;
+
+/// A call whose request is well formed.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Precreate(Box<OrderBody>),
+    Query(Which),
+    Close(Which),
+    Cancel(Which),
+    Refund(Box<RefundBody>),
+    QueryRefund(RefundQuery),
+    /// The certificate with this digest.
+    Certificate(String),
+}
+
+impl Call {
+    pub(crate) fn read(method: &str, biz_content: &str) -> Result<Self, Refusal> {
+        let which = |known: &[&str]| Biz::read(biz_content, known)?.which();
+        match method {
+            "alipay.trade.precreate" => Ok(Self::Precreate(Box::new(OrderBody::read(Kind::Qr, biz_content)?))),
+            "alipay.trade.query" => Ok(Self::Query(which(&["out_trade_no", "trade_no", "query_options"])?)),
+            "alipay.trade.close" => Ok(Self::Close(which(&["out_trade_no", "trade_no", "operator_id"])?)),
+            "alipay.trade.cancel" => Ok(Self::Cancel(which(&["out_trade_no", "trade_no"])?)),
+            "alipay.trade.refund" => Ok(Self::Refund(Box::new(RefundBody::read(biz_content)?))),
+            "alipay.trade.fastpay.refund.query" => Ok(Self::QueryRefund(RefundQuery::read(biz_content)?)),
+            "alipay.open.app.alipaycert.download" => {
+                let biz = Biz::read(biz_content, &["alipay_cert_sn"])?;
+                Ok(Self::Certificate(biz.needed("alipay_cert_sn", 64)?))
+            }
+            _ => Err(Refusal::invalid("method", "不存在的方法名")),
+        }
+    }
+
+    /// The name in counters.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Precreate(_) => "alipay.precreate",
+            Self::Query(_) => "alipay.query",
+            Self::Close(_) => "alipay.close",
+            Self::Cancel(_) => "alipay.cancel",
+            Self::Refund(_) => "alipay.refund",
+            Self::QueryRefund(_) => "alipay.query_refund",
+            Self::Certificate(_) => "alipay.certificate",
+        }
+    }
+
+    /// What its seeded numbers belong to.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Precreate(body) => {
+                Subject::Create { number: &body.out_trade_no, description: &body.subject, amount_minor: body.total_fen }
+            }
+            Self::Query(which) => about(which, 2),
+            Self::Close(which) => about(which, 3),
+            Self::Cancel(which) => about(which, 4),
+            Self::Refund(body) => match body.out_request_no.as_ref().or(body.which.out_trade_no.as_ref()) {
+                Some(number) => Subject::Refund { number, operation: 1 },
+                None => Subject::Other,
+            },
+            Self::QueryRefund(query) => Subject::Refund { number: &query.out_request_no, operation: 2 },
+            Self::Certificate(_) => Subject::Other,
+        }
+    }
+}
+
+fn about(which: &Which, operation: u64) -> Subject<'_> {
+    match &which.out_trade_no {
+        Some(number) => Subject::Order { number, operation },
+        None => Subject::Other,
+    }
+}

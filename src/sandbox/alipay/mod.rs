@@ -1,0 +1,27 @@
+//! Alipay's open platform as its documents describe it: the gateway (version 2) with trades by QR code and by
+//! page, queries, close, cancel, refunds, certificates and form notifications. It knows that wire protocol and
+//! nothing of the other channels.
+
+pub(crate) mod account;
+pub(crate) mod amount;
+pub(crate) mod answer;
+pub(crate) mod authority;
+pub(crate) mod biz;
+pub(crate) mod call;
+pub(crate) mod front;
+pub(crate) mod gateway;
+pub(crate) mod keys;
+pub(crate) mod letter;
+pub(crate) mod moment;
+pub(crate) mod order_body;
+pub(crate) mod page;
+pub(crate) mod params;
+pub(crate) mod provision;
+pub(crate) mod refund;
+pub(crate) mod refund_body;
+pub(crate) mod refusal;
+pub(crate) mod serial;
+pub(crate) mod sign;
+pub(crate) mod trade;
+pub(crate) mod verify;
+pub(crate) mod view;

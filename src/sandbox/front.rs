@@ -1,0 +1,63 @@
+//! The face that every channel's front shows to the rest of the sandbox: it knows what the common parts
+//! (payers, refunds, the outbox of notifications) ask of a channel's dialect, and must never know a dialect.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use crate::SandboxError;
+use crate::door::Door;
+use crate::orders::{Happened, Order};
+use crate::refunds::Refund;
+use crate::shared::Shared;
+use crate::timers::About;
+
+/// A channel's dialect, as far as the common parts need it. What only the front itself needs (its HTTP
+/// interface, its signatures, its rules about orders) is not here.
+///
+/// `tells`, `tells_refund` and `transaction_id` are called under the lock of the orders and must not take it.
+pub(crate) trait Front: Send + Sync {
+    /// The channel's number for a payment that is made now. `serial` is used once only.
+    fn transaction_id(&self, order: &Order, now_ms: i64, serial: u64) -> String;
+
+    /// Whether the merchant is notified when this happens to the order.
+    fn tells(&self, order: &Order, what: Happened) -> bool;
+
+    /// Whether the merchant is notified when something happens to the refund.
+    fn tells_refund(&self, refund: &Refund) -> bool;
+
+    /// Writes a notification, signed at this moment; `None` when there is nobody to write to. `forged`: with
+    /// a signature that a careful merchant refuses.
+    fn letter(&self, world: &Shared, about: About, forged: bool) -> Result<Option<Letter>, SandboxError>;
+
+    /// Whether an answer to a notification acknowledges it.
+    fn acknowledged(&self, status: u16, body: &[u8]) -> bool;
+
+    /// Waits after failed attempts to notify, in seconds of the sandbox clock; when they are used up, the
+    /// channel gives up.
+    fn waits_s(&self) -> &'static [i64];
+
+    /// A merchant who has not answered a notification after this real time has failed.
+    fn answer_within(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    /// Money was taken or reserved, whether the merchant is told or not. Called under the lock of the orders.
+    fn takes_note(&self, _world: &Shared, _position: usize, _order: &Order, _what: Happened) {}
+
+    /// Something is due that the front asked for ([`crate::timers::Due::Errand`]).
+    fn runs_errand(&self, _world: &Shared, _position: usize, _errand: u8) {}
+
+    /// A payer's device opens what the merchant shows; `None` when it is nothing of this channel. Gives the
+    /// position of the order.
+    fn open(&self, world: &Shared, door: &Door) -> Option<Result<usize, String>>;
+}
+
+/// A notification ready to be posted.
+#[derive(Clone, Debug)]
+pub(crate) struct Letter {
+    pub(crate) url: String,
+    /// With the content type, and the signature where headers carry it.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}

@@ -1,0 +1,134 @@
+//! UnionPay as the rest of the sandbox sees it: its merchants, the network's keys, and what the common parts
+//! ask of its dialect.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use crate::door::Door;
+use crate::fates::Asker;
+use crate::front::{Front, Letter};
+use crate::orders::{Happened, Order};
+use crate::refund_books::RefundState;
+use crate::refunds::Refund;
+use crate::shared::Shared;
+use crate::timers::About;
+use crate::unionpay::account::{UnionpayAccount, UnionpayMerchant};
+use crate::unionpay::api;
+use crate::unionpay::certificate;
+use crate::unionpay::fields::Fields;
+use crate::unionpay::network::{Signer, UnionpayKeys};
+use crate::unionpay::purchase::handed_over;
+use crate::unionpay::request::Name;
+use crate::unionpay::story;
+use crate::{Channel, SandboxError};
+
+/// Waits after failed attempts, in seconds of the sandbox clock, by the documents: five attempts in all.
+pub(crate) const WAITS_S: [i64; 4] = [60, 120, 240, 300];
+
+/// The front.
+pub(crate) struct Unionpay {
+    merchants: HashMap<String, UnionpayMerchant>,
+    keys: RwLock<UnionpayKeys>,
+}
+
+/// What UnionPay keeps of an order.
+pub(crate) struct OrderFacts {
+    pub(crate) request: Fields,
+    pub(crate) name: Name,
+    pub(crate) tn: String,
+}
+
+/// What UnionPay keeps of a refund or void.
+pub(crate) struct RefundFacts {
+    pub(crate) request: Fields,
+    pub(crate) name: Name,
+}
+
+impl Unionpay {
+    pub(crate) fn new(accounts: &[UnionpayAccount], keys: UnionpayKeys) -> Result<Self, SandboxError> {
+        let mut merchants = HashMap::new();
+        for (ordinal, account) in (0..).zip(accounts) {
+            if merchants.insert(account.mer_id.clone(), UnionpayMerchant::new(account, ordinal)?).is_some() {
+                return Err(SandboxError::Config(format!("merchant {} is given twice", account.mer_id)));
+            }
+        }
+        Ok(Self { merchants, keys: RwLock::new(keys) })
+    }
+
+    pub(crate) fn merchant(&self, mer_id: &str) -> Option<&UnionpayMerchant> {
+        self.merchants.get(mer_id)
+    }
+
+    pub(crate) fn keys(&self) -> RwLockReadGuard<'_, UnionpayKeys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Signs with a new certificate from now on, and gives its serial in decimal.
+    pub(crate) fn rotate_certificate(&self) -> Result<String, SandboxError> {
+        let authority = self.keys().authority.clone();
+        let renewed = Signer::network(&authority)?;
+        let cert_id = certificate::read(&renewed.pem)?.cert_id;
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).genuine = renewed;
+        Ok(cert_id)
+    }
+
+    fn open_form(&self, world: &Shared, fields: &BTreeMap<String, String>) -> Result<usize, String> {
+        let mut form = Fields::default();
+        fields.iter().for_each(|(name, value)| form.set(name, value.as_str()));
+        api::place_front(world, &form).map_err(|refusal| format!("{}: {}", refusal.code, refusal.message))
+    }
+}
+
+impl UnionpayMerchant {
+    pub(crate) fn asker(&self) -> Asker<'_> {
+        Asker { channel: Channel::Unionpay, account: &self.mer_id, ordinal: self.ordinal }
+    }
+}
+
+impl Front for Unionpay {
+    fn transaction_id(&self, order: &Order, now_ms: i64, serial: u64) -> String {
+        story::query_id(order.fate, now_ms, serial)
+    }
+
+    /// Of an order, only its payment is told.
+    fn tells(&self, _: &Order, what: Happened) -> bool {
+        what == Happened::Paid
+    }
+
+    /// Of refunds and voids likewise: what failed must be asked for.
+    fn tells_refund(&self, refund: &Refund) -> bool {
+        refund.events.last().is_some_and(|event| event.state == RefundState::Success)
+    }
+
+    fn letter(&self, world: &Shared, about: About, forged: bool) -> Result<Option<Letter>, SandboxError> {
+        self.write_letter(world, about, forged)
+    }
+
+    /// By status 200 alone; what the body says does not matter.
+    fn acknowledged(&self, status: u16, _: &[u8]) -> bool {
+        status == 200
+    }
+
+    fn waits_s(&self) -> &'static [i64] {
+        &WAITS_S
+    }
+
+    fn answer_within(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+
+    /// A form is posted by the payer's browser, and creates the order; a number is handed over by the
+    /// merchant's app.
+    fn open(&self, world: &Shared, door: &Door) -> Option<Result<usize, String>> {
+        match door {
+            Door::Form { action, fields } if action.ends_with(api::FRONT_PATH) => Some(self.open_form(world, fields)),
+            Door::OrderString(tn) => {
+                let (name, orders) = (handed_over(tn), world.orders());
+                let of = |mer_id: &String| orders.position_of(Channel::Unionpay, mer_id, &name);
+                self.merchants.keys().find_map(of).map(Ok)
+            }
+            _ => None,
+        }
+    }
+}

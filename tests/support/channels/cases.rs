@@ -1,0 +1,352 @@
+//! The cases, told for channels that are called. Each knows what must come out, and must never know which channel
+//! it is.
+
+use bursar_core::event::EventKind;
+use bursar_core::observation::{Claim, Source};
+use bursar_core::order::{OrderState, RefundOverlay};
+use bursar_core::payment::PaymentState;
+use bursar_core::refund::{RefundCause, RefundState};
+use bursar_sandbox::{Behaviour, Faults, PayMode, PayerMix};
+
+use super::Case;
+use super::cell::{AMOUNT, Cell, WITHIN, Weather, only};
+use super::relay::Post;
+use crate::until;
+
+/// Always.
+const ALWAYS: u32 = 10_000;
+/// Half an hour: what is only found at the order's end is found within ten real seconds.
+const SHORT_S: u64 = 1_800;
+/// Of orders that are to end: where a channel cannot close them, they end by themselves after this time.
+const ENDING_S: u64 = 600;
+/// Longer than any case: an order that must not expire.
+const LONG_S: u64 = 6 * 3_600;
+
+/// Who pays, and what goes wrong from the beginning.
+pub(super) fn weather(case: Case) -> Weather {
+    // Payers wait until the case tells them what to do.
+    let payers = match case {
+        Case::Race => PayerMix::all(Behaviour::Closing),
+        _ => PayerMix::all(Behaviour::Never),
+    };
+    let faults = match case {
+        Case::Query | Case::LateUnheard => unheard(),
+        Case::LostCreate => Faults { lost_answer_after_effect: ALWAYS, ..Faults::calm() },
+        Case::ForgedAnswers => Faults { bad_signature: ALWAYS, ..unheard() },
+        Case::Unknown => Faults { server_error: ALWAYS, ..unheard() },
+        _ => Faults::calm(),
+    };
+    Weather { payers, faults }
+}
+
+/// No notification ever comes.
+fn unheard() -> Faults {
+    Faults { notification_never: ALWAYS, ..Faults::calm() }
+}
+
+/// Plays a case to its end.
+pub(super) async fn play(case: Case, cell: &Cell) {
+    match case {
+        Case::Create => create(cell).await,
+        Case::Pay => pay(cell).await,
+        Case::Fail => fail(cell).await,
+        Case::Query => query(cell).await,
+        Case::Notify => notify(cell).await,
+        Case::Close => close(cell).await,
+        Case::Expire => expire(cell).await,
+        Case::Race => race(cell).await,
+        Case::RefundWhole => refund_whole(cell).await,
+        Case::RefundParts => refund_parts(cell).await,
+        Case::LostCreate => lost_create(cell).await,
+        Case::LostRefund => lost_refund(cell).await,
+        Case::ForgedAnswers => forged_answers(cell).await,
+        Case::ForgedNotices => forged_notices(cell).await,
+        Case::Duplicate => duplicate(cell).await,
+        Case::Late => late(cell, true).await,
+        Case::LateUnheard => late(cell, false).await,
+        Case::Unknown => unknown(cell).await,
+    }
+}
+
+async fn create(cell: &Cell) {
+    let (order, payment) = cell.ready(3_600).await;
+    let entry = cell.entry();
+    assert_eq!((entry.channel.name(), entry.account.as_str()), (cell.row.channel().name(), cell.merchant()));
+    assert_eq!((entry.out_trade_no.as_str(), entry.amount_minor), (payment.number().as_str(), AMOUNT));
+    assert_eq!((entry.state.as_str(), entry.charges), ("NOTPAY", 0));
+    // The payer goes back and opens it once more: it is the same order, and can be paid.
+    cell.meet(&payment);
+    cell.pay(&payment, PayMode::Normal);
+    let paid = cell.until_paid(order).await;
+    assert_eq!(only(&paid).evidence.code(), payment.evidence.code(), "one code for the payer");
+    assert_eq!(cell.entry().charges, 1);
+    cell.agrees().await;
+}
+
+async fn pay(cell: &Cell) {
+    let (order, dossier) = cell.paid().await;
+    let (payment, entry) = (only(&dossier), cell.entry());
+    let receipt = payment.evidence.paid.as_ref().expect("a receipt");
+    assert_eq!((receipt.amount_minor, receipt.currency.as_str(), receipt.payee_matches), (AMOUNT, "CNY", true));
+    assert_eq!(Some(receipt.transaction_id.as_str()), entry.transaction_id.as_deref());
+    let paid_at_ms = entry.paid_at_ms.expect("it is paid");
+    assert!((receipt.paid_at.as_millis() - paid_at_ms).abs() < 1_000, "channels write whole seconds of the right zone");
+    assert_eq!((dossier.captured_minor(), cell.held_minor().await), (AMOUNT, AMOUNT));
+    assert_eq!(cell.told(order, EventKind::OrderPaid).await, 1);
+    cell.agrees().await;
+}
+
+async fn fail(cell: &Cell) {
+    let (order, payment) = cell.ready(3_600).await;
+    cell.pay(&payment, PayMode::Fail);
+    let dossier = cell.until_paid(order).await;
+    let entry = cell.entry();
+    assert_eq!((entry.failed_attempts, entry.charges, dossier.captured_minor()), (1, 1, AMOUNT));
+    assert_eq!(cell.told(order, EventKind::OrderPaid).await, 1);
+    cell.agrees().await;
+}
+
+async fn query(cell: &Cell) {
+    let (order, payment) = cell.ready(SHORT_S).await;
+    cell.pay(&payment, PayMode::Normal);
+    cell.until_paid(order).await;
+    assert_eq!(cell.heard(order).await, (Source::Query, false));
+    assert_eq!(cell.ask_back(order, AMOUNT).await, 202);
+    cell.until(order, "the refund is found", |d| d.refunded_minor() == AMOUNT).await;
+    assert_eq!(cell.sandbox.counters().notifications_sent, 0, "the case did not happen: somebody was told");
+    cell.agrees().await;
+}
+
+async fn notify(cell: &Cell) {
+    let (order, payment) = cell.ready(LONG_S).await;
+    cell.until_nobody_asks(payment.id).await;
+    cell.pay(&payment, PayMode::Normal);
+    cell.until_paid(order).await;
+    // Of a message that only says "look", the answer to the question that follows.
+    let (_, by_message) = cell.heard(order).await;
+    assert!(by_message, "it was found by asking");
+    cell.agrees().await;
+}
+
+async fn close(cell: &Cell) {
+    let (order, payment) = cell.ready(ENDING_S).await;
+    cell.ask_to_close(order).await;
+    let closed = cell.until(order, "the order is closed", |d| d.order.state == OrderState::Closed).await;
+    assert!(only(&closed).state.ended_unpaid(), "{:?}", only(&closed).state);
+    assert_eq!((cell.entry().state.as_str(), cell.entry().charges), ("CLOSED", 0));
+    assert!(cell.try_to_pay(&payment, PayMode::Normal).is_err(), "a closed order can still be paid");
+    assert_eq!((cell.told(order, EventKind::OrderClosed).await, cell.held_minor().await), (1, 0));
+    cell.agrees().await;
+}
+
+async fn expire(cell: &Cell) {
+    let order = cell.order(240).await;
+    let closed = cell.until(order, "the order is closed", |d| d.order.state == OrderState::Closed).await;
+    assert!(only(&closed).state.ended_unpaid(), "{:?}", only(&closed).state);
+    assert!(cell.try_to_pay(only(&closed), PayMode::Normal).is_err(), "a closed order can still be paid");
+    assert_eq!(cell.sandbox.counters().payments, 0);
+    assert_eq!((cell.told(order, EventKind::OrderClosed).await, cell.held_minor().await), (1, 0));
+    cell.agrees().await;
+}
+
+async fn race(cell: &Cell) {
+    // These payers pay when they are asked to stop: when the close call arrives, or at the last moment.
+    let (first, _) = cell.ready(ENDING_S).await;
+    cell.ask_to_close(first).await;
+    let (second, payment) = cell.ready(ENDING_S).await;
+    cell.ask_to_close(second).await;
+    // The channel may have been faster: that is the race.
+    let _ = cell.try_to_pay(&payment, PayMode::Normal);
+    for order in [first, second] {
+        let ended = cell.until(order, "the order has ended", |d| d.order.state.is_final()).await;
+        assert_eq!((ended.order.state, ended.captured_minor()), (OrderState::Paid, AMOUNT), "the payer was faster");
+        assert_eq!(cell.told(order, EventKind::OrderPaid).await, 1);
+    }
+    let charges: Vec<_> = cell.sandbox.books().iter().map(|b| b.charges).collect();
+    assert_eq!((charges, cell.held_minor().await), (vec![1, 1], 2 * AMOUNT));
+    cell.agrees().await;
+}
+
+async fn refund_whole(cell: &Cell) {
+    let (order, _) = cell.paid().await;
+    assert_eq!(cell.ask_back(order, AMOUNT + 1).await, 422, "more than was paid");
+    assert_eq!(cell.ask_back(order, AMOUNT).await, 202);
+    assert_eq!(cell.ask_back(order, 1).await, 422, "more than is left");
+    let done = cell.until(order, "the refund has arrived", |d| d.refunds[0].state == RefundState::Succeeded).await;
+    let theirs = cell.sandbox.refunds();
+    assert_eq!(theirs.iter().map(|r| (r.effects, r.succeeded_minor)).collect::<Vec<_>>(), [(1, AMOUNT)]);
+    let leg = &done.refunds[0].legs[0];
+    let theirs_id = if cell.remote.numbers_refunds() { theirs[0].refund_id.clone() } else { leg.number() };
+    assert_eq!((theirs[0].out_refund_no.clone(), leg.evidence.refund_id.clone()), (leg.number(), Some(theirs_id)));
+    assert_eq!((done.overlay(), cell.held_minor().await), (RefundOverlay::Refunded, 0));
+    assert_eq!(cell.told(order, EventKind::RefundSucceeded).await, 1);
+    cell.agrees().await;
+}
+
+async fn refund_parts(cell: &Cell) {
+    let (order, _) = cell.paid().await;
+    let (one, other) = (3_001, AMOUNT - 3_001);
+    assert_eq!(cell.ask_back(order, one).await, 202);
+    assert_eq!(cell.ask_back(order, other + 1).await, 422, "more than is left");
+    assert_eq!(cell.ask_back(order, other).await, 202);
+    let all = |d: &bursar_core::order::Dossier| d.refunds.iter().all(|r| r.state == RefundState::Succeeded);
+    let done = cell.until(order, "both parts have arrived", all).await;
+    assert_eq!((done.refunded_minor(), done.overlay()), (AMOUNT, RefundOverlay::Refunded));
+    let mut theirs: Vec<_> = cell.sandbox.refunds().iter().map(|r| (r.effects, r.succeeded_minor)).collect();
+    theirs.sort_unstable();
+    assert_eq!(theirs, [(1, one), (1, other)]);
+    assert_eq!((cell.told(order, EventKind::RefundSucceeded).await, cell.held_minor().await), (2, 0));
+    cell.agrees().await;
+}
+
+async fn lost_create(cell: &Cell) {
+    let order = cell.order(if cell.remote.code_can_be_had_again() { SHORT_S } else { ENDING_S }).await;
+    cell.until_struck("lost_answer_after_effect", 1).await;
+    cell.sandbox.set_faults(Faults::calm());
+    if cell.remote.code_can_be_had_again() {
+        let payment = cell.payable(order).await;
+        cell.pay(&payment, PayMode::Normal);
+        cell.until_paid(order).await;
+        assert_eq!((cell.entry().charges, cell.told(order, EventKind::OrderPaid).await), (1, 1));
+    } else {
+        let ended = cell.until(order, "the order has ended", |d| d.order.state.is_final()).await;
+        assert_eq!((ended.order.state, cell.entry().charges), (OrderState::Closed, 0), "nobody could pay");
+    }
+    cell.agrees().await;
+}
+
+async fn lost_refund(cell: &Cell) {
+    let (order, _) = cell.paid().await;
+    cell.sandbox.set_faults(Faults { lost_answer_after_effect: ALWAYS, ..unheard() });
+    assert_eq!(cell.ask_back(order, AMOUNT).await, 202);
+    cell.until_struck("lost_answer_after_effect", 1).await;
+    cell.sandbox.set_faults(unheard());
+    cell.until(order, "the refund has arrived", |d| d.refunded_minor() == AMOUNT).await;
+    let theirs: Vec<_> = cell.sandbox.refunds().iter().map(|r| (r.effects, r.succeeded_minor)).collect();
+    assert_eq!((theirs, cell.told(order, EventKind::RefundSucceeded).await), (vec![(1, AMOUNT)], 1));
+    cell.agrees().await;
+}
+
+async fn forged_answers(cell: &Cell) {
+    let order = cell.order(if cell.remote.code_can_be_had_again() { SHORT_S } else { ENDING_S }).await;
+    if cell.row.not_applicable(Case::LostCreate).is_none() {
+        cell.until_struck("bad_signature", 2).await;
+        let dossier = cell.house.dossier(order).await;
+        assert!(only(&dossier).evidence.code().is_none(), "a code was believed that nobody signed");
+        cell.sandbox.set_faults(unheard());
+    }
+    let payment = if cell.remote.code_can_be_had_again() {
+        cell.payable(order).await
+    } else {
+        // What was lost with the answer is lost: another order.
+        cell.ready(SHORT_S).await.1
+    };
+    let struck = cell.sandbox.counters().faults.get("bad_signature").copied().unwrap_or(0);
+    cell.sandbox.set_faults(Faults { bad_signature: ALWAYS, ..unheard() });
+    cell.pay(&payment, PayMode::Normal);
+    // Both ways of forging: a wrong signature, and one of somebody else.
+    cell.until_struck("bad_signature", struck + 4).await;
+    let dossier = cell.house.dossier(payment.order).await;
+    assert!(!only(&dossier).state.is_final(), "believed without a signature: {:?}", only(&dossier).state);
+    assert_eq!(cell.held_minor().await, 0);
+    cell.sandbox.set_faults(unheard());
+    cell.until_paid(payment.order).await;
+    cell.until(order, "the first order has ended", |d| d.order.state.is_final()).await;
+    cell.agrees().await;
+}
+
+async fn forged_notices(cell: &Cell) {
+    let account = cell.actor.account.to_string();
+    let (order, payment) = cell.ready(LONG_S).await;
+    cell.until_nobody_asks(payment.id).await;
+    cell.relay.set(&account, Post::Damaged);
+    cell.pay(&payment, PayMode::Normal);
+    let copies = until("damaged copies", WITHIN, || async {
+        let copies = cell.relay.passed(&account).damaged;
+        (copies.len() >= 3).then_some(copies)
+    });
+    let copies = copies.await;
+    assert!(copies.iter().all(|status| (400..500).contains(status)), "{copies:?}");
+    let timeline = cell.house.timeline(order).await;
+    assert!(timeline.observations.iter().all(|o| o.notification.is_none()), "a damaged message was believed");
+    assert_eq!(only(&timeline.dossier).state, PaymentState::AwaitingPayer);
+    // Before the genuine one comes one that somebody else signed.
+    cell.sandbox.set_faults(Faults { signtest_probe: ALWAYS, ..Faults::calm() });
+    cell.relay.set(&account, Post::Through);
+    cell.until_paid(order).await;
+    assert!(cell.heard(order).await.1, "it was found by asking");
+    cell.until_struck("signtest_probe", 1).await;
+    let whole = cell.relay.passed(&account).whole;
+    assert!(whole.iter().any(|status| (400..500).contains(status)), "no probe came: {whole:?}");
+    assert_eq!(cell.sandbox.counters().probes_accepted, 0);
+    cell.agrees().await;
+}
+
+async fn duplicate(cell: &Cell) {
+    let account = cell.actor.account.to_string();
+    cell.relay.set(&account, Post::Thrice);
+    let (order, payment) = cell.ready(LONG_S).await;
+    cell.until_nobody_asks(payment.id).await;
+    cell.pay(&payment, PayMode::Normal);
+    cell.until_paid(order).await;
+    let thrice = |times: usize| {
+        let account = account.clone();
+        async move {
+            until("each message comes three times", WITHIN, || async {
+                (cell.relay.passed(&account).whole.len() >= times).then_some(())
+            })
+            .await;
+        }
+    };
+    thrice(3).await;
+    assert_eq!(cell.ask_back(order, AMOUNT).await, 202);
+    cell.until(order, "the refund has arrived", |d| d.refunded_minor() == AMOUNT).await;
+    thrice(6).await;
+    let whole = cell.relay.passed(&account).whole;
+    assert!(whole.iter().all(|status| (200..300).contains(status)), "a repetition is taken too: {whole:?}");
+    cell.agrees().await;
+    assert_eq!((cell.entry().charges, cell.held_minor().await), (1, 0));
+    let told = (cell.told(order, EventKind::OrderPaid).await, cell.told(order, EventKind::RefundSucceeded).await);
+    assert_eq!(told, (1, 1));
+}
+
+async fn late(cell: &Cell, told_of_it: bool) {
+    let (order, payment) = cell.ready(ENDING_S).await;
+    cell.ask_to_close(order).await;
+    cell.until(order, "the order is closed", |d| d.order.state == OrderState::Closed).await;
+    cell.pay(&payment, PayMode::Late);
+    let back = cell.until(order, "the money is back", |d| d.refunded_minor() == AMOUNT).await;
+    assert_eq!((back.order.state, back.order.late_money), (OrderState::Closed, true));
+    assert_eq!(back.refunds.iter().map(|r| r.cause).collect::<Vec<_>>(), [RefundCause::LateMoney]);
+    let told = (cell.told(order, EventKind::OrderLateMoney).await, cell.told(order, EventKind::OrderPaid).await);
+    assert_eq!(told, (1, 0));
+    let (source, by_message) = cell.heard(order).await;
+    assert_eq!(by_message, told_of_it, "{source:?}");
+    assert_eq!(cell.held_minor().await, 0);
+    cell.agrees().await;
+}
+
+async fn unknown(cell: &Cell) {
+    let order = cell.order(SHORT_S).await;
+    if cell.row.not_applicable(Case::LostCreate).is_none() {
+        cell.until_struck("server_error", 2).await;
+        cell.sandbox.set_faults(Faults { timeout_before_effect: ALWAYS, ..unheard() });
+        cell.until_struck("timeout_before_effect", 1).await;
+        let dossier = cell.house.dossier(order).await;
+        assert!(!only(&dossier).state.is_final(), "nothing is known: {:?}", only(&dossier).state);
+        cell.sandbox.set_faults(unheard());
+    }
+    let payment = cell.payable(order).await;
+    let struck = cell.sandbox.counters().faults.get("server_error").copied().unwrap_or(0);
+    cell.sandbox.set_faults(Faults { server_error: ALWAYS, ..unheard() });
+    cell.pay(&payment, PayMode::Normal);
+    cell.until_struck("server_error", struck + 2).await;
+    assert!(!only(&cell.house.dossier(order).await).state.is_final(), "an error was read as an answer");
+    cell.sandbox.set_faults(unheard());
+    cell.until_paid(order).await;
+    let timeline = cell.house.timeline(order).await;
+    let refused = |c: &Claim| matches!(c, Claim::Refused { .. });
+    assert!(!timeline.observations.iter().any(|o| refused(&o.claim)), "an error was read as a no");
+    assert_eq!((cell.entry().charges, cell.told(order, EventKind::OrderPaid).await), (1, 1));
+    cell.agrees().await;
+}

@@ -1,0 +1,19 @@
+//! The conformance suite of channels: which channels there are (a row each), which cases each must pass, and
+//! how a case is played. It knows channels by their rows only: what a channel is like stands in its own file.
+
+mod alipay;
+mod case;
+mod cases;
+mod cell;
+mod relay;
+mod row;
+mod suite;
+mod unionpay;
+mod wechat;
+
+pub use case::Case;
+pub use row::{Remote, Row, Side};
+pub use suite::conforms;
+
+/// Every way to pay that is tried. A channel whose products differ in kind (a page, a code) has several.
+pub const ROWS: [Row; 5] = [wechat::NATIVE, alipay::QR, alipay::PAGE, unionpay::APP, unionpay::WEB];

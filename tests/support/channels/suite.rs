@@ -1,0 +1,124 @@
+//! Plays all cases of a way to pay at once, in one house: it knows how cases are started, timed and reported, and
+//! must never know what one asserts.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use bursar_sandbox::{Faults, provision, system_random};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::cases;
+use super::cell::Cell;
+use super::relay::Relay;
+use super::{Case, Row};
+use crate::support::scene::name_of;
+use crate::{House, PrivatePostgres, Scene};
+
+/// How many times faster than real time the clock runs: a case takes minutes of the clock. A stall of a second
+/// on a busy machine is three minutes then, and must not matter.
+const SPEED: u32 = 200;
+/// Dense while the payer is awaited, and then not for a day: whoever is told of a payment by then was notified.
+const POLL: &str = "10s 20s 30s 1m 2m then 1d";
+/// No case takes longer, in real time: it hangs.
+const CASE_WITHIN: Duration = Duration::from_secs(100);
+
+/// Plays every case that exists for `row`, on both databases.
+///
+/// # Panics
+/// When one fails, naming each that does.
+pub async fn conforms(row: Row) {
+    let (server, keys) = (shared_postgres(), shared_keys());
+    let url = server.database(&format!("channel_{}", row.name));
+    let (sqlite, postgres) =
+        tokio::join!(play(row, "sqlite", None, keys.path()), play(row, "postgres", Some(url), keys.path()));
+    let failed: String = sqlite.into_iter().chain(postgres).collect();
+    assert!(failed.is_empty(), "{failed}");
+}
+
+/// Plays every case in a house of its own; what failed, in words.
+async fn play(row: Row, database: &str, url: Option<String>, keys: &Path) -> Vec<String> {
+    let relay = Relay::start().await;
+    let scene = Scene {
+        database: url,
+        keys: Some(keys.to_owned()),
+        faults: Faults::calm(),
+        speed: SPEED,
+        webhooks: vec![None],
+        more: vec![
+            ("gateway.public_url", relay.url()),
+            ("plans.poll", POLL.to_owned()),
+            ("worker.lease", "30s".to_owned()),
+            ("worker.renew_every", "10s".to_owned()),
+        ],
+        ..Scene::new(crate::seed(31))
+    };
+    let house = Arc::new(House::open(scene).await);
+    relay.leads_to(house.stage.gateway_port);
+
+    let mut cells = Vec::new();
+    for case in Case::ALL.into_iter().filter(|case| row.not_applicable(*case).is_none()) {
+        cells.push((case, Cell::open(house.clone(), relay.clone(), row, cases::weather(case)).await));
+    }
+    for (_, cell) in &cells {
+        cell.until_known().await;
+    }
+    let mut playing = JoinSet::new();
+    for (case, cell) in cells {
+        playing.spawn(async move {
+            let started = Instant::now();
+            let ended = tokio::spawn(tokio::time::timeout(CASE_WITHIN, async move { cases::play(case, &cell).await }));
+            let failed = match ended.await {
+                Ok(Ok(())) => None,
+                Ok(Err(_)) => Some(format!("it did not end within {CASE_WITHIN:?}")),
+                Err(panic) => Some(words(panic)),
+            };
+            (case, started.elapsed(), failed)
+        });
+    }
+    let mut reports = playing.join_all().await;
+    reports.sort_by_key(|(case, _, _)| *case);
+    let mut failed = Vec::new();
+    for (case, took, why) in reports {
+        let cell = format!("{} {} on {database}", row.name, case.name());
+        println!("{cell}: {} after {:.1} s", if why.is_some() { "FAILED" } else { "ok" }, took.as_secs_f32());
+        failed.extend(why.map(|why| format!("{cell}: {why}\n")));
+    }
+    Arc::into_inner(house).expect("all cases have ended").close().await;
+    failed
+}
+
+fn words(error: tokio::task::JoinError) -> String {
+    let Ok(panic) = error.try_into_panic() else { return "it was ended".to_owned() };
+    match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast_ref::<&str>().map_or("it panicked".to_owned(), |text| (*text).to_owned()),
+    }
+}
+
+/// What is dear to make is made once for all tests of this process that run at the same time; the last of them
+/// removes it.
+fn shared<T>(place: &Mutex<Weak<T>>, make: impl FnOnce() -> T) -> Arc<T> {
+    let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+    place.upgrade().unwrap_or_else(|| {
+        let made = Arc::new(make());
+        *place = Arc::downgrade(&made);
+        made
+    })
+}
+
+fn shared_postgres() -> Arc<PrivatePostgres> {
+    static SERVER: Mutex<Weak<PrivatePostgres>> = Mutex::new(Weak::new());
+    shared(&SERVER, PrivatePostgres::start)
+}
+
+/// The keys of the one merchant whom all cases are.
+fn shared_keys() -> Arc<TempDir> {
+    static KEYS: Mutex<Weak<TempDir>> = Mutex::new(Weak::new());
+    shared(&KEYS, || {
+        let folder = tempfile::Builder::new().prefix("bursar-keys-").tempdir().expect("a temporary folder");
+        provision(folder.path(), &name_of(0), &system_random).expect("keys");
+        folder
+    })
+}

@@ -1,0 +1,30 @@
+//! WeChat Pay as the suite meets it.
+
+use bursar::play::cast::wechat_settings;
+use bursar_core::channel::Method;
+use bursar_core::observation::PayCode;
+use bursar_sandbox::{Door, Provisioned};
+use serde_json::Value;
+
+use super::{Remote, Row, Side};
+
+pub(super) const NATIVE: Row =
+    Row { name: "wechat", method: Method::WechatNative, side: Side::Remote(&Wechat), not_applicable: &[] };
+
+#[derive(Debug)]
+struct Wechat;
+
+impl Remote for Wechat {
+    fn settings(&self, keys: &Provisioned, base_url: &str) -> Value {
+        wechat_settings(keys, base_url)
+    }
+
+    fn merchant<'a>(&self, keys: &'a Provisioned) -> &'a str {
+        &keys.mchid
+    }
+
+    /// The sandbox's payers know an order of WeChat from its creation on.
+    fn door(&self, _: &PayCode) -> Option<Door> {
+        None
+    }
+}
