@@ -106,7 +106,7 @@ impl BankSettings {
     /// What is wrong with `format`.
     pub fn format(&self, format: &str) -> Result<Format, String> {
         match format {
-            "auto" => Ok(Format::Auto),
+            "auto" => Ok(self.mapping()?.map_or(Format::Auto, |m| Format::AutoOr(Box::new(m)))),
             "camt" => Ok(Format::Camt),
             "mt" => Ok(Format::Mt),
             "csv" => self.mapping()?.map(|m| Format::Csv(Box::new(m))).ok_or_else(|| {
@@ -160,6 +160,10 @@ mod tests {
     #[test]
     fn the_three_members_are_enough_and_every_other_is_checked() {
         let plain = read(|_| {}).unwrap();
+        let mapped = read(|v| v["statement_mapping"] = json!("cmb")).unwrap();
+        assert_eq!(plain.format("auto"), Ok(Format::Auto));
+        assert!(matches!(mapped.format("auto"), Ok(Format::AutoOr(m)) if m.name == "cmb"));
+        assert!(matches!(mapped.format("csv"), Ok(Format::Csv(m)) if m.name == "cmb"));
         assert_eq!((plain.currency, plain.virtual_account(PaymentId(Uuid::nil()))), (Currency::CNY, None));
         assert!(plain.format("csv").is_err() && plain.format("auto").is_ok() && plain.format("icbc").is_ok());
         for (member, bad) in [

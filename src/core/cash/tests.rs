@@ -345,7 +345,7 @@ proptest! {
                 1 => row.confirm("李梅", NOW),
                 2 => row.dispute("客服", "y"),
                 3 => row.refuse("李梅", "z"),
-                _ => HandIn::count(&counting("李梅", 1), &[row.clone()], &[]).map(|mut c| c.collections.remove(0)),
+                _ => HandIn::count(&counting("李梅", 1), std::slice::from_ref(&row), &[]).map(|mut c| c.collections.remove(0)),
             };
             if let Ok(next) = next {
                 heard.extend(next.claim(Some(&row)).map(|c| c.name()));

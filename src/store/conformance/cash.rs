@@ -1,5 +1,7 @@
 //! Cash: each collection, hand-in and payout once, together with the money that it is, and drawers that add up.
 
+use std::slice::from_ref;
+
 use bursar_core::Money;
 use bursar_core::cash::{
     BY_PAYER, CashError, Collection, CollectionState, Counting, Drawer, HandIn, HandInState, Payout,
@@ -152,7 +154,7 @@ async fn every_column_of_a_collection_a_hand_in_and_a_payout_is_read_back(db: &D
     assert_eq!(write(db, rows).await, Answer::Committed);
     assert_eq!(db.store.collection(first.id).await.unwrap(), Some(first.clone()));
     assert_eq!(db.store.collection(second.id).await.unwrap(), Some(second));
-    assert_eq!(db.store.collections_of(first.payment).await.unwrap(), [first.clone()]);
+    assert_eq!(db.store.collections_of(first.payment).await.unwrap(), from_ref(&first));
     assert_eq!(db.store.payout_of(paid_out.leg).await.unwrap(), Some(paid_out.clone()));
     // Through all its states.
     let confirmed = first.tried_in_vain().confirm(BY_PAYER, NOW.plus_ms(1)).unwrap();
@@ -160,7 +162,7 @@ async fn every_column_of_a_collection_a_hand_in_and_a_payout_is_read_back(db: &D
     assert_eq!(write(db, update(&confirmed)).await, Answer::Committed);
     let confirmed = Collection { version: 2, ..confirmed };
     assert_eq!(db.store.collection(first.id).await.unwrap(), Some(confirmed.clone()));
-    let (rows, hand_in) = handing_in(&counting(55), &[confirmed.clone()], &[paid_out.clone()]);
+    let (rows, hand_in) = handing_in(&counting(55), from_ref(&confirmed), from_ref(&paid_out));
     assert_eq!(write(db, rows).await, Answer::Committed);
     assert_eq!((hand_in.expected_minor, hand_in.variance_minor), (60, -5));
     assert_eq!(db.store.hand_in(hand_in.id).await.unwrap(), Some(hand_in.clone()));
@@ -241,7 +243,7 @@ async fn a_confirmed_collection_is_written_with_its_payment_or_not_at_all(db: &D
     // Again: the same answer from the row, and nothing is written.
     assert!(matches!(tell(&office, &first, None).await, Taken::Duplicate));
     let second = claimed(&office, &dossier, 600);
-    add(db, &[second.clone()]).await;
+    add(db, from_ref(&second)).await;
     office.stored(&next).await;
     let confirmed = second.confirm("赵", NOW).unwrap();
     // Somebody has disputed it in the meantime: the money is not booked either.
@@ -314,7 +316,7 @@ async fn of_two_hand_ins_at_once_one_takes_it(db: &Db) {
             CashRows { new_collections: vec![row.clone()], new_payouts: vec![paid_out.clone()], ..CashRows::default() };
         assert_eq!(write(db, new).await, Answer::Committed);
         let change = || {
-            let (cash, hand_in) = handing_in(&counting(70), &[row.clone()], &[paid_out.clone()]);
+            let (cash, hand_in) = handing_in(&counting(70), from_ref(&row), from_ref(&paid_out));
             ([Change { cash, ..Change::default() }], hand_in.id)
         };
         let ((a, of_a), (b, of_b)) = (change(), change());
@@ -334,8 +336,8 @@ async fn of_two_hand_ins_at_once_one_takes_it(db: &Db) {
 
 async fn a_hand_in_that_does_not_add_up_is_a_mistake(db: &Db) {
     let row = loose(ChannelAccountId(uuid()), "王芳", 100).confirm(BY_PAYER, NOW).unwrap();
-    add(db, &[row.clone()]).await;
-    let (mut rows, hand_in) = handing_in(&counting(100), &[row.clone()], &[]);
+    add(db, from_ref(&row)).await;
+    let (mut rows, hand_in) = handing_in(&counting(100), from_ref(&row), &[]);
     rows.collections.clear();
     let error = db.store.commit(&[Change { cash: rows, ..Change::default() }]).await.unwrap_err();
     assert!(matches!(&error, StoreError::Misuse(why) if why.contains(&hand_in.id.to_string())), "{error}");
@@ -385,7 +387,7 @@ async fn drawers_add_up_whoever_adds(db: &Db) {
     let contents = db.store.drawer(account, Some("王芳")).await.unwrap();
     assert_eq!(contents.collections.len(), 4);
     assert_eq!(contents.collections[0].id, rows[2].id);
-    assert_eq!(Drawer::sums(&contents.collections, &contents.payouts), [mine.clone()]);
+    assert_eq!(Drawer::sums(&contents.collections, &contents.payouts), from_ref(mine));
     let all = db.store.drawer(account, None).await.unwrap();
     assert_eq!((all.collections.len(), all.payouts.len()), (5, 2));
     assert_eq!(db.store.drawer(account, Some("nobody")).await.unwrap(), crate::Contents::default());
@@ -402,7 +404,7 @@ async fn hand_ins_are_listed_newest_first_in_pages(db: &Db) {
     let mut made = Vec::new();
     for i in 0..5 {
         let row = loose(account, "王芳", 100).confirm(BY_PAYER, NOW).unwrap();
-        add(db, &[row.clone()]).await;
+        add(db, from_ref(&row)).await;
         // Two of them at the same moment.
         let at = NOW.plus_ms(i / 2);
         let (rows, hand_in) = handing_in(&Counting { at, ..counting(100 - i) }, &[row], &[]);

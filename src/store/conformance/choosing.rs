@@ -1,5 +1,7 @@
 //! Orders whose payers choose: they have no payment at first, end as orders, and owe a job of their own.
 
+use std::slice::from_ref;
+
 use bursar_core::channel::Method;
 use bursar_core::decide::expired;
 use bursar_core::job::{JobKey, JobKind};
@@ -56,9 +58,9 @@ async fn an_order_whose_payer_has_not_chosen_is_kept_like_any_other(db: &Db) {
     assert_eq!(stored.order.due_at, Some(stored.order.expires_at));
     assert_eq!(office.jobs(stored.order.id).await, [JobKind::ExpireOrder]);
     let filter = OrderFilter { merchant: Some(office.merchant), limit: 9, ..OrderFilter::default() };
-    assert_eq!(db.store.orders(&filter).await.unwrap(), [stored.clone()]);
+    assert_eq!(db.store.orders(&filter).await.unwrap(), from_ref(&stored));
     let number = Some(stored.order.number.clone());
-    assert_eq!(db.store.orders(&OrderFilter { number, ..filter }).await.unwrap(), [stored.clone()]);
+    assert_eq!(db.store.orders(&OrderFilter { number, ..filter }).await.unwrap(), from_ref(&stored));
     let counts = db.store.counts().await.unwrap();
     assert_eq!((counts.orders, counts.payments), (vec![(OrderState::Created, 1)], Vec::new()));
     let t = db.store.timeline(stored.order.id).await.unwrap().unwrap();

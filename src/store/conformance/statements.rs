@@ -1,5 +1,7 @@
 //! Statements of banks: each file once, each line once, and whose a line is.
 
+use std::slice::from_ref;
+
 use bursar_core::bank::{
     Day, Direction, LineRow, LineState, LineSubject, Party, Rung, StatementLine, StatementRow, reference,
 };
@@ -145,7 +147,7 @@ async fn every_column_of_a_statement_and_its_lines_is_read_back(db: &Db) {
         ..Change::default()
     };
     assert_eq!(one(&*db.store, change).await, Answer::Committed);
-    assert_eq!(db.store.statements(first.account, None, 9).await.unwrap(), [first.clone()]);
+    assert_eq!(db.store.statements(first.account, None, 9).await.unwrap(), from_ref(&first));
     assert_eq!(db.store.statements(ChannelAccountId(uuid()), None, 9).await.unwrap(), []);
     assert_eq!(db.store.line(plain.id).await.unwrap(), Some(plain.clone()));
     assert_eq!(db.store.line(LineId(uuid())).await.unwrap(), None);
@@ -241,7 +243,7 @@ async fn a_line_is_there_once_in_whatever_file_it_comes(db: &Db) {
     let another = db.another().await;
     let many: Vec<LineRow> = (0..500).map(|i| line(&evening, &format!("n{i}"))).collect();
     let both = Change { new_lines: many.clone(), ..Change::default() };
-    let (a, b) = (std::slice::from_ref(&both), std::slice::from_ref(&both));
+    let (a, b) = (from_ref(&both), from_ref(&both));
     let (a, b) = tokio::join!(db.store.commit(a), another.commit(b));
     assert_eq!([a.unwrap(), b.unwrap()].concat(), [Answer::Committed; 2]);
     let all = LineFilter { limit: 1_000, ..filter(first.account) };

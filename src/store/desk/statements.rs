@@ -61,10 +61,10 @@ impl Desk {
             let (fresh, said) = news(&lines, &known);
             warnings.extend(said);
             lines_new += fresh.len();
-            let mut change = Change::default();
-            change.new_lines = fresh.iter().filter_map(|i| sheet.line(id, first + i, now)).collect();
+            let new_lines: Vec<_> = fresh.iter().filter_map(|i| sheet.line(id, first + i, now)).collect();
             let job = |l: &LineRow| NewJob::new(JobKey::line(JobKind::MatchStatementLine, l.id), l.merchant, now);
-            change.jobs = change.new_lines.iter().map(job).collect();
+            let jobs = new_lines.iter().map(job).collect();
+            let mut change = Change { new_lines, jobs, ..Change::default() };
             if chunk + 1 == chunks {
                 change.statement = Some(sheet.row(id, lines_new, warnings.clone(), now));
             } else if change.new_lines.is_empty() {

@@ -1,5 +1,7 @@
 //! Statements of banks and their lines: it knows how they are found, and must never decide whose a line is.
 
+use std::collections::BTreeSet;
+
 use bursar_core::bank::{LineRow, StatementRow};
 use bursar_core::id::{ChannelAccountId, LegId, LineId, MerchantId, PaymentId, StatementId};
 use bursar_core::observation::Subject;
@@ -11,7 +13,7 @@ use crate::Result;
 use crate::codec::{Reading, bank, plain};
 use crate::dialect::Dialect;
 use crate::record::{LikeLine, LineFilter};
-use crate::value::Value;
+use crate::value::{Record, Value};
 
 /// Most lines that one question about identities is answered with: ten of each, which nobody's lines are.
 const MAX_KNOWN: u32 = 5_000;
@@ -84,14 +86,17 @@ pub async fn lines_known(
     if identities.is_empty() {
         return Ok(Vec::new());
     }
-    // Two looks, because "one or the other" is no reason for a database to take two indexes.
+    // Two looks, because "one or the other" is no reason for a database to take two indexes; and not sorted there,
+    // because SQLite would take another index for that.
     let sql = "select identity, whole from statement_line where account = $1 and identity in_texts($2)
-               union
+               union all
                select identity, whole from statement_line where account = $1 and whole in_texts($2)
-               order by identity limit $3";
+               limit $3";
     let identities: Vec<String> = identities.iter().map(|i| plain(i)).collect();
     let rows = db.rows(sql, vec![account.uuid().into(), identities.into(), MAX_KNOWN.into()]).await?;
-    rows.iter().map(|row| Ok((row.get("statement_line", "identity")?, row.get("statement_line", "whole")?))).collect()
+    let read = |row: &Record| Ok((row.get("statement_line", "identity")?, row.get("statement_line", "whole")?));
+    let found = rows.iter().map(read).collect::<Result<BTreeSet<_>>>()?;
+    Ok(found.into_iter().collect())
 }
 
 /// See [`crate::Statements::lines_by_ids`].
@@ -195,7 +200,7 @@ pub async fn stuck_lines(db: &impl Dialect, before: Timestamp, limit: u32) -> Re
                  and not exists (select 1 from job j where j.subject = l.id and j.kind = 14)
                order by l.seen_at, l.id limit $2";
     let rows = db.rows(sql, vec![before.as_millis().into(), limit.into()]).await?;
-    let read = |row: &crate::value::Record| {
+    let read = |row: &Record| {
         Ok((LineId(row.get("statement_line", "id")?), MerchantId(row.get("statement_line", "merchant")?)))
     };
     rows.iter().map(read).collect()

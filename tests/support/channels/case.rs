@@ -37,13 +37,17 @@ pub enum Case {
     Late,
     /// Nobody tells of it: it is found all the same, and goes back.
     LateUnheard,
+    /// What is held is let go when the order is closed.
+    Void,
+    /// The answer to the capture call is lost: the money is taken once.
+    LostCapture,
     /// Errors of the channel's system and time-outs, at create and at asking, end in the truth.
     Unknown,
 }
 
 impl Case {
     /// Every case.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Create,
         Self::Pay,
         Self::Fail,
@@ -61,6 +65,8 @@ impl Case {
         Self::Duplicate,
         Self::Late,
         Self::LateUnheard,
+        Self::Void,
+        Self::LostCapture,
         Self::Unknown,
     ];
 
@@ -84,6 +90,8 @@ impl Case {
             Self::Duplicate => "duplicate",
             Self::Late => "late",
             Self::LateUnheard => "late_unheard",
+            Self::Void => "void",
+            Self::LostCapture => "lost_capture",
             Self::Unknown => "unknown",
         }
     }

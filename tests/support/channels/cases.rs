@@ -2,6 +2,7 @@
 //! it is.
 
 use bursar_core::event::EventKind;
+use bursar_core::id::OrderId;
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::{OrderState, RefundOverlay};
 use bursar_core::payment::PaymentState;
@@ -54,6 +55,7 @@ pub(super) async fn play(case: Case, cell: &Cell) {
         Case::Notify => notify(cell).await,
         Case::Close => close(cell).await,
         Case::Expire => expire(cell).await,
+        Case::Race if cell.row.method.holds() => race_of_merchants(cell).await,
         Case::Race => race(cell).await,
         Case::RefundWhole => refund_whole(cell).await,
         Case::RefundParts => refund_parts(cell).await,
@@ -64,6 +66,8 @@ pub(super) async fn play(case: Case, cell: &Cell) {
         Case::Duplicate => duplicate(cell).await,
         Case::Late => late(cell, true).await,
         Case::LateUnheard => late(cell, false).await,
+        Case::Void => void(cell).await,
+        Case::LostCapture => lost_capture(cell).await,
         Case::Unknown => unknown(cell).await,
     }
 }
@@ -167,6 +171,30 @@ async fn race(cell: &Cell) {
     cell.agrees().await;
 }
 
+/// What is held is taken by one and let go by another at the same moment: one of them wins.
+async fn race_of_merchants(cell: &Cell) {
+    let mut taken = 0;
+    for capture_first in [true, false] {
+        let (order, payment) = cell.ready(LONG_S).await;
+        cell.pay(&payment, PayMode::Normal);
+        cell.until_held(order).await;
+        let (capture, close) = (cell.ask_to_capture(order), cell.try_to_close(order));
+        if capture_first {
+            tokio::join!(capture, close);
+        } else {
+            tokio::join!(close, capture);
+        }
+        let ended = cell.until(order, "the order has ended", |d| d.order.state.is_final()).await;
+        let paid = ended.order.state == OrderState::Paid;
+        assert_eq!(ended.captured_minor(), if paid { AMOUNT } else { 0 });
+        taken += u32::from(paid);
+    }
+    let books = cell.sandbox.books();
+    assert_eq!((books.len(), books.iter().map(|b| b.charges).sum::<u32>()), (2, taken));
+    assert_eq!(cell.held_minor().await, i64::from(taken) * AMOUNT);
+    cell.agrees().await;
+}
+
 async fn refund_whole(cell: &Cell) {
     let (order, _) = cell.paid().await;
     assert_eq!(cell.ask_back(order, AMOUNT + 1).await, 422, "more than was paid");
@@ -212,7 +240,15 @@ async fn lost_create(cell: &Cell) {
         let ended = cell.until(order, "the order has ended", |d| d.order.state.is_final()).await;
         assert_eq!((ended.order.state, cell.entry().charges), (OrderState::Closed, 0), "nobody could pay");
     }
+    never_refused(cell, order).await;
     cell.agrees().await;
+}
+
+/// Nothing that was not an answer was read as a no.
+async fn never_refused(cell: &Cell, order: OrderId) {
+    let timeline = cell.house.timeline(order).await;
+    let refused = timeline.observations.iter().find(|o| matches!(o.claim, Claim::Refused { .. }));
+    assert!(refused.is_none(), "{refused:?}");
 }
 
 async fn lost_refund(cell: &Cell) {
@@ -256,7 +292,7 @@ async fn forged_answers(cell: &Cell) {
 }
 
 async fn forged_notices(cell: &Cell) {
-    let account = cell.actor.account.to_string();
+    let account = cell.account().to_string();
     let (order, payment) = cell.ready(LONG_S).await;
     cell.until_nobody_asks(payment.id).await;
     cell.relay.set(&account, Post::Damaged);
@@ -283,7 +319,7 @@ async fn forged_notices(cell: &Cell) {
 }
 
 async fn duplicate(cell: &Cell) {
-    let account = cell.actor.account.to_string();
+    let account = cell.account().to_string();
     cell.relay.set(&account, Post::Thrice);
     let (order, payment) = cell.ready(LONG_S).await;
     cell.until_nobody_asks(payment.id).await;
@@ -326,6 +362,33 @@ async fn late(cell: &Cell, told_of_it: bool) {
     cell.agrees().await;
 }
 
+async fn void(cell: &Cell) {
+    let (order, payment) = cell.ready(LONG_S).await;
+    cell.pay(&payment, PayMode::Normal);
+    cell.until_held(order).await;
+    assert_eq!((cell.entry().state.as_str(), cell.entry().charges), ("AUTHORIZED", 0));
+    cell.ask_to_close(order).await;
+    let closed = cell.until(order, "the order is closed", |d| d.order.state == OrderState::Closed).await;
+    assert!(only(&closed).state.ended_unpaid(), "{:?}", only(&closed).state);
+    assert_eq!((cell.entry().state.as_str(), cell.entry().charges), ("CLOSED", 0));
+    assert_eq!((cell.ask_to_capture(order).await, cell.held_minor().await), (409, 0));
+    cell.agrees().await;
+}
+
+async fn lost_capture(cell: &Cell) {
+    let (order, payment) = cell.ready(LONG_S).await;
+    cell.pay(&payment, PayMode::Normal);
+    cell.until_held(order).await;
+    cell.sandbox.set_faults(Faults { lost_answer_after_effect: ALWAYS, ..unheard() });
+    assert_eq!(cell.ask_to_capture(order).await, 202);
+    cell.until_struck("lost_answer_after_effect", 1).await;
+    cell.sandbox.set_faults(unheard());
+    let paid = cell.until(order, "the order is paid", |d| d.order.state == OrderState::Paid).await;
+    assert_eq!((paid.captured_minor(), cell.entry().charges, cell.held_minor().await), (AMOUNT, 1, AMOUNT));
+    assert_eq!(cell.told(order, EventKind::OrderPaid).await, 1);
+    cell.agrees().await;
+}
+
 async fn unknown(cell: &Cell) {
     let order = cell.order(SHORT_S).await;
     if cell.row.not_applicable(Case::LostCreate).is_none() {
@@ -344,9 +407,7 @@ async fn unknown(cell: &Cell) {
     assert!(!only(&cell.house.dossier(order).await).state.is_final(), "an error was read as an answer");
     cell.sandbox.set_faults(unheard());
     cell.until_paid(order).await;
-    let timeline = cell.house.timeline(order).await;
-    let refused = |c: &Claim| matches!(c, Claim::Refused { .. });
-    assert!(!timeline.observations.iter().any(|o| refused(&o.claim)), "an error was read as a no");
+    never_refused(cell, order).await;
     assert_eq!((cell.entry().charges, cell.told(order, EventKind::OrderPaid).await), (1, 1));
     cell.agrees().await;
 }

@@ -14,6 +14,7 @@ use bursar_core::merchant::{ChannelAccount, Merchant, MerchantPolicy};
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::{Payment, PaymentState};
+use bursar_sandbox::merchant::Till;
 use bursar_sandbox::{BookEntry, Faults, PayMode, PayerMix, RefundBehaviour, RefundMix, Sandbox, SandboxConfig};
 use bursar_store::JobFilter;
 use bursar_store::directory::Entries;
@@ -74,19 +75,27 @@ impl Cell {
             facts: None,
             created_at: now,
         };
+        let url = format!("{}/notify/{}/{}", relay.url(), row.channel().name(), account.id);
+        remote.opened(&sandbox, keys, &url);
         let (key, api_key) = bursar_gateway::mint_api_key(merchant.id, now, chance);
         store.put_merchant(&merchant).await.expect("a merchant");
         store.put_account(&account).await.expect("an account");
         store.put_api_key(&key).await.expect("an API key");
-        let actor = Actor { merchant: merchant.id, name: merchant.name, account: account.id, api_key };
+        let till = Till { account: account.id, channel: account.channel };
+        let actor = Actor { merchant: merchant.id, name: merchant.name, tills: vec![till], api_key };
         Self { row, remote, house, relay, sandbox, actor }
+    }
+
+    /// The merchant's account on the channel.
+    pub(super) fn account(&self) -> ChannelAccountId {
+        self.actor.tills.first().expect("an account").account
     }
 
     /// Waits until the program knows the merchant: it reads what is new a few times a second only.
     pub(super) async fn until_known(&self) {
         let directory = &self.house.stage.program.desk.directory;
         until("the program knows the merchant", WITHIN, || async {
-            let known = |e: &Entries| e.accounts.contains_key(&self.actor.account);
+            let known = |e: &Entries| e.accounts.contains_key(&self.account());
             let entries = directory.entries_with(known).await.expect("the database");
             known(&entries).then_some(())
         })
@@ -107,9 +116,20 @@ impl Cell {
 
     /// Asks for the order to be closed.
     pub(super) async fn ask_to_close(&self, order: OrderId) {
+        let status = self.try_to_close(order).await;
+        assert!([200, 202].contains(&status), "{status}");
+    }
+
+    /// Asks for the order to be closed; the status of the answer.
+    pub(super) async fn try_to_close(&self, order: OrderId) -> u16 {
         let body = json!({ "reason": "the customer cancelled" });
-        let (status, answer) = self.post(&format!("/v1/orders/{order}/close"), &format!("c-{order}"), &body).await;
-        assert!([200, 202].contains(&status), "{status} {answer}");
+        self.post(&format!("/v1/orders/{order}/close"), &format!("c-{order}"), &body).await.0
+    }
+
+    /// Asks for what is held to be taken; the status of the answer.
+    pub(super) async fn ask_to_capture(&self, order: OrderId) -> u16 {
+        let path = format!("/v1/orders/{order}/capture");
+        self.post(&path, &format!("t-{order}"), &json!({ "by": "Li Na" })).await.0
     }
 
     /// Asks for so much of the order back; the status of the answer.
@@ -180,7 +200,17 @@ impl Cell {
         self.remote.merchant(&self.house.stage.keys[0])
     }
 
+    /// Waits until the payer's consent holds the amount.
+    pub(super) async fn until_held(&self, order: OrderId) {
+        self.until(order, "the amount is held", |d| only(d).state == PaymentState::Authorized).await;
+    }
+
+    /// Waits until the money is taken; where it is only held, the merchant says that it shall be.
     pub(super) async fn until_paid(&self, order: OrderId) -> Dossier {
+        if self.row.method.holds() {
+            self.until_held(order).await;
+            assert_eq!(self.ask_to_capture(order).await, 202);
+        }
         self.until(order, "the order is paid", |d| d.order.state == OrderState::Paid).await
     }
 
@@ -209,10 +239,11 @@ impl Cell {
         .await;
     }
 
-    /// How the first proof of the payment came: whence, and whether a message brought it.
+    /// How the first proof of what the payer did came: whence, and whether a message brought it.
     pub(super) async fn heard(&self, order: OrderId) -> (Source, bool) {
         let timeline = self.house.timeline(order).await;
-        let first = timeline.observations.into_iter().find(|o| matches!(o.claim, Claim::Paid(_)));
+        let first =
+            timeline.observations.into_iter().find(|o| matches!(o.claim, Claim::Paid(_) | Claim::Authorized(_)));
         first.map(|o| (o.source, o.notification.is_some())).expect("somebody saw that it is paid")
     }
 
@@ -226,7 +257,7 @@ impl Cell {
         let balances = self.house.stage.program.store.balances().await.expect("the books");
         let ours = balances
             .into_iter()
-            .find(|(kind, owner, _, _)| *kind == AccountKind::Clearing.code() && *owner == self.actor.account.uuid());
+            .find(|(kind, owner, _, _)| *kind == AccountKind::Clearing.code() && *owner == self.account().uuid());
         ours.map_or(0, |(_, _, _, minor)| minor)
     }
 

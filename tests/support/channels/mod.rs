@@ -7,6 +7,7 @@ mod cases;
 mod cell;
 mod relay;
 mod row;
+mod stripe;
 mod suite;
 mod unionpay;
 mod wechat;
@@ -16,4 +17,5 @@ pub use row::{Remote, Row, Side};
 pub use suite::conforms;
 
 /// Every way to pay that is tried. A channel whose products differ in kind (a page, a code) has several.
-pub const ROWS: [Row; 5] = [wechat::NATIVE, alipay::QR, alipay::PAGE, unionpay::APP, unionpay::WEB];
+pub const ROWS: [Row; 7] =
+    [wechat::NATIVE, alipay::QR, alipay::PAGE, unionpay::APP, unionpay::WEB, stripe::CARD, stripe::HOLD];

@@ -2,7 +2,7 @@
 
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::observation::PayCode;
-use bursar_sandbox::{Door, Provisioned};
+use bursar_sandbox::{Door, Provisioned, Sandbox};
 use serde_json::Value;
 
 use super::Case;
@@ -28,6 +28,9 @@ impl Row {
 
     /// Why this case does not exist here; `None`: it does.
     pub fn not_applicable(&self, case: Case) -> Option<&'static str> {
+        if matches!(case, Case::Void | Case::LostCapture) && !self.method.holds() {
+            return Some("the money is taken at once: nothing is held");
+        }
         self.not_applicable.iter().find(|(c, _)| *c == case).map(|(_, why)| *why)
     }
 }
@@ -46,6 +49,9 @@ pub trait Remote: Sync + std::fmt::Debug {
 
     /// The merchant's number at the channel.
     fn merchant<'a>(&self, keys: &'a Provisioned) -> &'a str;
+
+    /// What the merchant sets up at the channel besides: messages shall go to `notify_url`.
+    fn opened(&self, _sandbox: &Sandbox, _keys: &Provisioned, _notify_url: &str) {}
 
     /// What the payer's device opens when it is given `code`; `None`: the channel's own app knows the order by
     /// itself.

@@ -37,6 +37,8 @@ pub enum Format {
     /// As what it looks like: XML, SWIFT tags, or a table of a bank that we know.
     #[default]
     Auto,
+    /// As what it looks like; a table is read as the mapping says.
+    AutoOr(Box<Mapping>),
     /// ISO 20022 camt.052, camt.053 or camt.054, of any version.
     Camt,
     /// SWIFT MT940 or MT942.
@@ -83,7 +85,8 @@ pub fn read_statement(bytes: &[u8], format: &Format) -> Result<StatementFile, St
     let bytes = unpacked.as_deref().unwrap_or(bytes);
     let mut warnings = Warnings::default();
     let (format, statements) = match format {
-        Format::Auto => return read_statement(bytes, &recognised(bytes)?),
+        Format::Auto => return read_statement(bytes, &recognised(bytes, None)?),
+        Format::AutoOr(mapping) => return read_statement(bytes, &recognised(bytes, Some(mapping))?),
         Format::Camt => camt::read(bytes, &mut warnings)?,
         Format::Mt => mt::read(bytes, &mut warnings)?,
         Format::Csv(mapping) => csv::read(bytes, mapping, &mut warnings)?,
@@ -115,8 +118,8 @@ fn check_lines(count: usize, at: &str) -> Result<(), StatementError> {
     Err(StatementError::new(at, what, "fetch a shorter period from the bank"))
 }
 
-/// What the file looks like.
-fn recognised(bytes: &[u8]) -> Result<Format, StatementError> {
+/// What the file looks like. `own`: how tables are read.
+fn recognised(bytes: &[u8], own: Option<&Mapping>) -> Result<Format, StatementError> {
     let not_a_statement = |what: &str, advice: &str| Err(StatementError::new("the file", what, advice));
     if bytes.starts_with(b"\xd0\xcf\x11\xe0") {
         return not_a_statement("it is an old Excel workbook", "save it as CSV (UTF-8) and import that");
@@ -130,6 +133,9 @@ fn recognised(bytes: &[u8]) -> Result<Format, StatementError> {
     }
     if mt::looks_like(&text) {
         return Ok(Format::Mt);
+    }
+    if let Some(mapping) = own {
+        return Ok(Format::Csv(Box::new(mapping.clone())));
     }
     if let Some(mapping) = csv::known(&text).or_else(|| csv::known(&charset::decode(bytes, GB18030).ok()?)) {
         return Ok(Format::Csv(Box::new(mapping)));

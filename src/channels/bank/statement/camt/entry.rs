@@ -149,7 +149,8 @@ fn read_entry(element: &Element, at: String, created: Option<Day>) -> Result<Ent
     let value_on = day_in(element, "ValDt", &at)?;
     let booked_on = day_in(element, "BookgDt", &at)?.or(value_on).or(created);
     let reversal = element.text_at(&["RvslInd"]).is_some_and(|t| t == "true" || t == "1");
-    // Return of a transfer: ISO external code set, family `RCDT` or `ICDT`, sub-family `RRTN`.
+    // Return of a transfer in the ISO external code sets: sub-family `RRTN`. Not seen in a sample; the usual sign is
+    // `RtrInf` in the transaction.
     let returned = element.text_at(&["BkTxCd", "Domn", "Fmly", "SubFmlyCd"]) == Some("RRTN");
     Ok(Entry {
         amount: read_amount(&amount.text, currency, &at)?,

@@ -103,7 +103,8 @@ fn subfields(text: &str) -> Option<Parts> {
     let words: Vec<_> =
         sections.iter().map(|(_, t)| t.trim()).chain([title.trim()]).filter(|t| !t.is_empty()).collect();
     parts.text = words.join(" ");
-    // Business transaction codes of returns: 109 and 159 (SEPA returns of transfers), 108 (of debits).
+    // Business transaction codes of German banks: 108 and 109 are returned debits, 159 is a returned transfer. Not
+    // confirmed by a bank: a code that is wrong here leaves a line in suspense, and no money in a wrong place.
     parts.returned = matches!(code, "108" | "109" | "159");
     Some(parts)
 }

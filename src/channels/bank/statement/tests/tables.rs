@@ -52,6 +52,16 @@ fn the_tables_of_four_banks_are_known_by_their_headers() {
 }
 
 #[test]
+fn tables_of_an_account_are_read_by_its_own_mapping_and_other_files_as_what_they_are() {
+    let mut own = mapping("icbc");
+    own.name = "mine".to_owned();
+    let auto = Format::AutoOr(Box::new(own));
+    assert_eq!(read(gbk(ICBC), &auto).format, "csv:mine");
+    assert_eq!(read(message(54, "02", &entry("1", "CRDT", "")), &auto).format, "camt.054");
+    assert!(refused(CMB, &auto).contains("`mine`"));
+}
+
+#[test]
 fn all_cells_of_a_line_are_read() {
     let file = read(CMB, &csv("cmb"));
     let line = &lines(&file)[0];
