@@ -21,6 +21,7 @@ pub struct House {
     /// The stage.
     pub stage: Stage,
     running: Running,
+    client: reqwest::Client,
 }
 
 impl House {
@@ -32,7 +33,7 @@ impl House {
         let stage = Stage::set(scene).await;
         let listener = bind(&format!("127.0.0.1:{}", stage.gateway_port)).await.expect("the gateway's port");
         let running = start(stage.program.clone(), Parts::All, Some(listener)).await.expect("the program");
-        Self { stage, running }
+        Self { stage, running, client: http() }
     }
 
     /// Stops everything.
@@ -86,12 +87,21 @@ impl House {
     /// # Panics
     /// When there is no answer.
     pub async fn post_as(&self, api_key: &str, path: &str, key: &str, body: &Value) -> (u16, Value) {
-        let request = http()
+        self.post_file(api_key, path, key, ("application/json", body.to_string())).await
+    }
+
+    /// The same with a body of another type.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn post_file(&self, api_key: &str, path: &str, key: &str, body: (&str, String)) -> (u16, Value) {
+        let request = self
+            .client
             .post(format!("{}{path}", self.stage.gateway()))
             .bearer_auth(api_key)
             .header("idempotency-key", key)
-            .header("content-type", "application/json")
-            .body(body.to_string());
+            .header("content-type", body.0)
+            .body(body.1);
         let answer = request.send().await.expect("an answer");
         let status = answer.status().as_u16();
         let text = answer.text().await.expect("a body");
