@@ -122,11 +122,13 @@ async fn call_close(context: &JobContext, job: &Running, subject: &mut Subject) 
 }
 
 /// Until the channel ends it by itself, the payer may still pay: it is asked by the plan, and at that moment.
+/// From then on the plan begins anew: those answers were clear, and one that is not clear then must not
+/// have to wait as if it were the last of many.
 fn wait_for_lapse(context: &JobContext, job: &Running, subject: &Subject, why: &str) -> Outcome {
     let outcome = again(context, job, why.to_owned(), None);
     match (outcome, lapses_at(subject)) {
-        (Outcome::Again { due_at, step, why }, Some(at)) if at > context.now() => {
-            Outcome::Again { due_at: due_at.min(at), step, why }
+        (Outcome::Again { due_at, why, .. }, Some(at)) if at > context.now() && due_at >= at => {
+            Outcome::Again { due_at: at, step: 0, why }
         }
         (outcome, _) => outcome,
     }

@@ -1,5 +1,6 @@
 //! Ends an order whose payer did not choose a way to pay in time. Subject: an order that offers several.
-//! Must never end one that waits for money of which nobody can be asked, or that is held and not taken yet.
+//! Must never end one that waits for money of which nobody can be asked, or that is held and not taken yet, or
+//! one whose money the bank took back: a person says what becomes of it.
 
 use bursar_core::decide::expired;
 use bursar_core::id::OrderId;
@@ -16,8 +17,9 @@ const LOOK_AGAIN_MS: i64 = bursar_core::clock::HOUR_MS;
 
 /// Whether being overdue does not end the order.
 fn waits(payment: &Payment) -> bool {
-    let held = matches!(payment.state, PaymentState::Authorized | PaymentState::Capturing);
-    held || (!payment.state.is_final() && !payment.method.channel().can_be_asked())
+    let held =
+        matches!(payment.state, PaymentState::Authorized | PaymentState::Capturing | PaymentState::CaptureReversed);
+    held || payment.waits_by_hand()
 }
 
 /// Runs it.
@@ -36,7 +38,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         return again(dossier.order.expires_at, "the payer may still choose");
     }
     if dossier.payments.iter().any(waits) {
-        return again(now.plus_ms(LOOK_AGAIN_MS), "overdue: it waits for money that is on its way by hand");
+        return again(now.plus_ms(LOOK_AGAIN_MS), "overdue: it waits for money by hand, held money, or a person");
     }
     let run = Run { settle: job.settle(Settlement::Done) };
     let observation = expired(now);

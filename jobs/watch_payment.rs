@@ -2,10 +2,11 @@
 //! Subject: a payment that is closed or declined. Must never reopen anything: late money goes the way
 //! that the machine decides.
 
+use bursar_channels::Outcome as Answer;
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::Dossier;
 use bursar_core::payment::{Payment, PaymentState};
-use bursar_store::{Answer, Change, Settlement};
+use bursar_store::{Answer as Written, Change, Settlement};
 
 use crate::JobContext;
 use crate::ask::{Told, ask};
@@ -24,6 +25,16 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let step = job.claimed.step.saturating_add(1);
     let plan = &context.desk.plans.watch;
     match ask(&subject).await {
+        // A card's amount is held although the channel had said that all is over: it is let go, and asked again.
+        Told::Claim(Claim::Authorized(_)) if subject.payment.state == PaymentState::Closed => {
+            let why = match subject.channel.close(&subject.payment).await {
+                Answer::Done(how) => format!("held after its end; letting it go: {how:?}"),
+                Answer::Refused(refusal) => format!("held after its end; letting it go is refused: {refusal}"),
+                Answer::Unknown(why) => format!("held after its end; letting it go: {why}"),
+            };
+            let delay = plan.delay_ms(step).unwrap_or_else(|| plan.delay_or_last_ms(0));
+            Ok(Outcome::Again { due_at: context.now().plus_ms(delay), step: job.claimed.step, why })
+        }
         Told::Claim(claim @ (Claim::Paid(_) | Claim::Authorized(_))) => {
             context.conclude(job, Source::Query, claim, &subject.dossier, |_: &Dossier| Settlement::Done).await
         }
@@ -56,10 +67,10 @@ async fn rest(context: &JobContext, job: &Running, subject: &Subject) -> Result<
         ..Change::default()
     };
     match context.desk.gatherer.commit(change).await? {
-        Answer::Committed => Ok(Outcome::Settled),
-        Answer::Fenced => Ok(Outcome::Fenced),
+        Written::Committed => Ok(Outcome::Settled),
+        Written::Fenced => Ok(Outcome::Fenced),
         // Something was observed meanwhile: look again at once.
-        Answer::Stale | Answer::Duplicate => {
+        Written::Stale | Written::Duplicate => {
             let why = "changed while the watch ended".to_owned();
             Ok(Outcome::Again { due_at: context.now(), step: job.claimed.step, why })
         }

@@ -125,8 +125,7 @@ fn standing(payment: &Payment, late: bool) -> Standing {
         }
         PaymentState::Unknown | PaymentState::IntegrityHold => vec![(channels(AccountKind::Suspense), whole)],
         PaymentState::Captured => {
-            let lost = evidence.disputes.values().filter(|d| d.won == Some(false)).map(|d| d.amount_minor);
-            let (lost, open) = (lost.fold(0, i64::saturating_add), evidence.disputed_open_minor());
+            let (lost, open) = (evidence.lost_minor(), evidence.disputed_open_minor());
             let free = payment.taken_minor().saturating_sub(lost).saturating_sub(open);
             vec![(channels(AccountKind::Clearing), free), (channels(AccountKind::Disputed), open)]
         }

@@ -9,7 +9,7 @@ use crate::id::{LegId, MerchantId, OrderId, PaymentId, RefundId};
 use crate::merchant::{AfterClose, LateMoneyPolicy, MerchantPolicy};
 use crate::money::Money;
 use crate::payment::{Payment, PaymentState};
-use crate::refund::{Leg, LegState, Refund};
+use crate::refund::{Leg, LegState, Refund, RefundCause};
 
 /// Where an order stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -152,6 +152,19 @@ impl Dossier {
         self.payments.iter().map(Payment::taken_minor).fold(0, i64::saturating_add)
     }
 
+    /// Minor units by which duplicates that go, or went, back are less than what was paid too much; below zero:
+    /// the bank took back money of which some was given back as a duplicate. `None`: there is no such bound.
+    pub(crate) fn duplicates_left_minor(&self, counts: impl Fn(&Leg) -> bool) -> Option<i64> {
+        let taken_back = self.payments.iter().any(|p| !p.evidence.taken_back.is_empty());
+        if !taken_back || self.order.state == OrderState::Closed {
+            return None;
+        }
+        let excess = self.captured_minor().saturating_sub(self.order.amount.minor).max(0);
+        let duplicates = self.refunds.iter().filter(|r| r.cause == RefundCause::Duplicate);
+        let legs = duplicates.flat_map(|r| &r.legs).filter(|l| counts(l));
+        Some(legs.map(|l| l.amount.minor).fold(excess, i64::saturating_sub))
+    }
+
     /// Minor units that are still missing, pieces that have come included.
     pub fn missing_minor(&self) -> i64 {
         let parts = self.payments.iter().map(Payment::part_minor).fold(0, i64::saturating_add);
@@ -227,7 +240,7 @@ impl Dossier {
     pub fn order_state(&self, policy: &MerchantPolicy) -> OrderState {
         let before = self.order.state;
         let captured = self.captured_minor();
-        let reversed = self.payments.iter().any(|p| p.state == PaymentState::CaptureReversed);
+        let reversed = self.payments.iter().any(|p| !p.evidence.taken_back.is_empty());
         let unpaid_again = reversed && captured < self.order.amount.minor;
         if (before == OrderState::Paid && !unpaid_again) || (before == OrderState::Closed && self.reopened(policy)) {
             return OrderState::Paid;

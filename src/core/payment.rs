@@ -282,6 +282,12 @@ impl Evidence {
         away.map(|d| d.amount_minor).fold(0, i64::saturating_add)
     }
 
+    /// Minor units that were lost in disputes.
+    pub fn lost_minor(&self) -> i64 {
+        let lost = self.disputes.values().filter(|d| d.won == Some(false));
+        lost.map(|d| d.amount_minor).fold(0, i64::saturating_add)
+    }
+
     /// Minor units of disputes that are open.
     pub fn disputed_open_minor(&self) -> i64 {
         let open = self.disputes.values().filter(|d| d.won.is_none());
@@ -504,9 +510,19 @@ impl Payment {
         if self.state == PaymentState::IntegrityHold { self.amount.minor } else { self.taken_minor() }
     }
 
+    /// Minor units that can go back: not what a payer disputes.
+    pub fn free_minor(&self) -> i64 {
+        self.returnable_minor().saturating_sub(self.evidence.disputed_minor()).max(0)
+    }
+
     /// Minor units that are here although the payment is not complete: pieces of it.
     pub fn part_minor(&self) -> i64 {
         if self.state.is_final() { 0 } else { self.evidence.received_minor() }
+    }
+
+    /// Whether the payer knows where to bring the money, and nobody can be asked whether he has: nothing is due.
+    pub fn waits_by_hand(&self) -> bool {
+        !self.state.is_final() && self.rests()
     }
 
     /// Whether it is being closed because its order is. What was replaced by another way is closed alone.

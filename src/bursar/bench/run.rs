@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bursar_core::Chance;
 use bursar_core::chance::SeededChance;
-use bursar_core::channel::ChannelFacts;
+use bursar_core::channel::{ChannelFacts, ChannelKind};
 use bursar_sandbox::merchant::{Backend, Feed, Sink, fetch, place};
 use bursar_sandbox::{BookEntry, Counters, provision, system_random};
 use serde::Serialize;
@@ -20,6 +20,7 @@ use super::histogram::Histogram;
 use crate::clock::SystemClock;
 use crate::compose::{self, Program};
 use crate::config::Config;
+use crate::play::accounts::Dialect;
 use crate::play::audit::compare;
 use crate::play::cast::{Actor, Role, enter, webhook_secret};
 
@@ -130,6 +131,8 @@ async fn set(plan: &Plan, folder: &Path) -> anyhow::Result<Stage> {
         let role = Role {
             name,
             keys: &keys,
+            channels: &[ChannelKind::Wechat],
+            dialect: Dialect::Usual,
             base_url: &format!("http://{sandbox}"),
             webhook_url: &sink.url(),
             webhook_secret: secret.clone(),

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use bursar_core::channel::ChannelKind;
 use bursar_sandbox::{Faults, PayerMix, SandboxConfig, provision, system_random};
 use clap::Args;
 use serde_json::json;
 
 use super::{Done, Failure, Globals, output};
 use crate::compose;
-use crate::play::cast::wechat_settings;
+use crate::play::accounts::{self, Dialect, PLAYED};
 
 /// Flags.
 #[derive(Args, Debug)]
@@ -55,25 +56,28 @@ pub(crate) async fn run(globals: &Globals, flags: Sandbox) -> Done {
     let base_url = format!("http://{}", flags.listen);
     let mut settings = Vec::new();
     for (name, keys) in flags.account.iter().zip(&provisioned) {
-        let account = wechat_settings(keys, &base_url);
-        // As a file too, so that no tool is needed to cut it out of the list.
-        let file = keys_folder.join(name).join("settings.json");
-        std::fs::write(&file, format!("{account:#}\n"))?;
-        settings.push(json!({ "name": name, "file": file, "settings": account }));
+        for channel in PLAYED {
+            let account = accounts::settings(channel, keys, &base_url, Dialect::Usual);
+            // As a file too, so that no tool is needed to cut it out of the list.
+            let file = match channel {
+                ChannelKind::Wechat => "settings.json".to_owned(),
+                other => format!("{}.json", other.name()),
+            };
+            let file = keys_folder.join(name).join(file);
+            std::fs::write(&file, format!("{:#}\n", json!(account)))?;
+            settings.push(json!({ "name": name, "channel": channel, "file": file, "settings": account }));
+        }
     }
     let settings = json!(settings);
     if flags.provision_only {
         return output::json(&settings);
     }
-    let Some(first) = provisioned.first() else { return Err(Failure::usage("--account: name at least one")) };
-    let config = SandboxConfig {
-        listen: flags.listen,
-        seed: flags.seed,
-        faults,
-        payers,
-        accounts: provisioned.iter().map(|p| p.account.clone()).collect(),
-        ..SandboxConfig::new(compose::clock(&globals.config)?, first)
+    let Some((first, others)) = provisioned.split_first() else {
+        return Err(Failure::usage("--account: name at least one"));
     };
+    let base = SandboxConfig::new(compose::clock(&globals.config)?, first);
+    let mut config = SandboxConfig { listen: flags.listen, seed: flags.seed, faults, payers, ..base };
+    others.iter().for_each(|keys| config.admit(keys));
     let sandbox = bursar_sandbox::start(config).await?;
     eprintln!("the sandbox listens on {}; its books: {}/_sandbox/books", sandbox.base_url(), sandbox.base_url());
     eprintln!("accounts; give `file` to `bursar merchant add-account --settings`:");

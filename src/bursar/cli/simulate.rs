@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bursar_core::channel::Method;
+use bursar_core::payment::PaymentState;
 use bursar_core::refund::RefundState;
 use bursar_sandbox::world::campaign::{self, Campaign};
 use bursar_sandbox::world::coverage::{Reach, reach, reach_leg};
@@ -121,6 +123,24 @@ fn tables(campaign: &Campaign, plans: &bursar_core::plan::Plans) -> Done {
     let edges: Vec<_> =
         edges.map(|((from, claim, to), n)| row(from.name(), claim, to.name(), n, reach(from, claim, to))).collect();
     output::table(&["payment", "observed", "times", ""], &edges)?;
+    output::line("")?;
+    let ways = |state| move |method| coverage.methods.get(&(method, state)).copied().unwrap_or(0).to_string();
+    let states = [PaymentState::AwaitingPayer, PaymentState::Captured, PaymentState::Closed, PaymentState::Declined];
+    let ways: Vec<_> = Method::ALL
+        .into_iter()
+        .map(|method| {
+            let counts = states.map(|state| ways(state)(method));
+            [method.channel().name().to_owned(), method.name().to_owned()].into_iter().chain(counts).collect()
+        })
+        .collect();
+    output::table(&["channel", "method", "payable", "captured", "closed", "declined"], &ways)?;
+    output::line("")?;
+    let claims: Vec<_> = coverage
+        .claims
+        .iter()
+        .map(|((channel, claim), n)| vec![(*channel).to_owned(), (*claim).to_owned(), n.to_string()])
+        .collect();
+    output::table(&["channel", "observed", "times"], &claims)?;
     output::line("")?;
     let legs = coverage.edges_of_legs().into_iter();
     let legs: Vec<_> =

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bursar_core::channel::{ChannelFacts, ChannelKind};
-use bursar_core::id::{ChannelAccountId, EndpointId, MerchantId};
-use bursar_core::merchant::{ChannelAccount, Endpoint, Merchant, MerchantPolicy};
+use bursar_core::id::{EndpointId, MerchantId};
+use bursar_core::merchant::{Endpoint, Merchant, MerchantPolicy};
 use bursar_core::{Chance, Timestamp};
 use bursar_sandbox::Provisioned;
+use bursar_sandbox::merchant::Till;
 use bursar_store::Store;
-use serde_json::json;
+
+use super::accounts::{self, Dialect};
 
 /// A merchant on the stage.
 #[derive(Clone, Debug)]
@@ -18,8 +20,8 @@ pub struct Actor {
     pub merchant: MerchantId,
     /// Its name.
     pub name: String,
-    /// Its account on the sandbox.
-    pub account: ChannelAccountId,
+    /// Its accounts on the sandbox.
+    pub tills: Vec<Till>,
     /// The API key that its backend uses.
     pub api_key: String,
 }
@@ -31,6 +33,10 @@ pub struct Role<'a> {
     pub name: &'a str,
     /// Its keys.
     pub keys: &'a Provisioned,
+    /// The channels on which it takes money.
+    pub channels: &'a [ChannelKind],
+    /// How it speaks to them.
+    pub dialect: Dialect,
     /// The sandbox.
     pub base_url: &'a str,
     /// Where it wants to be told.
@@ -57,25 +63,7 @@ pub fn webhook_secret(folder: &Path, chance: &dyn Chance) -> anyhow::Result<Path
     Ok(path)
 }
 
-/// The settings of a WeChat Pay account for keys of the sandbox.
-pub fn wechat_settings(keys: &Provisioned, base_url: &str) -> serde_json::Value {
-    let file = |path: &Path| format!("file:{}", path.display());
-    json!({
-        "mchid": keys.mchid,
-        "appid": keys.appid,
-        "serial_no": keys.merchant_serial,
-        "private_key": file(&keys.merchant_private_key),
-        "apiv3_key": file(&keys.apiv3_key),
-        "public_key_id": keys.public_key_id,
-        "public_key": file(&keys.wechatpay_public_key),
-        "base_urls": [base_url],
-        "timeout_ms": 2_000,
-        // The sandbox has no limit, and benchmarks look for ours.
-        "rate_per_second": 10_000,
-    })
-}
-
-/// Puts a merchant with account, endpoint and API key into the database.
+/// Puts a merchant with accounts, endpoint and API key into the database.
 ///
 /// # Errors
 /// When the database cannot be written.
@@ -87,7 +75,6 @@ pub async fn enter(store: &dyn Store, role: &Role<'_>, now: Timestamp, chance: &
         created_at: now,
     };
     store.put_merchant(&merchant).await?;
-    let account = open_account(store, merchant.id, role, now, chance).await?;
     let endpoint = Endpoint {
         id: EndpointId::fresh(now, chance),
         merchant: merchant.id,
@@ -99,30 +86,29 @@ pub async fn enter(store: &dyn Store, role: &Role<'_>, now: Timestamp, chance: &
     store.put_endpoint(&endpoint).await?;
     let (key, api_key) = bursar_gateway::mint_api_key(merchant.id, now, chance);
     store.put_api_key(&key).await?;
-    Ok(Actor { merchant: merchant.id, name: merchant.name, account, api_key })
+    let mut actor = Actor { merchant: merchant.id, name: merchant.name, tills: Vec::new(), api_key };
+    open_accounts(store, &mut actor, role, now, chance).await?;
+    Ok(actor)
 }
 
-/// Gives `merchant` an account on the sandbox with the keys of `role`: its first, or one more.
+/// Gives `actor` accounts on the sandbox with the keys of `role`: its first, or more.
 ///
 /// # Errors
 /// When the database cannot be written.
-pub async fn open_account(
+pub async fn open_accounts(
     store: &dyn Store,
-    merchant: MerchantId,
+    actor: &mut Actor,
     role: &Role<'_>,
     now: Timestamp,
     chance: &dyn Chance,
-) -> anyhow::Result<ChannelAccountId> {
-    let account = ChannelAccount {
-        id: ChannelAccountId::fresh(now, chance),
-        merchant,
-        channel: ChannelKind::Wechat,
-        settings: wechat_settings(role.keys, role.base_url),
-        facts: role.facts,
-        created_at: now,
-    };
-    store.put_account(&account).await?;
-    Ok(account.id)
+) -> anyhow::Result<()> {
+    for channel in role.channels.iter().copied() {
+        let settings = accounts::settings(channel, role.keys, role.base_url, role.dialect);
+        let settings = settings.with_context(|| format!("the sandbox does not play {}", channel.name()))?;
+        let account = accounts::open(store, actor.merchant, channel, settings, role.facts, (now, chance)).await?;
+        actor.tills.push(Till { account, channel });
+    }
+    Ok(())
 }
 
 /// Gives a merchant of the cast another policy.

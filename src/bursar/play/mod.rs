@@ -2,6 +2,7 @@
 //! benchmark and the crash campaigns are plays. It knows all faces from outside, and must never look
 //! inside a room.
 
+pub mod accounts;
 pub mod audit;
 pub mod cast;
 pub mod operator;

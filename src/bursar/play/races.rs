@@ -23,8 +23,9 @@ use bursar_sandbox::{
 use bursar_store::desk::Granted;
 use serde::Serialize;
 
+use super::accounts::Dialect;
 use super::audit::{compare, dossiers};
-use super::cast::{Actor, Role, enter, open_account, webhook_secret};
+use super::cast::{Actor, Role, enter, open_accounts, webhook_secret};
 use crate::compose::{self, Program};
 use crate::config::Config;
 use crate::serve::{Parts, Running, bind, start};
@@ -184,17 +185,19 @@ impl House {
         let role = |keys| Role {
             name: "races",
             keys,
+            channels: &[ChannelKind::Wechat],
+            dialect: Dialect::Usual,
             base_url: &base_url,
             webhook_url: &webhook_url,
             webhook_secret: secret.clone(),
             facts,
         };
         let (store, chance, now) = (program.store.as_ref(), program.chance.as_ref(), program.clock.now());
-        let actor = enter(store, &role(first), now, chance).await?;
-        let mut accounts = vec![(actor.account, first.mchid.clone())];
+        let mut actor = enter(store, &role(first), now, chance).await?;
         for keys in others {
-            accounts.push((open_account(store, actor.merchant, &role(keys), now, chance).await?, keys.mchid.clone()));
+            open_accounts(store, &mut actor, &role(keys), now, chance).await?;
         }
+        let accounts = actor.tills.iter().map(|till| till.account).zip(keys.iter().map(|k| k.mchid.clone())).collect();
         let running = start(program.clone(), Parts::All, Some(listener)).await?;
         Ok(Self { sandbox, program, actor, accounts, running, address, _folder: folder })
     }
@@ -276,7 +279,8 @@ impl House {
     }
 
     fn payment(&self, order: &Order, account: usize, minor: i64) -> Payment {
-        let (account, _) = self.accounts.get(account).cloned().unwrap_or((self.actor.account, String::new()));
+        let account = self.accounts.get(account).or(self.accounts.first()).map(|(id, _)| *id);
+        let account = account.unwrap_or(ChannelAccountId(uuid::Uuid::nil()));
         Payment {
             id: PaymentId::fresh(order.created_at, self.program.chance.as_ref()),
             order: order.id,
@@ -476,7 +480,7 @@ pub async fn crowd(config: &Config, url: Option<&str>, refunds: usize) -> anyhow
     crowd.returned_by_channel_minor = house.sandbox.books().iter().map(|b| b.refunded_minor).sum();
     let clearing = AccountKind::Clearing.code();
     let balances = house.program.store.balances().await?;
-    let account = house.actor.account.uuid();
+    let account = house.accounts.first().context("a house needs an account")?.0.uuid();
     let held = balances.iter().filter(|(kind, owner, ..)| *kind == clearing && *owner == account);
     crowd.returned_by_ledger_minor = captured_minor - held.map(|(.., minor)| *minor).sum::<i64>();
     crowd.books_agree = house.agrees().await?;

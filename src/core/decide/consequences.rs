@@ -3,6 +3,7 @@
 
 use super::case::Case;
 use super::{Decision, Effect, Question, QuestionKind, jobs};
+use crate::channel::ChannelKind;
 use crate::clock::Timestamp;
 use crate::event::{Event, EventKind};
 use crate::id::{LegId, RefundId};
@@ -12,7 +13,7 @@ use crate::merchant::AfterClose;
 use crate::money::Money;
 use crate::order::{Dossier, OrderState};
 use crate::payment::{Payment, PaymentState};
-use crate::refund::{Leg, LegState, Refund, RefundState, earliest_call};
+use crate::refund::{Leg, LegState, Refund, RefundCause, RefundState, earliest_call};
 
 impl Case<'_> {
     /// Ends the case: what the differences mean.
@@ -89,8 +90,19 @@ impl Case<'_> {
                 OrderState::Paying | OrderState::PartiallyPaid | OrderState::Closing => {}
             }
         }
-        if state.is_final() && self.next.order.due_at.take().is_some() {
-            self.effects.push(Effect::Cancel(jobs::expire(&self.next.order).key));
+        self.follow_expiry();
+    }
+
+    /// An order whose payer chooses expires while he may: not once it is closed or paid, or is being closed; and
+    /// again when the bank has taken its money back.
+    fn follow_expiry(&mut self) {
+        let order = &mut self.next.order;
+        let over = order.state.is_final() || order.state == OrderState::Closing;
+        if over && order.due_at.take().is_some() {
+            self.effects.push(Effect::Cancel(jobs::expire(order).key));
+        } else if !over && order.due_at.is_none() && !order.offers.is_empty() {
+            order.due_at = Some(order.expires_at);
+            self.effects.push(Effect::Schedule(jobs::expire(order)));
         }
     }
 
@@ -257,15 +269,19 @@ fn open_questions(dossier: &Dossier) -> Vec<(LegId, QuestionKind)> {
     asked.chain(last.map(|leg| (leg.id, QuestionKind::Overpaid))).collect()
 }
 
-/// Minor units that the payer got beyond `refund`, or beyond what one of its payments took.
+/// Minor units that the payer got beyond `refund`, or beyond what one of its payments took and was not lost in a
+/// dispute.
 fn overpaid_minor(dossier: &Dossier, refund: &Refund) -> i64 {
     let got = |payment: &Payment| {
         let back = dossier.legs().filter(|l| l.payment == payment.id && l.state == LegState::Succeeded);
         back.map(|l| l.amount.minor).fold(0, i64::saturating_add)
     };
     let touched = |p: &&Payment| refund.legs.iter().any(|l| l.payment == p.id && l.state == LegState::Succeeded);
-    let beyond = dossier.payments.iter().filter(touched).map(|p| got(p).saturating_sub(p.returnable_minor()));
-    beyond.fold(refund.succeeded_minor().saturating_sub(refund.amount.minor), i64::max)
+    let there = |p: &Payment| p.returnable_minor().saturating_sub(p.evidence.lost_minor());
+    let beyond = dossier.payments.iter().filter(touched).map(|p| got(p).saturating_sub(there(p)));
+    let duplicates = dossier.duplicates_left_minor(|l| l.state == LegState::Succeeded).map(i64::saturating_neg);
+    let duplicates = duplicates.filter(|_| refund.cause == RefundCause::Duplicate && refund.succeeded_minor() > 0);
+    beyond.chain(duplicates).fold(refund.succeeded_minor().saturating_sub(refund.amount.minor), i64::max)
 }
 
 /// The question that a leg in this state stands for. A lack of funds stays a question while the call is
@@ -368,9 +384,22 @@ fn integrity_question(payment: &Payment) -> Question {
     }
 }
 
+/// Whether the money of the leg came from hand to hand.
+fn paid_in_cash(dossier: &Dossier, leg: &Leg) -> bool {
+    dossier.payment(leg.payment).is_some_and(|p| p.method.channel() == ChannelKind::Cash)
+}
+
 fn leg_question(dossier: &Dossier, refund: &Refund, leg: &Leg, kind: QuestionKind) -> String {
     let number = &dossier.order.number;
     match kind {
+        QuestionKind::TransferDue if paid_in_cash(dossier, leg) => format!(
+            "{} must be given back to the payer of order {number}, who paid in cash ({}): pay it out of a worker's \
+             drawer, or transfer it by bank with {} in the text. Then say which of both was done for {}.",
+            leg.amount,
+            refund.reason,
+            crate::bank::reference(leg.id.uuid()),
+            leg.id
+        ),
         QuestionKind::TransferDue => format!(
             "{} must be transferred to the payer of order {number} by bank, with {} in the text: no other way is left \
              ({}). A statement that shows it confirms {}; or confirm it with the bank's reference.",

@@ -154,6 +154,7 @@ pub fn owed_job(payment: &Payment, now: Timestamp) -> Option<NewJob> {
         PaymentState::Unknown | PaymentState::Authorized => JobKind::PollPayment,
         PaymentState::Capturing => JobKind::CapturePayment,
         PaymentState::AwaitingPayer if payment.evidence.code().is_none() => JobKind::CreatePayment,
+        PaymentState::AwaitingPayer if payment.waits_by_hand() => return None,
         PaymentState::AwaitingPayer => JobKind::PollPayment,
         PaymentState::Closing => JobKind::ClosePayment,
         PaymentState::Declined | PaymentState::Closed => JobKind::WatchPayment,

@@ -341,6 +341,8 @@ mod channels_tests;
 #[cfg(test)]
 mod combined_tests;
 #[cfg(test)]
+mod gone_tests;
+#[cfg(test)]
 mod late_tests;
 #[cfg(test)]
 mod laws_tests;

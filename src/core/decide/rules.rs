@@ -20,6 +20,7 @@ impl Case<'_> {
             changed |= self.close_what_must_not_be_paid();
             changed |= self.settle_prepared();
             changed |= self.drop_the_needless();
+            changed |= self.drop_what_is_gone();
             // Before money without a refund is looked for: that of a failed leg has one.
             changed |= self.find_other_ways();
             changed |= self.give_back();
@@ -82,7 +83,7 @@ impl Case<'_> {
     fn possible_minor(&self) -> i64 {
         let possible = self.next.payments.iter().filter(|p| !p.state.ended_unpaid());
         possible
-            .map(|p| if p.state.has_money() { p.taken_minor() } else { p.amount.minor })
+            .map(|p| if p.state == PaymentState::Captured { p.taken_minor() } else { p.amount.minor })
             .fold(0, i64::saturating_add)
     }
 
@@ -153,7 +154,7 @@ impl Case<'_> {
         let by_rule = self.next.refunds.iter().filter(|r| r.cause != RefundCause::Requested);
         let given_up = by_rule.flat_map(|r| &r.legs).filter(|l| l.payment == payment.id && l.given_up());
         let settled = given_up.map(|l| l.amount.minor).fold(self.next.returned_minor(payment.id), i64::saturating_add);
-        payment.taken_minor().saturating_sub(settled).max(0)
+        payment.free_minor().saturating_sub(settled).max(0)
     }
 
     /// The order has its money: what its payments brought beyond it goes back, first of what came last.
@@ -162,7 +163,8 @@ impl Case<'_> {
             RefundCause::Requested if r.late => r.taken_minor(),
             RefundCause::Incomplete if r.state_of_parts() == RefundState::Voided => 0,
             RefundCause::Requested => 0,
-            RefundCause::LateMoney | RefundCause::Duplicate | RefundCause::Incomplete => r.amount.minor,
+            // What could not be set aside, because the bank took it back or its payer disputes it, did not go back.
+            RefundCause::LateMoney | RefundCause::Duplicate | RefundCause::Incomplete => r.cared_for_minor(),
         });
         let back = back.fold(0, i64::saturating_add);
         let mut excess = self.next.captured_minor().saturating_sub(self.next.order.amount.minor).saturating_sub(back);

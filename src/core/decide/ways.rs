@@ -6,7 +6,7 @@ use crate::id::LegId;
 use crate::money::Money;
 use crate::observation::Claim;
 use crate::payment::Payment;
-use crate::refund::{BY_RULE, Leg, LegState, Refund, RefundClaim, RefundState, Share, reroute};
+use crate::refund::{BY_RULE, Leg, LegState, Refund, RefundCause, RefundClaim, RefundState, Share, reroute};
 
 impl Case<'_> {
     /// Legs of which no call is under way are dropped when their refund will not be, or when the payer has,
@@ -30,6 +30,34 @@ impl Case<'_> {
         needless.iter().fold(false, |changed, (leg, observation)| changed | self.observe_leg(*leg, observation))
     }
 
+    /// Legs at rest whose money is not there any more are dropped, the newest first: the bank took it back, or its
+    /// payer disputes it.
+    pub fn drop_what_is_gone(&mut self) -> bool {
+        let mut gone = Vec::new();
+        for payment in &self.next.payments {
+            let mut excess = self.next.returned_minor(payment.id).saturating_sub(payment.free_minor());
+            for leg in self.next.refunds.iter().rev().flat_map(|r| r.legs.iter().rev()) {
+                if excess > 0 && leg.payment == payment.id && leg.rests() {
+                    let claim = dropped(leg, "its money is not there any more");
+                    excess = excess.saturating_sub(leg.amount.minor);
+                    gone.extend(claim.map(|claim| (leg.id, self.rule(Claim::Refund(claim)))));
+                }
+            }
+        }
+        // What was paid too much is not, when the bank took some of it back.
+        let left = self.next.duplicates_left_minor(|l| l.state.takes_from_payment()).unwrap_or(0);
+        let mut excess = left.saturating_neg();
+        let duplicates = self.next.refunds.iter().rev().filter(|r| r.cause == RefundCause::Duplicate);
+        for leg in duplicates.flat_map(|r| r.legs.iter().rev()) {
+            if excess > 0 && leg.rests() && gone.iter().all(|(id, _)| *id != leg.id) {
+                let claim = dropped(leg, "no more was paid than the order asks for, after the bank took some back");
+                excess = excess.saturating_sub(leg.amount.minor);
+                gone.extend(claim.map(|claim| (leg.id, self.rule(Claim::Refund(claim)))));
+            }
+        }
+        gone.iter().fold(false, |changed, (leg, observation)| changed | self.observe_leg(*leg, observation))
+    }
+
     /// Money of a refund that no leg carries (any more) goes other ways, in the end by a person.
     pub fn find_other_ways(&mut self) -> bool {
         let mut changed = false;
@@ -46,7 +74,9 @@ impl Case<'_> {
     }
 
     fn other_ways(&self, refund: &Refund) -> Option<(Vec<Share>, LegId)> {
-        let missing = refund.missing_minor();
+        let bound = self.next.duplicates_left_minor(|l| l.state.takes_from_payment());
+        let bound = bound.filter(|_| refund.cause == RefundCause::Duplicate).unwrap_or(i64::MAX);
+        let missing = refund.missing_minor().min(bound);
         if !refund.state_of_parts().may_send() || missing <= 0 {
             return None;
         }

@@ -296,6 +296,11 @@ impl Refund {
         self.amount.minor.saturating_sub(self.taken_minor()).saturating_sub(given_up)
     }
 
+    /// Minor units that were given back, are set aside, or were given up by a person; at most its amount.
+    pub(crate) fn cared_for_minor(&self) -> i64 {
+        self.amount.minor.saturating_sub(self.missing_minor().max(0))
+    }
+
     /// Adds a leg for `share`, carrying on the amount of `replaces`.
     pub(crate) fn add_leg(&mut self, share: &Share, replaces: Option<LegId>, now: Timestamp) {
         let (id, sequence) = self.next_leg();

@@ -103,7 +103,7 @@ pub(crate) fn left_of(dossier: &Dossier, payment: &Payment) -> i64 {
         lie.min(refund.amount.minor.saturating_sub(refund.taken_minor()).max(0))
     });
     let away = stranded.fold(dossier.returned_minor(payment.id), i64::saturating_add);
-    payment.taken_minor().saturating_sub(away).saturating_sub(payment.evidence.disputed_minor()).max(0)
+    payment.free_minor().saturating_sub(away).max(0)
 }
 
 /// Captured payments with something left, in the order in which money is taken from them: captured last
@@ -318,9 +318,12 @@ pub fn reroute(
 /// From where the money of `failed` can come, and how much: its own payment first, held or not.
 fn rooms<'a>(dossier: &'a Dossier, failed: &Leg) -> Vec<(&'a Payment, i64)> {
     let own = dossier.payment(failed.payment).into_iter();
-    let own = own.map(|p| (p, p.returnable_minor().saturating_sub(dossier.returned_minor(p.id)).max(0)));
-    let others = sources(dossier).into_iter().filter(|(p, _)| p.id != failed.payment);
-    own.chain(others.filter(|_| dossier.order.state != OrderState::Closed)).collect()
+    let own = own.map(|p| (p, p.free_minor().saturating_sub(dossier.returned_minor(p.id)).max(0)));
+    // What its payer disputes, or the bank took back, no other payment makes good.
+    let gone = |p: &Payment| p.evidence.disputed_minor() > 0 || !p.evidence.taken_back.is_empty();
+    let alone = dossier.order.state == OrderState::Closed || dossier.payment(failed.payment).is_some_and(gone);
+    let others = sources(dossier).into_iter().filter(|(p, _)| p.id != failed.payment && !alone);
+    own.chain(others).collect()
 }
 
 /// The money of a share.

@@ -47,17 +47,39 @@ impl Api {
 
     /// Asks until there is an answer that settles it: success, or a refusal that trying again cannot mend.
     pub(super) async fn post(&self, request: Request<'_>) -> Result<(u16, Value), SandboxError> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let sent = self
-                .http
+        let body = request.body.to_string();
+        let build = || {
+            self.http
                 .post(format!("{}{}", self.gateway, request.path))
                 .bearer_auth(request.api_key)
                 .header("idempotency-key", request.idempotency_key)
                 .header("content-type", "application/json")
-                .body(request.body.to_string());
-            let problem = match sent.send().await {
+                .body(body.clone())
+        };
+        self.until_settled(request.path, build).await
+    }
+
+    /// Reads what is at `path`.
+    pub(super) async fn get(&self, api_key: &str, path: &str) -> Result<(u16, Value), SandboxError> {
+        let build = || self.http.get(format!("{}{path}", self.gateway)).bearer_auth(api_key);
+        self.until_settled(path, build).await
+    }
+
+    /// A request to somebody who asks for no key, and for whom a repetition does no harm.
+    pub(super) async fn post_plain(&self, path: &str, body: &Value) -> Result<(u16, Value), SandboxError> {
+        let build = || self.http.post(format!("{}{path}", self.gateway)).body(body.to_string());
+        self.until_settled(path, build).await
+    }
+
+    async fn until_settled(
+        &self,
+        path: &str,
+        build: impl Fn() -> reqwest::RequestBuilder,
+    ) -> Result<(u16, Value), SandboxError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let problem = match build().send().await {
                 Ok(answer) => {
                     let status = answer.status().as_u16();
                     match answer.text().await {
@@ -70,7 +92,7 @@ impl Api {
                 Err(error) => error.to_string(),
             };
             if tries >= TRIES && !self.patient {
-                return Err(refused(&format!("{}: no answer after {tries} tries: {problem}", request.path)));
+                return Err(refused(&format!("{path}: no answer after {tries} tries: {problem}")));
             }
             tokio::time::sleep(Duration::from_millis(50 * tries.min(10))).await;
         }

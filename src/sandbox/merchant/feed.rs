@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bursar_core::Chance;
+use bursar_core::channel::Method;
 use bursar_core::id::OrderId;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -51,6 +52,8 @@ pub struct Placed {
     pub number: u32,
     /// How it is paid.
     pub kind: Kind,
+    /// By what each of its payments is to be paid.
+    pub methods: Vec<Method>,
     /// What is owed, in minor units.
     pub amount_minor: u64,
 }
@@ -103,8 +106,8 @@ pub async fn place_varied(
         running.spawn(async move {
             let result = run(&api, &backend, &key, &errand).await;
             drop(place);
-            let (kind, amount_minor) = (errand.kind, errand.amount_minor);
-            result.map(|order| Placed { backend: index, order, number, kind, amount_minor })
+            let Errand { kind, methods, amount_minor, .. } = errand;
+            result.map(|order| Placed { backend: index, order, number, kind, methods, amount_minor })
         });
         while let Some(result) = running.try_join_next() {
             done(result)?;

@@ -2,10 +2,11 @@
 //! what becomes of it.
 
 use bursar_core::Chance;
-use bursar_core::id::ChannelAccountId;
+use bursar_core::channel::Method;
 use serde_json::{Value, json};
 
 use super::feed::Feed;
+use super::tills::{Till, Tills, Way};
 
 /// What home-service orders are for.
 const SERVICES: [(&str, u64); 8] = [
@@ -30,21 +31,23 @@ pub enum Kind {
     Twice,
 }
 
-/// How many of 10,000 orders are of which kind; the rest is plain. Without accounts all are.
+/// How many of 10,000 orders are of which kind; the rest is plain. Without accounts all are, and paid by WeChat.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Variety {
     /// Combined orders.
     pub combined: u64,
     /// Orders with two payments.
     pub twice: u64,
-    /// The channel accounts of each backend. One that has several names one in each payment.
-    pub accounts: Vec<Vec<ChannelAccountId>>,
+    /// The channel accounts of each backend. One that has any names one in each payment.
+    pub tills: Vec<Vec<Till>>,
 }
 
 /// What is sent for one order.
 #[derive(Clone, Debug)]
 pub(super) struct Errand {
     pub(super) kind: Kind,
+    /// By what each of its payments is to be paid.
+    pub(super) methods: Vec<Method>,
     pub(super) amount_minor: u64,
     pub(super) body: Value,
     /// The body of the further payment.
@@ -65,40 +68,38 @@ impl Variety {
             "description": format!("{service} #{number}"),
             "expires_in_seconds": from + chance.below(to.saturating_sub(from) + 1),
         });
-        let accounts = self.accounts.get(index).map_or(&[][..], Vec::as_slice);
-        let kind = self.kind(accounts, chance);
-        let pay = |account: Option<&ChannelAccountId>| {
-            let mut payment = json!({ "method": "wechat_native" });
-            if let Some(account) = account {
-                put(&mut payment, "account_id", json!(account));
-            }
-            payment
+        let tills = Tills(self.tills.get(index).map_or(&[][..], Vec::as_slice));
+        let Some(first) = tills.draw(chance) else {
+            let method = Method::WechatNative;
+            put(&mut body, "method", json!(method.name()));
+            return Errand { kind: Kind::Plain, methods: vec![method], amount_minor, body, again: None };
         };
-        let (first, second) = (accounts.first(), accounts.get(1).or_else(|| accounts.first()));
+        let kind = self.kind(chance);
+        let second = tills.draw_beside(first, chance).filter(|_| kind != Kind::Plain);
+        let ways: Vec<Way> = [Some(first), second].into_iter().flatten().collect();
         let mut again = None;
         match kind {
-            Kind::Plain | Kind::Twice => merge(&mut body, pay(first)),
+            Kind::Plain => merge(&mut body, first.to_json()),
+            Kind::Twice => {
+                merge(&mut body, first.to_json());
+                // Whoever asks for another way to pay and then pays both, pays soon.
+                put(&mut body, "description", json!(format!("{service} #{number} [payer:soon]")));
+                again = second.map(Way::to_json);
+            }
             Kind::Combined => {
                 let part = amount_minor * (30 + chance.below(41)) / 100;
-                let mut parts = [pay(first), pay(second)];
+                let mut parts: Vec<Value> = ways.iter().map(|way| way.to_json()).collect();
                 for (payment, minor) in parts.iter_mut().zip([part, amount_minor - part]) {
                     put(payment, "amount_minor", json!(minor));
                 }
                 put(&mut body, "payments", json!(parts));
             }
         }
-        if kind == Kind::Twice {
-            // Whoever asks for another way to pay and then pays both, pays soon.
-            put(&mut body, "description", json!(format!("{service} #{number} [payer:soon]")));
-            again = Some(pay(second));
-        }
-        Errand { kind, amount_minor, body, again }
+        let methods = ways.iter().map(|way| way.method).collect();
+        Errand { kind, methods, amount_minor, body, again }
     }
 
-    fn kind(&self, accounts: &[ChannelAccountId], chance: &dyn Chance) -> Kind {
-        if accounts.is_empty() {
-            return Kind::Plain;
-        }
+    fn kind(&self, chance: &dyn Chance) -> Kind {
         match chance.below(10_000) {
             n if n < self.combined => Kind::Combined,
             n if n < self.combined.saturating_add(self.twice) => Kind::Twice,
@@ -123,7 +124,9 @@ fn merge(object: &mut Value, more: Value) {
 mod tests {
     use super::*;
     use bursar_core::chance::SeededChance;
+    use bursar_core::channel::ChannelKind;
     use bursar_core::clock::Timestamp;
+    use bursar_core::id::ChannelAccountId;
 
     fn feed() -> Feed {
         Feed {
@@ -137,14 +140,15 @@ mod tests {
         }
     }
 
-    fn two_accounts() -> Vec<ChannelAccountId> {
+    fn two_tills() -> Vec<Till> {
         let chance = SeededChance::new(1);
-        (1..=2).map(|ms| ChannelAccountId::fresh(Timestamp::from_millis(ms), &chance)).collect()
+        let account = |ms| ChannelAccountId::fresh(Timestamp::from_millis(ms), &chance);
+        (1..=2).map(|ms| Till { account: account(ms), channel: ChannelKind::Wechat }).collect()
     }
 
     #[test]
     fn the_parts_of_a_combined_order_add_up_and_go_through_both_accounts() {
-        let variety = Variety { combined: 10_000, twice: 0, accounts: vec![two_accounts()] };
+        let variety = Variety { combined: 10_000, twice: 0, tills: vec![two_tills()] };
         for seed in 0..50 {
             let errand = variety.errand(&feed(), 1, 0, &SeededChance::new(seed));
             let parts = errand.body["payments"].as_array().unwrap();
@@ -154,23 +158,25 @@ mod tests {
             assert!(parts.iter().all(|p| p["amount_minor"].as_u64().unwrap() > 0));
             assert_ne!(parts[0]["account_id"], parts[1]["account_id"]);
             assert!(errand.body.get("method").is_none());
+            assert_eq!(errand.methods, [Method::WechatNative; 2]);
         }
     }
 
     #[test]
     fn without_accounts_every_order_is_plain_and_names_none() {
-        let variety = Variety { combined: 5_000, twice: 5_000, accounts: Vec::new() };
+        let variety = Variety { combined: 5_000, twice: 5_000, tills: Vec::new() };
         let errand = variety.errand(&feed(), 1, 0, &SeededChance::new(3));
         assert_eq!(errand.kind, Kind::Plain);
         assert!(errand.body.get("account_id").is_none() && errand.again.is_none());
+        assert_eq!(errand.body["method"], "wechat_native");
     }
 
     #[test]
     fn the_second_payment_of_an_order_goes_through_the_other_account() {
-        let accounts = two_accounts();
-        let variety = Variety { combined: 0, twice: 10_000, accounts: vec![accounts.clone()] };
+        let tills = two_tills();
+        let variety = Variety { combined: 0, twice: 10_000, tills: vec![tills.clone()] };
         let errand = variety.errand(&feed(), 1, 0, &SeededChance::new(3));
-        assert_eq!(errand.body["account_id"], json!(accounts[0]));
-        assert_eq!(errand.again.unwrap()["account_id"], json!(accounts[1]));
+        assert_eq!(errand.body["account_id"], json!(tills[0].account));
+        assert_eq!(errand.again.unwrap()["account_id"], json!(tills[1].account));
     }
 }

@@ -3,6 +3,7 @@
 
 use bursar_core::Chance;
 use bursar_core::chance::SeededChance;
+use bursar_core::channel::ChannelKind;
 use serde_json::{Value, json};
 
 use super::feed::Placed;
@@ -67,18 +68,20 @@ impl Wish {
         }
         for (weight, wish) in OF_PAID {
             if point < weight {
-                return wish.possible_for(placed.kind);
+                return wish.possible_for(placed);
             }
             point -= weight;
         }
         Self::Nothing
     }
 
-    /// A bank card is named to one channel account; the parts of a combined order went through two.
-    const fn possible_for(self, kind: Kind) -> Self {
-        match (self, kind) {
-            (Self::ToCard, Kind::Combined) => Self::Tagged("abnormal"),
-            (wish, _) => wish,
+    /// A bank card is named to one channel account of WeChat, which alone sends money there; the parts of a
+    /// combined order went through two.
+    fn possible_for(self, placed: &Placed) -> Self {
+        let wechat = placed.methods.iter().all(|method| method.channel() == ChannelKind::Wechat);
+        match self {
+            Self::ToCard if placed.kind == Kind::Combined || !wechat => Self::Tagged("abnormal"),
+            wish => wish,
         }
     }
 
@@ -119,12 +122,13 @@ impl Wish {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bursar_core::channel::Method;
     use bursar_core::clock::Timestamp;
     use bursar_core::id::OrderId;
 
     fn placed(number: u32, kind: Kind) -> Placed {
         let order = OrderId::fresh(Timestamp::from_millis(1), &SeededChance::new(u64::from(number)));
-        Placed { backend: 0, order, number, kind, amount_minor: 8_800 }
+        Placed { backend: 0, order, number, kind, methods: vec![Method::WechatNative], amount_minor: 8_800 }
     }
 
     #[test]
@@ -134,6 +138,14 @@ mod tests {
             assert!((0..2_000).any(|n| Wish::of(&placed(n, Kind::Plain), true, 7) == wish), "{wish:?}");
         }
         assert!((0..100).any(|n| Wish::of(&placed(n, Kind::Plain), false, 7) == Wish::Unpaid));
+    }
+
+    #[test]
+    fn money_is_sent_to_a_bank_card_only_where_wechat_had_it() {
+        let by = |method| Placed { methods: vec![method], ..placed(1, Kind::Plain) };
+        assert_eq!(Wish::ToCard.possible_for(&by(Method::WechatNative)), Wish::ToCard);
+        assert_ne!(Wish::ToCard.possible_for(&by(Method::AlipayQr)), Wish::ToCard);
+        assert_ne!(Wish::ToCard.possible_for(&placed(1, Kind::Combined)), Wish::ToCard);
     }
 
     #[test]

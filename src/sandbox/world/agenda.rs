@@ -8,15 +8,19 @@ use bursar_core::id::{ChannelAccountId, LegId};
 use bursar_core::job::{JobKey, Queue};
 use tokio::sync::oneshot;
 
+use super::books::Ask;
+
 /// A simulated process; a restarted one is another.
 pub(crate) type Pid = usize;
 
-/// A part of an order: one of those that it was placed with, or one that was added.
+/// A part of an order: one of those that it was placed with, one that was added, or one that was chosen.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Part {
     /// By position.
     Placed(usize),
     Added,
+    /// What its payer chose, by choice.
+    Picked(usize),
 }
 
 /// What happens to a refund at the channel by itself.
@@ -28,6 +32,17 @@ pub(crate) enum Turn {
     Reverse,
     /// Staff mends what came back.
     Mend,
+}
+
+/// What a channel takes note of when its message is acknowledged.
+#[derive(Clone, Debug)]
+pub(crate) enum Ack {
+    /// That a number was paid.
+    Paid(String),
+    /// A letter about a refund's number.
+    Refund(String, usize),
+    /// A slip about a payment's number.
+    Slip(String, usize),
 }
 
 /// An event.
@@ -47,6 +62,26 @@ pub(crate) enum Event {
     CloseWish(usize),
     /// The payer of a part of an order does something.
     Pay(usize, Part),
+    /// A payer chooses a way (again): the order, the choice.
+    Pick(usize, usize),
+    /// A line of a statement, or a collection, is told to us.
+    Tell { line: String, back: bool, copy: u32 },
+    /// A bank takes money back.
+    TakeBack { line: String },
+    /// A merchant says what shall become of a hold.
+    HoldWish { number: String, take: bool, attempt: u32 },
+    /// The channel lets a hold go.
+    HoldLapses(String),
+    /// A capture call arrives late.
+    ArriveCapture { number: String, name: String },
+    /// A payer complains to his bank.
+    Complain(String),
+    /// His complaint is decided.
+    Decided { number: String, won: bool },
+    /// The channel wants to tell something else of a payment.
+    Slip { number: String, slip: usize, attempt: usize },
+    /// Somebody takes an order's last moment to pay for its end, whatever is awaited (a planted bug).
+    Overdue(usize),
     /// A client adds a payment to its order (again).
     AddPayment(usize, u32),
     /// A merchant asks for a refund: the order, the wish, the try.
@@ -58,7 +93,7 @@ pub(crate) enum Event {
     /// Money lands.
     Land(String),
     /// A create call arrives late.
-    Arrive { number: String, account: ChannelAccountId, amount_minor: i64 },
+    Arrive { number: String, ask: Ask },
     /// A call for a refund arrives late.
     ArriveRefund { number: String, account: ChannelAccountId, payment: String, amount_minor: i64 },
     /// A call for the second way arrives late.
@@ -70,7 +105,7 @@ pub(crate) enum Event {
     /// The channel wants to tell of a payment.
     Notify { number: String, attempt: usize },
     /// A message reaches the gateway.
-    Hand { account: ChannelAccountId, proof: String, body: String, number: Option<String> },
+    Hand { account: ChannelAccountId, proof: String, body: String, ack: Option<Ack> },
     /// Time for trouble.
     Trouble,
     /// A worker or the gateway starts again.

@@ -1,11 +1,12 @@
 //! What the channel and the payers' banks do with refunds by themselves. It knows the channel's books, and
 //! must never know what Bursar makes of it.
 
+use bursar_core::channel::ChannelKind;
 use bursar_core::clock::{HOUR_MS, MINUTE_MS, SECOND_MS};
 use bursar_core::id::ChannelAccountId;
 
-use super::acts::TELLS_S;
-use super::agenda::{Event, Turn};
+use super::acts::tells_s;
+use super::agenda::{Ack, Event, Turn};
 use super::faults::Fault;
 use super::giving::{Stage, Took};
 use super::history::History;
@@ -27,6 +28,9 @@ const POOR_MS: (i64, i64) = (20 * SECOND_MS, 5 * HOUR_MS);
 impl State {
     /// A refund was taken on, or goes the second way: something will come of it.
     pub(super) fn sets_out(&mut self, number: &str) {
+        if self.books.kind_of_refund(number) == Some(ChannelKind::Alipay) {
+            return self.turns(number, Stage::Success, true);
+        }
         let slow = self.strikes(Fault::RefundSlow);
         let delay = if slow {
             self.dice(Fault::RefundSlow, SLOW_MS.0, SLOW_MS.1)
@@ -71,12 +75,15 @@ impl History {
         match (turn, row.stage) {
             (Turn::Arrive, Stage::Processing) => {
                 let first = row.second_ways == 0;
+                let kind = state.books.kind_of_refund(number).unwrap_or(ChannelKind::Wechat);
+                // Only WeChat waits for another account when a bank sends money back; others give it up.
+                let sent_back = if kind == ChannelKind::Wechat { Stage::Abnormal } else { Stage::Closed };
                 let stage = if !first && state.strikes(Fault::SecondWayFails) {
                     Stage::Abnormal
                 } else if first && state.strikes(Fault::RefundClosed) {
                     Stage::Closed
                 } else if first && state.strikes(Fault::RefundAbnormal) {
-                    Stage::Abnormal
+                    sent_back
                 } else {
                     Stage::Success
                 };
@@ -84,8 +91,9 @@ impl History {
             }
             // The message of the success may still be on its way, or lost.
             (Turn::Reverse, Stage::Success) => {
+                let card = state.books.kind_of_refund(number) == Some(ChannelKind::Stripe);
                 state.note(|| format!("the refund {number} comes back"));
-                state.turns(number, Stage::Abnormal, false);
+                state.turns(number, if card { Stage::Closed } else { Stage::Abnormal }, false);
             }
             (Turn::Mend, Stage::Abnormal) if !row.was(Stage::Success) => {
                 state.note(|| format!("staff mends the refund {number}"));
@@ -128,14 +136,15 @@ impl History {
         let Some(row) = state.books.givings.rows.get(number) else { return };
         let Some(told) = row.letters.get(letter).filter(|l| !l.acknowledged) else { return };
         let account = row.account;
+        let kind = state.books.kind_of_refund(number).unwrap_or(ChannelKind::Wechat);
         let mut row = row.clone();
         match state.planted {
             Some(Planted::SkipRefundAmount) => row.given_minor = row.amount_minor,
-            Some(Planted::ReversalIgnored) if told.stage == Stage::Abnormal && row.was(Stage::Success) => return,
+            Some(Planted::ReversalIgnored) if told.stage != Stage::Success && row.was(Stage::Success) => return,
             _ => {}
         }
         let (proof, body) = Message::refund(format!("{number}-{letter}"), number, &row, told, now).sealed();
-        if let Some(pause_s) = TELLS_S.get(attempt) {
+        if let Some(pause_s) = tells_s(kind).get(attempt).copied() {
             let again = Event::NotifyRefund { number: number.to_owned(), letter, attempt: attempt + 1 };
             state.at(pause_s * 1_000, again);
         }
@@ -145,8 +154,8 @@ impl History {
         let flood = state.strikes(Fault::NotifyFlood);
         for _ in 0..if flood { super::acts::FLOOD } else { 1 } {
             let delay = state.between(5, if flood { 30_000 } else { 500 });
-            let number = Some(number.to_owned());
-            state.at(delay, Event::Hand { account, proof: proof.clone(), body: body.clone(), number });
+            let ack = Some(Ack::Refund(number.to_owned(), letter));
+            state.at(delay, Event::Hand { account, proof: proof.clone(), body: body.clone(), ack });
         }
     }
 }
@@ -159,9 +168,11 @@ fn arrives(state: &mut State, number: &str, stage: Stage, first: bool) {
         }
     }
     let refused = state.books.givings.refused.contains(number);
+    let kind = state.books.kind_of_refund(number).unwrap_or(ChannelKind::Wechat);
+    let comes_back = matches!(kind, ChannelKind::Wechat | ChannelKind::Stripe);
     state.turns(number, stage, first && !refused);
     match stage {
-        Stage::Success if state.strikes(Fault::RefundReversed) => {
+        Stage::Success if comes_back && state.strikes(Fault::RefundReversed) => {
             let delay = state.dice(Fault::RefundReversed, REVERSED_MS.0, REVERSED_MS.1);
             state.at(delay, Event::Bank { number: number.to_owned(), turn: Turn::Reverse });
         }

@@ -14,7 +14,7 @@ use super::state::{BEGIN_MS, State, stream};
 
 /// Merchants of a history.
 pub(crate) const MERCHANTS: u64 = 3;
-/// Accounts of each.
+/// Accounts of each on each channel.
 const ACCOUNTS: u64 = 2;
 /// How long a merchant's question about late money stands.
 const DEADLINE_MS: i64 = 2 * HOUR_MS;
@@ -27,8 +27,17 @@ pub(crate) fn merchant(index: u64) -> MerchantId {
     MerchantId(number(1, index))
 }
 
-pub(crate) fn account(merchant: u64, index: u64) -> ChannelAccountId {
-    ChannelAccountId(number(2, merchant * ACCOUNTS + index))
+pub(crate) fn account(merchant: u64, channel: ChannelKind, index: u64) -> ChannelAccountId {
+    let at = (0..).zip(ChannelKind::ALL).find(|(_, kind)| *kind == channel).map_or(0, |(at, _)| at);
+    ChannelAccountId(number(2, (merchant * 10 + at) * ACCOUNTS + index))
+}
+
+/// An account of somebody else on the channel of this one.
+pub(crate) fn stranger(of: ChannelAccountId) -> ChannelAccountId {
+    let whose = |kind| (0..MERCHANTS).any(|m| (0..ACCOUNTS).any(|n| account(m, kind, n) == of));
+    let kind = ChannelKind::ALL.into_iter().find(|kind| whose(*kind)).unwrap_or(ChannelKind::Wechat);
+    let first = account(0, kind, 0);
+    if of == first { account(1, kind, 0) } else { first }
 }
 
 /// What each merchant wants us to do by ourselves.
@@ -58,7 +67,7 @@ pub(crate) fn policy_of(id: MerchantId) -> MerchantPolicy {
 /// Puts everybody into the tables.
 pub(crate) fn assemble(state: &mut State, seed: u64) {
     let created_at = Timestamp::from_millis(BEGIN_MS);
-    let facts = limits(state, seed);
+    let known = limits(state, seed);
     for index in 0..MERCHANTS {
         let mut policy = policy(index);
         if state.planted == Some(Planted::ApprovalSkipped) {
@@ -66,16 +75,18 @@ pub(crate) fn assemble(state: &mut State, seed: u64) {
         }
         let row = Merchant { id: merchant(index), name: format!("merchant {index}"), policy, created_at };
         state.tables.merchants.insert(row.id, row);
-        for nth in 0..ACCOUNTS {
-            let row = ChannelAccount {
-                id: account(index, nth),
-                merchant: merchant(index),
-                channel: ChannelKind::Wechat,
-                settings: serde_json::Value::Null,
-                facts: Some(facts),
-                created_at,
-            };
-            state.tables.accounts.insert(row.id, row);
+        for channel in ChannelKind::ALL {
+            for nth in 0..ACCOUNTS {
+                let row = ChannelAccount {
+                    id: account(index, channel, nth),
+                    merchant: merchant(index),
+                    channel,
+                    settings: serde_json::Value::Null,
+                    facts: Some(facts(state, channel, known)),
+                    created_at,
+                };
+                state.tables.accounts.insert(row.id, row);
+            }
         }
         for endpoint in 0..=index.min(1) {
             let row = Endpoint {
@@ -91,8 +102,8 @@ pub(crate) fn assemble(state: &mut State, seed: u64) {
     }
 }
 
-/// The channel's limits, in some histories narrow, and in some of these unknown to us.
-fn limits(state: &mut State, seed: u64) -> ChannelFacts {
+/// Draws the channels' limits, in some histories narrow; whether we know them.
+fn limits(state: &mut State, seed: u64) -> bool {
     let chance = stream(seed, 6_000);
     let usual = state.books.givings.limits;
     let limits = match chance.below(6) {
@@ -102,15 +113,19 @@ fn limits(state: &mut State, seed: u64) -> ChannelFacts {
         _ => usual,
     };
     state.books.givings.limits = limits;
-    let known = chance.below(2) == 0;
-    let facts = ChannelKind::Wechat.facts();
+    chance.below(2) == 0
+}
+
+/// What we know of a channel.
+fn facts(state: &State, channel: ChannelKind, known: bool) -> ChannelFacts {
+    let (facts, limits) = (channel.facts(), state.books.givings.limits);
     let refund = RefundLimits {
         within_ms: limits.within_ms,
         most: u32::try_from(limits.most).unwrap_or(u32::MAX),
-        spacing_ms: limits.spacing_ms,
+        spacing_ms: if channel == ChannelKind::Wechat { limits.spacing_ms } else { facts.refund.spacing_ms },
     };
     ChannelFacts {
-        refund: if known { refund } else { facts.refund },
+        refund: if known && channel.refunds() { refund } else { facts.refund },
         propagation_ms: if state.planted == Some(Planted::NoWindow) { 0 } else { facts.propagation_ms },
         ..facts
     }

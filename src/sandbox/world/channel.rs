@@ -9,6 +9,7 @@ use bursar_channels::{
     RefundStanding, Refusal, RefusalClass, Reply, Standing, Why, WhyKind,
 };
 use bursar_core::Timestamp;
+use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::id::ChannelAccountId;
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::observation::PayCode;
@@ -16,7 +17,7 @@ use bursar_core::payment::Payment;
 use bursar_core::refund::Leg;
 
 use super::agenda::{Event, Pid};
-use super::books::{CloseAnswer, Created};
+use super::books::{Ask, CloseAnswer, Created};
 use super::faults::Fault;
 use super::message;
 use super::planted::Planted;
@@ -32,6 +33,8 @@ const SLOW_MS: (i64, i64) = (2_000, 15_000);
 const SLEEP_MS: (i64, i64) = (40_000, 240_000);
 /// How long a payment may be invisible.
 pub(super) const HIDDEN_MS: (i64, i64) = (500, 10_000);
+/// How long one may be invisible to a search, which is how card payments are found.
+const INDEXED_MS: (i64, i64) = (500, 60_000);
 
 /// A process' adapters.
 #[derive(Debug)]
@@ -42,7 +45,7 @@ pub(crate) struct Lines {
 
 impl Adapters for Lines {
     fn adapter(&self, account: &ChannelAccount) -> Result<Arc<dyn Channel>, String> {
-        Ok(Arc::new(Line { world: self.world.clone(), pid: self.pid, account: account.id }))
+        Ok(Arc::new(Line { world: self.world.clone(), pid: self.pid, account: account.id, kind: account.channel }))
     }
 }
 
@@ -51,6 +54,7 @@ pub(super) struct Line {
     world: World,
     pid: Pid,
     pub(super) account: ChannelAccountId,
+    pub(super) kind: ChannelKind,
 }
 
 pub(super) fn refusal(class: RefusalClass, code: &str) -> Refusal {
@@ -134,7 +138,7 @@ impl Line {
         }
     }
 
-    fn take(&self, state: &mut State, number: &str, amount_minor: i64, now: i64) -> Outcome<PayCode> {
+    fn take(&self, state: &mut State, number: &str, ask: Ask, now: i64) -> Outcome<PayCode> {
         if state.strikes(Fault::Misconfigured) {
             return Outcome::Refused(refusal(RefusalClass::Configuration, "SIGN_ERROR"));
         }
@@ -148,60 +152,114 @@ impl Line {
         if state.strikes(Fault::ArrivesLate) {
             let delay = state.dice(Fault::ArrivesLate, LATE_MS.0, LATE_MS.1);
             *state.on_the_way.entry(number.clone()).or_default() += 1;
-            state.at(delay, Event::Arrive { number, account: self.account, amount_minor });
+            state.at(delay, Event::Arrive { number, ask });
             return Outcome::Unknown(Why::new(WhyKind::Timeout, "simulated, the effect comes late"));
         }
-        let hidden = if state.strikes(Fault::Propagation) {
-            state.dice(Fault::Propagation, HIDDEN_MS.0, HIDDEN_MS.1)
-        } else {
-            0
-        };
-        match state.books.create(&number, self.account, amount_minor, now, hidden) {
-            Created::Ready => Outcome::Done(PayCode::QrCode { url: number }),
+        let span = if self.kind == ChannelKind::Stripe { INDEXED_MS } else { HIDDEN_MS };
+        let hidden = if state.strikes(Fault::Propagation) { state.dice(Fault::Propagation, span.0, span.1) } else { 0 };
+        match state.books.create(&number, ask, now, hidden) {
+            Created::Ready => {
+                if ask.method == Method::CardHold && state.planted == Some(Planted::HoldTakenAtOnce) {
+                    state.wrongly_automatic.insert(number.clone());
+                }
+                Outcome::Done(message::code(ask.method, number))
+            }
             Created::Conflict => Outcome::Refused(refusal(RefusalClass::NumberInUse, "INVALID_REQUEST")),
             Created::Paid => Outcome::Refused(refusal(RefusalClass::AlreadyPaid, "ORDERPAID")),
             Created::Closed => Outcome::Refused(refusal(RefusalClass::NumberClosed, "ORDER_CLOSED")),
         }
     }
 
+    /// What needs no call: the payer is given something signed by us, or told where to bring the money.
+    fn print(&self, number: String, ask: Ask) -> Outcome<PayCode> {
+        let mut state = self.world.lock();
+        let now = state.now;
+        state.books.create(&number, ask, now, 0);
+        state.note(|| format!("{number} is printed for {}", ask.method));
+        Outcome::Done(message::code(ask.method, number))
+    }
+
     fn stands(state: &mut State, number: &str, now: i64) -> Standing {
         let (forgetful, false_closed) = (state.strikes(Fault::Forgetful), state.strikes(Fault::FalseClosed));
         let unseen =
             state.books.entries.get(number).is_some_and(|e| e.closed_ms.is_some()) && state.strikes(Fault::Propagation);
-        let (which, skip_check) = (state.between(0, 1), state.planted == Some(Planted::SkipAmountCheck));
+        let (which, planted) = (state.between(0, 1), state.planted);
         let Some(entry) = state.books.entries.get_mut(number).filter(|e| e.visible_ms <= now) else {
             return Standing::Absent;
         };
         entry.queried_ms = Some(now);
+        let kind = entry.kind();
         if forgetful {
             entry.lied = true;
             return if which == 0 { Standing::Absent } else { Standing::Unpaid };
         }
-        if false_closed && entry.payable() {
+        if false_closed && entry.payable(now) {
             entry.lied = true;
             return Standing::Closed;
         }
         let charge = entry.charges.get(usize::try_from(which).unwrap_or(0)).or(entry.charges.first());
         if let Some(charge) = charge {
             let mut receipt = message::receipt(charge);
-            if skip_check {
-                (receipt.amount_minor, receipt.payee_matches) = (entry.amount_minor, true);
+            if planted == Some(Planted::SkipAmountCheck) {
+                (receipt.amount_minor, receipt.payee_matches) = (entry.ask.amount_minor, true);
             }
             return Standing::Paid(receipt);
         }
-        if entry.closed_ms.is_some() && !unseen {
+        if entry.opened_ms.is_none() {
+            return if planted == Some(Planted::AbsentAsTheEnd) { Standing::Closed } else { Standing::Absent };
+        }
+        if kind == ChannelKind::Alipay && entry.lapsed(now) && !entry.in_flight {
+            entry.closed_ms = entry.closed_ms.or(Some(entry.ask.expires_ms));
+        }
+        if entry.closed_ms.is_some() && (!unseen || kind == ChannelKind::Stripe) {
             return Standing::Closed;
         }
-        if entry.failed_attempt { Standing::AttemptFailed("not enough money".to_owned()) } else { Standing::Unpaid }
+        if let Some(held) = entry.held.filter(|_| entry.closed_ms.is_none()) {
+            return Standing::Authorized(message::hold(number, entry, held));
+        }
+        if entry.failed_attempt && kind != ChannelKind::Alipay {
+            return Standing::AttemptFailed("not enough money".to_owned());
+        }
+        Standing::Unpaid
+    }
+
+    fn capture_it(&self, state: &mut State, number: &str, now: i64) -> Outcome<Standing> {
+        let calls = state.capture_calls.entry(number.to_owned()).or_default();
+        *calls += 1;
+        let name = if state.planted == Some(Planted::CapturesTwice) { calls.to_string() } else { "one".to_owned() };
+        if state.strikes(Fault::ArrivesLate) {
+            let delay = state.dice(Fault::ArrivesLate, LATE_MS.0, LATE_MS.1);
+            state.at(delay, Event::ArriveCapture { number: number.to_owned(), name });
+            return Outcome::Unknown(Why::new(WhyKind::Timeout, "simulated, the effect comes late"));
+        }
+        let more = i64::from(state.strikes(Fault::WrongAmount));
+        let before = state.books.entries.get(number).map_or(0, |e| e.charges.len());
+        if !state.books.capture(number, &name, more, now) {
+            return Outcome::Refused(refusal(RefusalClass::Definite, "payment_intent_unexpected_state"));
+        }
+        if before == 0 {
+            state.charged(number);
+            state.changed(number);
+        }
+        Outcome::Done(Self::stands(state, number, now))
     }
 }
 
 #[async_trait]
 impl Channel for Line {
     async fn create(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
-        let (number, amount) = (request.payment.number(), request.payment.amount.minor);
+        let number = request.payment.number();
+        let ask = Ask {
+            account: self.account,
+            method: request.payment.method,
+            amount_minor: request.payment.amount.minor,
+            expires_ms: request.order.expires_at.as_millis(),
+        };
+        if printed(ask.method) {
+            return self.print(number, ask);
+        }
         self.sleep();
-        let outcome = self.call("channel: create", |s, now| self.take(s, &number, amount, now)).await;
+        let outcome = self.call("channel: create", |s, now| self.take(s, &number, ask, now)).await;
         match outcome {
             Outcome::Unknown(why) if !why.not_sent && self.world.lock().planted == Some(Planted::UnknownAsRefused) => {
                 Outcome::Refused(refusal(RefusalClass::Definite, "TIMEOUT"))
@@ -211,6 +269,9 @@ impl Channel for Line {
     }
 
     async fn query(&self, payment: &Payment) -> Outcome<Standing> {
+        if !self.kind.can_be_asked() {
+            return Outcome::Done(Standing::Unpaid);
+        }
         let number = &payment.number();
         if self.world.lock().just_closed.remove(&(self.pid, number.to_owned())) {
             return Outcome::Done(Standing::Unpaid);
@@ -219,9 +280,20 @@ impl Channel for Line {
     }
 
     async fn close(&self, payment: &Payment) -> Outcome<Closed> {
+        if !self.kind.can_be_asked() {
+            return Outcome::Done(Closed::Accepted);
+        }
         let number = &payment.number();
         let outcome = self
             .call("channel: close", |s, now| {
+                let held = s.books.entries.get(number).is_some_and(|e| e.held.is_some());
+                match s.planted {
+                    Some(Planted::ClosedBeforeItsTime) if payment.method.channel() == ChannelKind::Unionpay => {
+                        return Outcome::Done(Closed::Accepted);
+                    }
+                    Some(Planted::VoidForgotten) if held => return Outcome::Done(Closed::Accepted),
+                    _ => {}
+                }
                 if s.planted == Some(Planted::NoCloseCall) {
                     return Outcome::Done(Closed::Accepted);
                 }
@@ -230,6 +302,7 @@ impl Channel for Line {
                     CloseAnswer::Paid => Closed::AlreadyPaid,
                     CloseAnswer::Early => Closed::TooEarly,
                     CloseAnswer::Unknown => Closed::Absent,
+                    CloseAnswer::NoSuchCall => Closed::NotPossible,
                 })
             })
             .await;
@@ -238,6 +311,29 @@ impl Channel for Line {
             state.just_closed.insert((self.pid, number.to_owned()));
         }
         outcome
+    }
+
+    async fn capture(&self, payment: &Payment) -> Outcome<Standing> {
+        let number = payment.number();
+        self.sleep();
+        let outcome = self.call("channel: capture", |s, now| self.capture_it(s, &number, now)).await;
+        match outcome {
+            Outcome::Unknown(_) if self.planted() == Some(Planted::CaptureUnknownAsDone) => {
+                let state = self.world.lock();
+                let held = state.books.entries.get(&number).and_then(|e| Some(message::hold(&number, e, e.held?)));
+                held.map_or(outcome, |h| Outcome::Done(Standing::Paid(h.receipt)))
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn number_of(&self, channels_number: &str) -> Outcome<Option<String>> {
+        let ask = |s: &mut State, _: i64| {
+            let number = channels_number.strip_prefix("pi_").unwrap_or_default();
+            let ours = s.books.entries.get(number).is_some_and(|e| e.ask.account == self.account);
+            Outcome::Done(ours.then(|| number.to_owned()))
+        };
+        self.call("channel: look up", ask).await
     }
 
     async fn refund(&self, request: &RefundRequest<'_>) -> Outcome<RefundStanding> {
@@ -267,11 +363,11 @@ impl Channel for Line {
         body: &[u8],
         now: Timestamp,
     ) -> Result<Notice, NotificationRefusal> {
-        message::read(self.account, headers.header(message::PROOF), body, Some(now), self.planted())
+        message::read((self.account, self.kind), headers.header(message::PROOF), body, Some(now), self.planted())
     }
 
     fn reread_notification(&self, headers: &dyn HeaderLookup, body: &[u8]) -> Result<Notice, NotificationRefusal> {
-        message::read(self.account, headers.header(message::PROOF), body, None, self.planted())
+        message::read((self.account, self.kind), headers.header(message::PROOF), body, None, self.planted())
     }
 
     fn proof_headers(&self) -> &'static [&'static str] {
@@ -289,4 +385,17 @@ impl Channel for Line {
     fn unavailable(&self) -> Reply {
         Reply { status: 503, content_type: "", body: String::new() }
     }
+}
+
+/// Whether a payment of this kind becomes payable without a call.
+const fn printed(method: Method) -> bool {
+    matches!(
+        method,
+        Method::AlipayPage
+            | Method::AlipayWap
+            | Method::AlipayApp
+            | Method::UnionpayWeb
+            | Method::BankTransfer
+            | Method::Cash
+    )
 }

@@ -23,6 +23,8 @@ enum Deed {
     Transfer(LegId),
     Abandon(LegId),
     Answer(PaymentId, bool),
+    /// Nobody asks the payer again.
+    End(PaymentId),
 }
 
 impl History {
@@ -47,6 +49,7 @@ impl History {
                 Deed::Judge(refund, by, yes) => drop(tokio::spawn(wants::judge(world, context, refund, by, yes))),
                 Deed::Abandon(leg) => drop(tokio::spawn(wants::abandon(context, leg))),
                 Deed::Answer(payment, keep) => drop(tokio::spawn(wants::answer(context, payment, keep))),
+                Deed::End(payment) => drop(tokio::spawn(wants::end(context, payment))),
                 Deed::Transfer(leg) => {
                     let mut state = self.world.lock();
                     let amount = state.tables.legs.get(&leg).map_or(0, |l| l.amount.minor);
@@ -104,6 +107,12 @@ fn deeds(state: &mut State) -> Vec<Deed> {
             1..=5 => deeds.push(Deed::Transfer(leg)),
             _ if clumsy => deeds.extend([Deed::Transfer(leg), Deed::Abandon(leg)]),
             _ => {}
+        }
+    }
+    let reversed: Vec<PaymentId> = asked(state, QuestionKind::CaptureReversed).map(PaymentId).collect();
+    for payment in reversed {
+        if state.between(0, 3) == 0 {
+            deeds.push(Deed::End(payment));
         }
     }
     let late: Vec<PaymentId> = asked(state, QuestionKind::LateMoney).map(PaymentId).collect();

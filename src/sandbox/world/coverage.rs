@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::diagram::{self, Edge};
 use bursar_core::payment::PaymentState;
 use bursar_core::plan::Plans;
@@ -15,6 +16,19 @@ const DEPTH: usize = 4;
 /// The same for a leg of a refund.
 const LEG_DEPTH: usize = 4;
 
+/// What every campaign must observe of payments of each channel, besides being accepted and paid or closed.
+const CLAIMS: [(ChannelKind, &[&str]); 6] = [
+    (ChannelKind::Wechat, &["no_answer", "attempt_failed", "unpaid_after_close", "closed_at_channel", "replaced"]),
+    (ChannelKind::Alipay, &["absent", "lapsed", "close_accepted", "closed_at_channel", "paid", "replaced"]),
+    (ChannelKind::Unionpay, &["absent", "attempt_failed", "lapsed", "paid", "replaced"]),
+    (
+        ChannelKind::Stripe,
+        &["authorized", "capture_requested", "attempt_failed", "close_accepted", "disputed", "paid", "replaced"],
+    ),
+    (ChannelKind::Bank, &["received", "taken_back", "close_accepted", "replaced"]),
+    (ChannelKind::Cash, &["received", "close_accepted", "replaced"]),
+];
+
 /// Counters of one or many histories.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
@@ -26,6 +40,10 @@ pub struct Coverage {
     pub calls: u64,
     /// Changes of a payment's state by what was observed.
     pub edges: BTreeMap<Edge<PaymentState>, u64>,
+    /// Payments that came into a state, by how they are paid.
+    pub methods: BTreeMap<(Method, PaymentState), u64>,
+    /// What was observed of payments, by channel.
+    pub claims: BTreeMap<(&'static str, &'static str), u64>,
     /// Changes of a leg's state by what was observed.
     pub legs: BTreeMap<Edge<LegState>, u64>,
     /// Changes of a refund's state; from `None`: it was asked for.
@@ -46,6 +64,12 @@ impl Coverage {
         self.calls += other.calls;
         for (edge, n) in &other.edges {
             *self.edges.entry(*edge).or_default() += n;
+        }
+        for (row, n) in &other.methods {
+            *self.methods.entry(*row).or_default() += n;
+        }
+        for (row, n) in &other.claims {
+            *self.claims.entry(*row).or_default() += n;
         }
         for (edge, n) in &other.legs {
             *self.legs.entry(*edge).or_default() += n;
@@ -95,6 +119,20 @@ impl Coverage {
                 missing.push(format!("edge of a leg: {} --{claim}--> {}", from.name(), to.name()));
             }
         }
+        for method in Method::ALL {
+            for state in [PaymentState::AwaitingPayer, PaymentState::Captured, PaymentState::Closed] {
+                if self.methods.get(&(method, state)).is_none_or(|n| *n == 0) {
+                    missing.push(format!("method: {method} {}", state.name()));
+                }
+            }
+        }
+        for (channel, claims) in CLAIMS {
+            for claim in claims {
+                if self.claims.get(&(channel.name(), claim)).is_none_or(|n| *n == 0) {
+                    missing.push(format!("channel: {} {claim}", channel.name()));
+                }
+            }
+        }
         for state in RefundState::ALL {
             if self.into_refund_state(state) == 0 {
                 missing.push(format!("refund: {}", state.name()));
@@ -122,11 +160,29 @@ pub enum Reach {
 
 /// How an edge is reached, by what the jobs do.
 pub fn reach(from: PaymentState, claim: &str, to: PaymentState) -> Reach {
-    use PaymentState::{AwaitingPayer, Closing, Declined, IntegrityHold, New, Sending, Unknown};
+    use PaymentState::{
+        Authorized, AwaitingPayer, CaptureReversed, Captured, Capturing, Closed, Closing, Declined, IntegrityHold, New,
+        Sending, Unknown,
+    };
     match (from, claim, to) {
         // Nothing is told of a payment before "about to send" is on the books, but that it shall be closed.
         (New, "close_requested" | "sending", _) => Reach::Practice,
         (New, ..) => Reach::Theory,
+        // Said by the close protocol alone, which runs on what is closing.
+        (Closing, "lapsed", _) => Reach::Practice,
+        (_, "lapsed", _) => Reach::Theory,
+        // Who has no code yet holds nothing and brings nothing.
+        (Sending | Unknown, "authorized" | "received", _) => Reach::Theory,
+        // The line and its reversal told in the other order.
+        (AwaitingPayer, "received", CaptureReversed) => Reach::Seldom,
+        // A line in the moment in which its payment is closed.
+        (Closing, "received", Captured) | (Captured, "taken_back", Closing) => Reach::Seldom,
+        // What is held is taken and let go by their own jobs, from states of their own.
+        (Authorized | Capturing, "close_accepted" | "unpaid_after_close", _) => Reach::Theory,
+        (Authorized, "paid", _) => Reach::Theory,
+        // It lapses in the moment in which it is to be taken.
+        (Capturing, "closed_at_channel", Closed) => Reach::Seldom,
+        (CaptureReversed, "close_accepted" | "unpaid_after_close", _) => Reach::Theory,
         // While a call is under way nobody asks; who asked before it was lost in a race at most.
         (Sending, "unpaid" | "closed_at_channel" | "unpaid_after_close", _) => Reach::Theory,
         // Needs a repeated call that was proven not to have arrived, and a close in the moment before it.

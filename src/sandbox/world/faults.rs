@@ -135,4 +135,32 @@ faults! {
     SamePerson = "approval by who asked",
     /// A clerk gives up what he should not, or answers twice.
     ClumsyClerk = "clerk acts at an odd time",
+    /// A payer opens a page and never pays.
+    Opened = "page opened, not paid",
+    /// A payer transfers, or hands over, less than is asked for.
+    Underpaid = "paid too little",
+    /// A payer transfers more than is asked for.
+    Overpaid = "paid too much",
+    /// A payer pays in pieces.
+    InPieces = "paid in pieces",
+    /// A statement comes days late.
+    LineLate = "line of a statement late",
+    /// A line comes again in other statements.
+    LineTwice = "line of a statement again",
+    /// A bank takes back money that had come.
+    LineReversed = "money taken back by the bank",
+    /// A hold lapses at the channel.
+    HoldLapsed = "hold lapses",
+    /// A payer complains to his bank.
+    Disputed = "payment disputed",
+    /// The merchant wins.
+    DisputeWon = "dispute won",
+    /// The payer wins.
+    DisputeLost = "dispute lost",
+    /// The channel refuses to refund what is disputed.
+    DisputedRefund = "refund of a disputed payment refused",
+    /// A payer chooses again while what he chose before is open.
+    PickedAgain = "chosen again while open",
+    /// A payer chooses what cannot be chosen any more.
+    ImpossiblePick = "impossible choice",
 }

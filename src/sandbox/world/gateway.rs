@@ -1,13 +1,16 @@
 //! What the gateway does for clients and channels, in the order of its own steps. It knows the desk, and
 //! must never know HTTP.
 
-use bursar_channels::{HeaderLines, Notice, notification_id};
+use bursar_channels::{HeaderLines, notification_id};
 use bursar_core::job::{JobKey, JobKind, NewJob};
 use bursar_core::observation::{Claim, Observation, Source};
+use bursar_core::order::OrderState;
+use bursar_core::payment::{Payment, PaymentState};
 use bursar_jobs::JobContext;
 use bursar_store::desk::Taken;
 use bursar_store::{Answer, Change, IdempotencyKey, Notification, Settlement};
 
+use super::agenda::Ack;
 use super::message::PROOF;
 use super::planted::Planted;
 use super::script::Script;
@@ -41,9 +44,20 @@ pub(crate) async fn close(world: World, context: JobContext, index: usize, scrip
     let store = desk.gatherer.store();
     let Ok(Some(order)) = store.order_by_number(script.merchant, &script.number).await else { return };
     let Ok(Some(mut dossier)) = store.dossier(order).await else { return };
-    let open: Vec<_> = dossier.payments.iter().filter(|p| !p.state.is_final()).map(|p| p.id).collect();
+    let reason = if source == Source::Clock { "expired" } else { "asked for" };
+    let ends = |state| !matches!(state, OrderState::Paid | OrderState::Closed | OrderState::Closing);
+    if !dossier.order.offers.is_empty() && ends(dossier.order.state) {
+        let wish = Observation::new(source, context.now(), Claim::CloseRequested { reason: reason.to_owned() });
+        match desk.observe(order, &wish, None, Some(&dossier), |_| Settlement::Hold).await {
+            Ok(Taken::Written(next)) => dossier = *next,
+            Ok(Taken::Fenced | Taken::Duplicate | Taken::NoSuchSubject) | Err(_) => return,
+        }
+    }
+    let reversed = PaymentState::CaptureReversed;
+    let open = |p: &&Payment| !p.state.is_final() || (p.state == reversed && !dossier.order.state.is_final());
+    let open: Vec<_> = dossier.payments.iter().filter(open).map(|p| p.id).collect();
     for payment in open {
-        let claim = Claim::CloseRequested { reason: "asked for".to_owned() };
+        let claim = Claim::CloseRequested { reason: reason.to_owned() };
         let wish = Observation::new(source, context.now(), claim);
         match desk.observe(payment, &wish, None, Some(&dossier), |_| Settlement::Hold).await {
             Ok(Taken::Written(next)) => dossier = *next,
@@ -60,7 +74,7 @@ pub(crate) async fn take(
     account: bursar_core::id::ChannelAccountId,
     proof: String,
     body: String,
-    number: Option<String>,
+    ack: Option<Ack>,
 ) {
     let row = world.lock().tables.accounts.get(&account).cloned();
     let Some(row) = row else { return };
@@ -74,22 +88,25 @@ pub(crate) async fn take(
     let acknowledge = |world: &World| {
         let mut state = world.lock();
         state.acknowledged.insert(id.uuid());
-        let Some(number) = &number else { return };
-        match &notice {
-            Notice::Payment { .. } => {
+        match &ack {
+            Some(Ack::Paid(number)) => {
                 if let Some(entry) = state.books.entries.get_mut(number) {
                     entry.acknowledged = true;
                 }
             }
-            // Its letters are counted at the end of the message's id.
-            Notice::Refund { channel_id, .. } => {
-                let letter = channel_id.rsplit('-').next().and_then(|n| n.parse::<usize>().ok());
+            Some(Ack::Refund(number, letter)) => {
                 let row = state.books.givings.rows.get_mut(number);
-                if let Some(letter) = letter.and_then(|at| row.and_then(|r| r.letters.get_mut(at))) {
+                if let Some(letter) = row.and_then(|r| r.letters.get_mut(*letter)) {
                     letter.acknowledged = true;
                 }
             }
-            Notice::Dispute { .. } | Notice::Look { .. } | Notice::Other { .. } => {}
+            Some(Ack::Slip(number, slip)) => {
+                let row = state.books.entries.get_mut(number);
+                if let Some(slip) = row.and_then(|e| e.slips.get_mut(*slip)) {
+                    slip.acknowledged = true;
+                }
+            }
+            None => {}
         }
     };
     if world.lock().planted == Some(Planted::AcknowledgeBeforeCommit) {

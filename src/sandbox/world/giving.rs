@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bursar_core::channel::ChannelKind;
 use bursar_core::clock::{DAY_MS, MINUTE_MS};
 use bursar_core::id::ChannelAccountId;
 
@@ -107,6 +108,8 @@ pub(crate) enum Took {
     TooSoon,
     TooMuch,
     NoFunds,
+    /// Its payer has complained to his bank.
+    Disputed,
 }
 
 /// The books of refunds.
@@ -133,11 +136,21 @@ impl Books {
     pub fn give(&mut self, number: &str, account: ChannelAccountId, payment: &str, amount: i64, now: i64) -> Took {
         if let Some(row) = self.givings.rows.get(number) {
             let same = row.account == account && row.payment == payment && row.amount_minor == amount;
-            return if same { Took::There(row.clone()) } else { Took::Conflict };
+            let duplicate = self.entries.get(payment).is_some_and(|e| e.kind() == ChannelKind::Unionpay);
+            return if same && !duplicate { Took::There(row.clone()) } else { Took::Conflict };
         }
-        let entry = self.entries.get(payment).filter(|e| e.account == account);
-        let Some(charge) = entry.and_then(|e| e.charges.first()) else { return Took::NoPayment };
-        let limits = self.givings.limits;
+        let Some(entry) = self.entries.get(payment).filter(|e| e.ask.account == account) else {
+            return Took::NoPayment;
+        };
+        let Some(charge) = entry.charges.first() else { return Took::NoPayment };
+        if entry.complaints.iter().any(|c| c.won != Some(true)) {
+            return Took::Disputed;
+        }
+        let kind = entry.kind();
+        let limits = match kind {
+            ChannelKind::Wechat => self.givings.limits,
+            _ => Limits { spacing_ms: kind.facts().refund.spacing_ms, ..self.givings.limits },
+        };
         let others: Vec<&Giving> = self.givings.rows.values().filter(|r| r.payment == payment).collect();
         if now - charge.at_ms > limits.within_ms {
             return Took::TooOld;
@@ -177,10 +190,16 @@ impl Books {
         Took::There(row)
     }
 
+    /// The channel that a refund's payment went through.
+    pub fn kind_of_refund(&self, number: &str) -> Option<ChannelKind> {
+        let row = self.givings.rows.get(number)?;
+        self.entries.get(&row.payment).map(super::books::Entry::kind)
+    }
+
     /// A refund goes on to `stage`; the number of its letter.
     pub fn turn(&mut self, number: &str, stage: Stage, now: i64) -> Option<usize> {
         let row = self.givings.rows.get_mut(number)?;
-        if row.stage == Stage::Success && stage == Stage::Abnormal {
+        if row.stage == Stage::Success && matches!(stage, Stage::Abnormal | Stage::Closed) {
             row.came_back += 1;
         }
         row.credited += u32::from(stage == Stage::Success);

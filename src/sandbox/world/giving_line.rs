@@ -59,6 +59,8 @@ impl Line {
                 if !known {
                     self.taken_on(state, &number);
                 }
+                // Some channels are done with their answer.
+                let row = state.books.givings.rows.get(&number).cloned().unwrap_or(row);
                 if state.planted == Some(Planted::AcceptedAsDone) && row.stage == Stage::Processing {
                     return Outcome::Done(standing(&Giving { stage: Stage::Success, ..row }, None));
                 }
@@ -85,6 +87,10 @@ impl Line {
                 } else {
                     Outcome::Unknown(Why::new(WhyKind::RateLimited, "simulated").retry_after(WAIT_MS))
                 }
+            }
+            Took::Disputed => {
+                state.count(Fault::DisputedRefund);
+                definite(state, &number, "charge_disputed")
             }
             Took::NoFunds => Outcome::Refused(refusal(RefusalClass::NoFunds, "NOT_ENOUGH")),
         }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use bursar_core::Chance;
 use bursar_core::chance::SeededChance;
 use bursar_core::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
+use bursar_core::id::OrderId;
 use bursar_core::job::{JobKey, JobKind, Queue};
+use bursar_core::order::Order;
 use bursar_core::plan::Plans;
 use bursar_jobs::Running;
 use bursar_store::ClaimRequest;
 
 use super::agenda::{Event, Part, Pid};
 use super::faults::Fault;
+use super::planted::Planted;
 use super::process::{self, LEASE_MS, Process, RENEW_MS, SLOTS};
 use super::report::Report;
 use super::script::{self, Script};
@@ -109,6 +112,12 @@ impl History {
                     state.agenda.add(at.max(script.placed_ms), Event::Pay(index, part));
                 }
             }
+            for (nth, pick) in script.picks.iter().enumerate() {
+                state.agenda.add(pick.at_ms, Event::Pick(index, nth));
+            }
+            if state.planted == Some(Planted::ByHandExpires) {
+                state.agenda.add(script.expires_ms, Event::Overdue(index));
+            }
             if let Some(addition) = script.addition {
                 state.agenda.add(addition.at_ms, Event::AddPayment(index, 0));
             }
@@ -143,6 +152,16 @@ impl History {
             Event::CloseWish(index) => self.close_wish(index),
             Event::Pay(index, part) => self.pay(index, part),
             Event::AddPayment(index, attempt) => self.add_payment(index, attempt),
+            Event::Pick(index, nth) => self.pick(index, nth),
+            Event::Overdue(index) => self.overdue(index),
+            Event::Tell { line, back, copy } => self.tell(&line, back, copy),
+            Event::TakeBack { line } => self.take_back(&line),
+            Event::HoldWish { number, take, attempt } => self.hold_wish(&number, take, attempt),
+            Event::HoldLapses(number) => self.hold_lapses(&number),
+            Event::ArriveCapture { number, name } => self.arrive_capture(&number, &name),
+            Event::Complain(number) => self.complain(&number),
+            Event::Decided { number, won } => self.decided(&number, won),
+            Event::Slip { number, slip, attempt } => self.slip(&number, slip, attempt),
             Event::Wish(index, wish, attempt) => self.wish(index, wish, attempt),
             Event::Clerk => self.clerk(),
             Event::Confirm(leg) => self.confirm(leg),
@@ -153,20 +172,20 @@ impl History {
             }
             Event::ArriveSecond { number, account, refund_id } => self.arrive_second(&number, account, &refund_id),
             Event::Land(number) => self.land(&number),
-            Event::Arrive { number, account, amount_minor } => {
+            Event::Arrive { number, ask } => {
                 let mut state = self.world.lock();
                 let now = state.now;
-                state.books.create(&number, account, amount_minor, now, 0);
+                state.books.create(&number, ask, now, 0);
                 if let Some(count) = state.on_the_way.get_mut(&number) {
                     *count -= 1;
                 }
                 state.note(|| format!("a late create call arrives: {number}"));
             }
             Event::Notify { number, attempt } => self.notify(&number, attempt),
-            Event::Hand { account, proof, body, number } => {
+            Event::Hand { account, proof, body, ack } => {
                 let Some(gateway) = self.gateway() else { return };
                 let (world, context) = (self.world.clone(), gateway.context.clone());
-                tokio::spawn(gateway::take(world, context, account, proof, body, number));
+                tokio::spawn(gateway::take(world, context, account, proof, body, ack));
             }
             Event::Trouble => self.trouble(),
             Event::Restart { worker } => self.start(worker),
@@ -331,16 +350,25 @@ impl History {
             return false;
         }
         let upkeep = |key: &JobKey| key.kind.queue() == Queue::Upkeep;
+        let overdue = |order: &Order| laws::rests_overdue(&state, order.id);
         let waits = |job: &super::tables::Job| {
-            upkeep(&job.key) || (job.question.is_some() && job.key.kind == JobKind::HandleNotification)
+            upkeep(&job.key)
+                || (job.question.is_some() && job.key.kind == JobKind::HandleNotification)
+                || (job.key.kind == JobKind::ExpireOrder
+                    && state.tables.orders.get(&OrderId(job.key.subject)).is_some_and(overdue))
         };
         let owed = state.tables.payments.values().any(|p| p.due_at.is_some())
+            || state.tables.orders.values().any(|o| o.due_at.is_some() && !overdue(o))
             || state.tables.legs.values().any(|l| l.due_at.is_some());
         let untold = state.tables.deliveries.values().any(|d| d.delivered_at.is_none() && d.given_up_at.is_none());
         !owed
             && !untold
             && state.tables.jobs.values().all(waits)
-            && self.processes.iter().filter(|p| state.is_alive(p.pid)).all(|p| p.held.iter().all(|(k, _)| upkeep(k)))
+            && self
+                .processes
+                .iter()
+                .filter(|p| state.is_alive(p.pid))
+                .all(|p| p.held.iter().all(|(k, _)| upkeep(k) || k.kind == JobKind::ExpireOrder))
     }
 }
 

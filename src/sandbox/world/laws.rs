@@ -13,10 +13,10 @@ use bursar_core::refund::{Leg, Refund, RefundState};
 use uuid::Uuid;
 
 use super::books::Entry;
-use super::refund_laws;
 use super::script::Script;
 use super::state::State;
 use super::troubles::NEVER_MADE;
+use super::{refund_laws, ways_laws};
 
 /// Checks everything; violations go to the state.
 pub(crate) fn check(state: &mut State, scripts: &[Script]) {
@@ -25,7 +25,10 @@ pub(crate) fn check(state: &mut State, scripts: &[Script]) {
         order_ended(state, dossier);
         events_told(state, dossier);
         for payment in &dossier.payments {
-            books_agree(state, payment);
+            if payment.method.channel().can_be_asked() {
+                books_agree(state, payment);
+            }
+            ways_laws::check(state, payment);
             replays(state, payment);
             ledger_follows(state, dossier, payment);
         }
@@ -81,7 +84,7 @@ fn books_agree(state: &mut State, payment: &Payment) {
         }
         (None, _) => {}
     }
-    if let Some(entry) = entry.filter(|e| payment.state.ended_unpaid() && e.payable() && !e.lied) {
+    if let Some(entry) = entry.filter(|e| payment.state.ended_unpaid() && e.payable(state.now) && !e.lied) {
         state.violated(
             "I11",
             format!(
@@ -93,17 +96,22 @@ fn books_agree(state: &mut State, payment: &Payment) {
     }
 }
 
-/// I4: after quiet every order has ended, or a person was asked. A deposit may keep its order going.
+pub(super) use super::ways_laws::{rests_overdue, waits_by_hand};
+
+/// I4: after quiet every order has ended, or a person was asked. A deposit may keep its order going, and money
+/// that comes by hand may be awaited for ever.
 fn order_ended(state: &mut State, dossier: &Dossier) {
     let order = &dossier.order;
-    let held = dossier.payments.iter().any(|p| p.state == PaymentState::IntegrityHold);
+    let held = dossier.payments.iter().any(needs_person);
+    let by_hand = waits_by_hand(state, order.id);
     let deposit = order.part_payment && order.state == OrderState::PartiallyPaid;
-    if !order.state.is_final() && !held && !deposit {
+    if !order.state.is_final() && !held && !deposit && !by_hand {
         state.violated("I4", format!("{} is {} after quiet", order.id, order.state.name()));
     }
     for payment in &dossier.payments {
         // A part that waits for the one ahead of it, about which a person was asked.
-        let waits = held && payment.state == PaymentState::New && payment.evidence.sent_at.is_none();
+        let waits = (held || by_hand) && payment.state == PaymentState::New && payment.evidence.sent_at.is_none();
+        let waits = waits || ways_laws::awaited_by_hand(payment);
         if !payment.state.is_final() && !waits {
             state.violated("I4", format!("{} is {} after quiet", payment.id, payment.state.name()));
         }
@@ -130,11 +138,16 @@ fn events_told(state: &mut State, dossier: &Dossier) {
         if sequence != (1..=order.event_count).collect::<Vec<_>>() {
             state.violated("I7", format!("{} has events {sequence:?} of {}", order.id, order.event_count));
         }
+        let happened = |kind| state.told.get(&(order.id, kind)).copied().unwrap_or(0);
         let count = |kind| told.iter().filter(|d| d.kind == kind).count();
         let expected = [
-            (EventKind::OrderPaid, usize::from(order.state == OrderState::Paid)),
-            (EventKind::OrderClosed, usize::from(state.ever_closed.contains(&order.id))),
+            (EventKind::OrderPaid, happened(EventKind::OrderPaid)),
+            (EventKind::OrderClosed, happened(EventKind::OrderClosed)),
             (EventKind::OrderLateMoney, usize::from(order.late_money)),
+            (EventKind::OrderChooseAgain, happened(EventKind::OrderChooseAgain)),
+            (EventKind::PaymentAuthorized, happened(EventKind::PaymentAuthorized)),
+            (EventKind::PaymentReversed, happened(EventKind::PaymentReversed)),
+            (EventKind::DisputeClosed, dossier.payments.iter().map(decided).sum()),
         ];
         for (kind, wanted) in expected {
             if count(kind) != wanted {
@@ -155,6 +168,16 @@ fn events_told(state: &mut State, dossier: &Dossier) {
             }
         }
     }
+}
+
+/// A person must look before the order goes on.
+fn needs_person(payment: &Payment) -> bool {
+    matches!(payment.state, PaymentState::IntegrityHold | PaymentState::CaptureReversed)
+}
+
+/// Complaints that have ended.
+fn decided(payment: &Payment) -> usize {
+    payment.evidence.disputes.values().filter(|d| d.won.is_some()).count()
 }
 
 /// What the merchant was told last shows every refund where it came to rest, and none that was only prepared.
@@ -215,18 +238,11 @@ fn ledger_follows(state: &mut State, dossier: &Dossier, payment: &Payment) {
         *balances.entry((posting.credit.kind, posting.credit.owner)).or_default() -= posting.amount.minor;
     }
     balances.retain(|_, balance| *balance != 0);
-    let (merchant, account) = (payment.merchant.uuid(), payment.account.uuid());
-    let place = match payment.state {
-        PaymentState::Captured => Some((AccountKind::Clearing, account)),
-        PaymentState::Unknown | PaymentState::IntegrityHold => Some((AccountKind::Suspense, account)),
-        PaymentState::Declined | PaymentState::Closed => None,
-        _ => Some((AccountKind::Receivable, merchant)),
-    };
     let whose = if dossier.order.state == OrderState::Closed { AccountKind::LateMoney } else { AccountKind::Earnings };
-    let mut expected = BTreeMap::new();
-    if let Some(place) = place {
-        expected.insert(place, payment.amount.minor);
-        expected.insert((whose, merchant), -payment.amount.minor);
+    let mut expected = ways_laws::lies(payment);
+    let sum: i64 = expected.values().sum();
+    if sum != 0 {
+        expected.insert((whose, payment.merchant.uuid()), -sum);
     }
     if balances != expected {
         let text = format!("{} is {}: {balances:?}, expected {expected:?}", payment.id, payment.state.name());

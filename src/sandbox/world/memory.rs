@@ -117,7 +117,7 @@ impl Store for Memory {
     async fn stuck_orders(&self, before: Timestamp, limit: u32) -> Result<Vec<OrderId>> {
         self.world
             .database(self.pid, "upkeep: look for stuck orders", |s| {
-                if s.planted == Some(Planted::NoSweep) {
+                if matches!(s.planted, Some(Planted::NoSweep | Planted::ExpiryForgotten)) {
                     return Vec::new();
                 }
                 s.tables.stuck_orders(before).into_iter().take(some(limit)).collect()

@@ -1,16 +1,19 @@
 //! The simulated channel's messages: it knows how one is written, proven and read, and must never know
 //! what follows from it.
 
-use bursar_channels::{Notice, NotificationRefusal, RefundStanding, Standing};
+use std::collections::BTreeMap;
+
+use bursar_channels::{About as What, Notice, NotificationRefusal, RefundStanding, Standing};
 use bursar_core::Timestamp;
 use bursar_core::chance::mix;
+use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::clock::MINUTE_MS;
 use bursar_core::id::ChannelAccountId;
-use bursar_core::observation::Receipt;
+use bursar_core::observation::{Dispute, Hold, PayCode, Receipt};
 use bursar_core::refund::RefundReceipt;
 use serde::{Deserialize, Serialize};
 
-use super::books::Charge;
+use super::books::{Charge, Complaint, Entry, Held};
 use super::giving::{Giving, Letter, Stage};
 use super::planted::Planted;
 
@@ -38,6 +41,8 @@ pub(crate) enum About {
     RefundSucceeded { refund_id: String, amount_minor: i64, at_ms: i64 },
     RefundAbnormal { refund_id: String, amount_minor: i64, at_ms: i64 },
     RefundClosed,
+    Changed { amount_minor: i64 },
+    Complained { id: String, amount_minor: i64, won: Option<bool> },
 }
 
 impl Message {
@@ -48,6 +53,16 @@ impl Message {
             payee_matches: charge.payee_matches,
             paid_ms: charge.at_ms,
         };
+        Self { id, account, number: number.to_owned(), written_ms: now, about }
+    }
+
+    pub fn changed(id: String, account: ChannelAccountId, number: &str, amount_minor: i64, now: i64) -> Self {
+        Self { id, account, number: number.to_owned(), written_ms: now, about: About::Changed { amount_minor } }
+    }
+
+    pub fn complained(id: String, account: ChannelAccountId, number: &str, complaint: &Complaint, now: i64) -> Self {
+        let (name, amount_minor, won) = (complaint.id.clone(), complaint.amount_minor, complaint.won);
+        let about = About::Complained { id: name, amount_minor, won };
         Self { id, account, number: number.to_owned(), written_ms: now, about }
     }
 
@@ -85,6 +100,44 @@ pub(crate) fn receipt(charge: &Charge) -> Receipt {
     }
 }
 
+/// What a hold reads as.
+pub(crate) fn hold(number: &str, entry: &Entry, held: Held) -> Hold {
+    let charge = Charge {
+        transaction: format!("pi_{number}"),
+        amount_minor: entry.ask.amount_minor,
+        payee_matches: true,
+        at_ms: held.since_ms,
+    };
+    let lapses_at = held.says_when.then_some(Timestamp::from_millis(held.lapses_ms));
+    Hold { receipt: receipt(&charge), lapses_at }
+}
+
+/// What a payer needs in order to pay `number`.
+pub(crate) fn code(method: Method, number: String) -> PayCode {
+    let fields = |name: &str| BTreeMap::from([(name.to_owned(), number.clone())]);
+    match method {
+        Method::WechatNative | Method::AlipayQr => PayCode::QrCode { url: number },
+        Method::WechatH5 | Method::AlipayPage | Method::AlipayWap => PayCode::Redirect { url: number },
+        Method::WechatJsapi | Method::WechatApp | Method::AlipayApp => PayCode::Sdk { fields: fields("order") },
+        Method::UnionpayApp => PayCode::Sdk { fields: fields("tn") },
+        Method::Card | Method::CardHold => PayCode::Sdk { fields: fields("client_secret") },
+        Method::UnionpayWeb => PayCode::Form { action: "https://world.example".to_owned(), fields: fields("orderId") },
+        Method::BankTransfer => PayCode::Transfer { fields: fields("reference") },
+        Method::Cash => PayCode::Cash { code: number },
+    }
+}
+
+/// The number that a payer finds in a code.
+pub(crate) fn number_in(code: &PayCode) -> Option<String> {
+    match code {
+        PayCode::QrCode { url } | PayCode::Redirect { url } => Some(url.clone()),
+        PayCode::Cash { code } => Some(code.clone()),
+        PayCode::Sdk { fields } | PayCode::Form { fields, .. } | PayCode::Transfer { fields } => {
+            fields.values().next().cloned()
+        }
+    }
+}
+
 /// What money given back reads as.
 pub(crate) fn refund_receipt(refund_id: String, amount_minor: i64, at_ms: i64) -> RefundReceipt {
     let refunded_at = Timestamp::from_millis(at_ms);
@@ -93,7 +146,7 @@ pub(crate) fn refund_receipt(refund_id: String, amount_minor: i64, at_ms: i64) -
 
 /// Verifies and reads. `now`: judge its age.
 pub(crate) fn read(
-    account: ChannelAccountId,
+    (account, kind): (ChannelAccountId, ChannelKind),
     given: Option<&str>,
     body: &[u8],
     now: Option<Timestamp>,
@@ -105,7 +158,7 @@ pub(crate) fn read(
     if planted != Some(Planted::TrustAnybody) && given != proof(message.account, body) {
         return Err(NotificationRefusal::BadSignature);
     }
-    let paid = matches!(message.about, About::Paid { .. });
+    let paid = matches!(message.about, About::Paid { .. } | About::Changed { .. } | About::Complained { .. });
     if message.account != account && (paid || planted != Some(Planted::ForeignRefund)) {
         return Err(NotificationRefusal::Foreign);
     }
@@ -113,7 +166,30 @@ pub(crate) fn read(
         return Err(NotificationRefusal::Stale);
     }
     let (channel_id, number, at) = (message.id, message.number, Timestamp::from_millis(message.written_ms));
+    if let About::Complained { id, amount_minor, won } = message.about {
+        let dispute = Dispute { id, amount_minor, reason: "product_not_received".to_owned(), won };
+        return Ok(Notice::Dispute { channel_id, about: What::ChannelsPayment(format!("pi_{number}")), dispute, at });
+    }
+    // Messages about cards overtake each other: they only say where to look.
+    if kind == ChannelKind::Stripe {
+        let refund = !paid;
+        if let (Some(Planted::LookBelieved), About::Changed { amount_minor }) = (planted, &message.about) {
+            let transaction = format!("pi_{number}");
+            let charge =
+                Charge { transaction, amount_minor: *amount_minor, payee_matches: true, at_ms: message.written_ms };
+            return Ok(Notice::Payment { channel_id, number, standing: Standing::Paid(receipt(&charge)), at });
+        }
+        let about = match (refund, message.written_ms % 2) {
+            (true, _) => What::Refund(number),
+            (false, 0) => What::Payment(number),
+            _ => What::ChannelsPayment(format!("pi_{number}")),
+        };
+        return Ok(Notice::Look { channel_id, about, at });
+    }
     let standing = match message.about {
+        About::Changed { .. } | About::Complained { .. } => {
+            return Ok(Notice::Other { channel_id, event: "changed".to_owned() });
+        }
         About::Paid { transaction, amount_minor, payee_matches, paid_ms } => {
             let charge = Charge { transaction, amount_minor, payee_matches, at_ms: paid_ms };
             return Ok(Notice::Payment { channel_id, number, standing: Standing::Paid(receipt(&charge)), at });

@@ -24,7 +24,9 @@ pub mod faults;
 mod gateway;
 mod giving;
 mod giving_line;
+mod hands;
 mod history;
+mod holds;
 mod laws;
 mod leases;
 mod memory;
@@ -47,6 +49,7 @@ mod tables;
 pub mod temperament;
 mod troubles;
 mod wants;
+mod ways_laws;
 mod wishes;
 
 pub use coverage::Coverage;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::cast;
 use super::state::State;
+use super::ways_laws::{away, disputed, kept, lies, nothing_set_aside_that_is_gone};
 
 /// Checks an order's money.
 pub(super) fn check(state: &mut State, dossier: &Dossier) {
@@ -22,6 +23,7 @@ pub(super) fn check(state: &mut State, dossier: &Dossier) {
     no_more_than_was_paid(state, dossier);
     nothing_is_kept(state, dossier);
     late_money_account(state, dossier);
+    nothing_set_aside_that_is_gone(state, dossier);
 }
 
 fn asked(state: &State, subject: Uuid, kind: QuestionKind) -> bool {
@@ -34,9 +36,25 @@ fn overpaid(dossier: &Dossier, refund: &Refund) -> bool {
     let too_much = |leg: &Leg| {
         let same = dossier.legs().filter(arrived).filter(|l| l.payment == leg.payment);
         let back: i64 = same.map(|l| l.amount.minor).sum();
-        dossier.payment(leg.payment).is_none_or(|p| back > p.amount.minor)
+        let held = |p: &Payment| p.state == PaymentState::IntegrityHold;
+        let brought = |p: &Payment| if held(p) { p.amount.minor } else { kept(p) };
+        dossier.payment(leg.payment).is_none_or(|p| back + disputed(p, Some(false)) > brought(p))
     };
-    succeeded(refund) > refund.amount.minor || refund.legs.iter().filter(arrived).any(too_much)
+    succeeded(refund) > refund.amount.minor
+        || no_duplicate(dossier, refund)
+        || refund.legs.iter().filter(arrived).any(too_much)
+}
+
+/// Whether it gave back as a duplicate what was none, because the bank took some of the money back.
+fn no_duplicate(dossier: &Dossier, refund: &Refund) -> bool {
+    let took_back = dossier.payments.iter().any(|p| !p.evidence.taken_back.is_empty());
+    let is_duplicate = |r: &&Refund| r.cause == RefundCause::Duplicate;
+    let given: i64 = dossier.refunds.iter().filter(is_duplicate).map(succeeded).sum();
+    let captured: i64 = dossier.payments.iter().filter(|p| p.state == PaymentState::Captured).map(kept).sum();
+    let reversed: i64 = dossier.payments.iter().filter(|p| p.state == PaymentState::CaptureReversed).map(kept).sum();
+    let excess = (captured + reversed - dossier.order.amount.minor).max(0);
+    let open = dossier.order.state != OrderState::Closed;
+    open && took_back && is_duplicate(&refund) && succeeded(refund) > 0 && given > excess
 }
 
 fn succeeded(refund: &Refund) -> i64 {
@@ -53,9 +71,8 @@ fn late_money_account(state: &mut State, dossier: &Dossier) {
         let of = |kind| i64::from(kind == AccountKind::LateMoney) * row.posting.amount.minor;
         balance += of(row.posting.debit.kind) - of(row.posting.credit.kind);
     }
-    let stands = |p: &&Payment| !p.state.ended_unpaid();
     let expected: i64 = if dossier.order.state == OrderState::Closed {
-        let standing: i64 = dossier.payments.iter().filter(stands).map(|p| p.amount.minor).sum();
+        let standing: i64 = dossier.payments.iter().flat_map(|p| lies(p).into_values()).sum();
         let back = dossier.legs().filter(|l| l.state.takes_from_payment()).map(|l| l.amount.minor);
         back.sum::<i64>() - standing
     } else {
@@ -93,9 +110,11 @@ fn nothing_of_it_is_lost(state: &mut State, dossier: &Dossier, refund: &Refund) 
     let spent = |id| {
         let taken = dossier.legs().filter(|l| l.payment == id && l.state.takes_from_payment());
         let taken: i64 = taken.map(|l| l.amount.minor).sum();
-        dossier.payment(id).is_some_and(|p| taken >= p.amount.minor)
+        dossier.payment(id).is_some_and(|p| taken + away(p) >= kept(p))
     };
-    let spent = refund.legs.iter().all(|l| spent(l.payment));
+    // What its payer disputes, and what the bank took back, cannot go back.
+    let gone = |l: &Leg| dossier.payment(l.payment).is_some_and(|p| away(p) > 0 || !p.evidence.taken_back.is_empty());
+    let spent = refund.legs.iter().all(|l| spent(l.payment)) || refund.legs.iter().any(gone);
     let there = succeeded(refund) + waits;
     if there > refund.amount.minor || (there + given_up < refund.amount.minor && !spent) {
         let text = format!(
@@ -121,9 +140,16 @@ fn questions(state: &mut State, dossier: &Dossier) {
         if payment.state == PaymentState::IntegrityHold {
             causes.push((id, QuestionKind::IntegrityHold));
         }
+        if payment.state == PaymentState::CaptureReversed {
+            causes.push((id, QuestionKind::CaptureReversed));
+        }
+        if disputed(payment, None) > 0 {
+            causes.push((id, QuestionKind::Dispute));
+        }
         let asks = matches!(cast::policy_of(dossier.order.merchant).after_close, AfterClose::Park { .. });
         let late = dossier.order.state == OrderState::Closed && payment.state == PaymentState::Captured;
-        let untouched = payment.evidence.late_answer.is_none() && payment.returned_minor < payment.amount.minor;
+        let untouched =
+            payment.evidence.late_answer.is_none() && payment.returned_minor + away(payment) < kept(payment);
         let given_up = dossier.legs().any(|l| l.payment == payment.id && by_a_person(l));
         if asks && late && untouched && !given_up {
             causes.push((id, QuestionKind::LateMoney));
@@ -178,12 +204,16 @@ fn bare(id: Uuid) -> String {
 /// I3: no payer gets more than he paid, unless a person was asked about it.
 fn no_more_than_was_paid(state: &mut State, dossier: &Dossier) {
     let entries = dossier.payments.iter().filter_map(|p| state.books.entries.get(&p.number()));
-    let paid: i64 = entries.flat_map(|e| &e.charges).map(|c| c.amount_minor).sum();
+    let paid: i64 = entries.map(|e| e.charges.iter().map(|c| c.amount_minor).sum::<i64>() - e.lost_minor()).sum();
+    let numbers: Vec<String> = dossier.payments.iter().map(Payment::number).collect();
+    let lines = state.books.lines.values().filter(|l| !l.back && numbers.contains(&l.payment));
+    let paid = paid + lines.map(|l| l.amount_minor).sum::<i64>();
     let by_channel: i64 = dossier.payments.iter().map(|p| state.books.given_back(&p.number())).sum();
     let by_hand: i64 = dossier.legs().filter_map(|l| state.transfers.get(&l.id)).sum();
     let person = dossier.refunds.iter().flat_map(|r| &r.legs).any(|l| {
         asked(state, l.id.uuid(), QuestionKind::Overpaid) || asked(state, l.id.uuid(), QuestionKind::IntegrityHold)
     });
+    let person = person || dossier.payments.iter().any(|p| asked(state, p.id.uuid(), QuestionKind::CaptureReversed));
     if by_channel + by_hand > paid && !person {
         let text = format!("{}: the payer paid {paid}, got {by_channel} and {by_hand} by hand", dossier.order.id);
         state.violated("I3", text);
@@ -193,9 +223,10 @@ fn no_more_than_was_paid(state: &mut State, dossier: &Dossier) {
 /// I11: a closed order keeps nothing, and a paid one what it costs.
 fn nothing_is_kept(state: &mut State, dossier: &Dossier) {
     let order = &dossier.order;
-    let captured: i64 =
-        dossier.payments.iter().filter(|p| p.state == PaymentState::Captured).map(|p| p.amount.minor).sum();
-    let held = dossier.payments.iter().any(|p| p.state == PaymentState::IntegrityHold);
+    let captured: i64 = dossier.payments.iter().filter(|p| p.state == PaymentState::Captured).map(kept).sum();
+    let person = |p: &Payment| matches!(p.state, PaymentState::IntegrityHold | PaymentState::CaptureReversed);
+    let held = dossier.payments.iter().any(person);
+    let gone: i64 = dossier.payments.iter().map(away).sum();
     let given_up = dossier.legs().any(by_a_person);
     let over = dossier.refunds.iter().any(|r| overpaid(dossier, r));
     if held || over {
@@ -205,7 +236,7 @@ fn nothing_is_kept(state: &mut State, dossier: &Dossier) {
         OrderState::Closed => {
             let spoken_for: i64 = dossier.legs().filter(|l| l.state.takes_from_payment()).map(|l| l.amount.minor).sum();
             let waits = dossier.payments.iter().any(|p| asked(state, p.id.uuid(), QuestionKind::LateMoney));
-            if spoken_for < captured && !given_up && !waits {
+            if spoken_for + gone < captured && !given_up && !waits {
                 let text = format!("{} is closed, holds {captured} and gives back {spoken_for}", order.id);
                 state.violated("I11", text);
             }
@@ -217,12 +248,17 @@ fn nothing_is_kept(state: &mut State, dossier: &Dossier) {
             let by_rule = dossier.refunds.iter().filter(|r| {
                 r.cause != RefundCause::Requested && !matches!(r.state, RefundState::Voided | RefundState::Rejected)
             });
-            let back: i64 = by_rule.map(|r| r.amount.minor).sum();
+            let takes =
+                |r: &Refund| r.legs.iter().filter(|l| l.state.takes_from_payment()).map(|l| l.amount.minor).sum();
+            let back: i64 = by_rule.map(|r| r.amount.minor.min(takes(r))).sum();
             // What was asked for while the order was closed went back of money that was not the order's yet.
             let asked = dossier.refunds.iter().filter(|r| r.cause == RefundCause::Requested && r.late);
             let asked = asked.flat_map(|r| &r.legs).filter(|l| l.state.takes_from_payment());
             let back = back + asked.map(|l| l.amount.minor).sum::<i64>();
-            if captured - back != order.amount.minor {
+            // What a person gave up to give back is the order's, or the merchant's. What is disputed stays.
+            let given_up: i64 = dossier.legs().filter(|l| by_a_person(l)).map(|l| l.amount.minor).sum();
+            let over = captured - back - order.amount.minor;
+            if over < 0 || over > given_up + gone {
                 let text = format!("{} is paid with {captured} less {back}, and costs {}", order.id, order.amount);
                 state.violated("I11", text);
             }

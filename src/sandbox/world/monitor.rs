@@ -1,8 +1,9 @@
 //! What must hold at every single commit: it knows both sides' books, and must never change either.
 
 use bursar_core::decide::owed_job;
-use bursar_core::observation::{Claim, Subject};
-use bursar_core::order::OrderState;
+use bursar_core::event::EventKind;
+use bursar_core::observation::{Claim, Source, Subject};
+use bursar_core::order::{Order, OrderState};
 use bursar_core::payment::{Payment, PaymentState};
 use bursar_core::refund::{Leg, Refund};
 use bursar_core::{Timestamp, id};
@@ -16,6 +17,7 @@ use super::tables::Tables;
 
 /// What the rows were.
 pub(crate) struct Before {
+    pub orders: Vec<Order>,
     pub payments: Vec<Payment>,
     pub refunds: Vec<Refund>,
     pub legs: Vec<Leg>,
@@ -24,6 +26,7 @@ pub(crate) struct Before {
 /// Remembers the rows that `change` touches.
 pub(crate) fn before(tables: &Tables, change: &Change) -> Before {
     Before {
+        orders: change.orders.iter().filter_map(|o| tables.orders.get(&o.id)).cloned().collect(),
         payments: change.payments.iter().filter_map(|p| tables.payments.get(&p.id)).cloned().collect(),
         refunds: change.refunds.iter().filter_map(|r| tables.refunds.get(&r.id)).cloned().collect(),
         legs: change.legs.iter().filter_map(|l| tables.legs.get(&l.id)).cloned().collect(),
@@ -36,7 +39,8 @@ pub(crate) fn unwritten(change: &Change) -> Option<Uuid> {
     let payments = change.payments.iter().chain(&change.new_payments).map(|p| p.id.uuid());
     let refunds = change.refunds.iter().chain(&change.new_refunds).map(|r| r.id.uuid());
     let legs = change.legs.iter().chain(&change.new_legs).map(|l| l.id.uuid());
-    let written: Vec<Uuid> = payments.chain(refunds).chain(legs).collect();
+    let orders = change.orders.iter().chain(&change.new_orders).map(|o| o.id.uuid());
+    let written: Vec<Uuid> = payments.chain(refunds).chain(legs).chain(orders).collect();
     let noted = change.observations.iter().map(|(subject, _)| subject.uuid());
     noted.chain(change.postings.iter().map(|(p, _)| p.subject)).find(|id| !written.contains(id))
 }
@@ -58,8 +62,19 @@ pub(crate) fn committed(state: &mut State, pid: Pid, before: &Before, change: &C
         if old.state != new.state {
             *state.coverage.edges.entry((old.state, label, new.state)).or_default() += 1;
         }
+        *state.coverage.claims.entry((new.method.channel().name(), observation.claim.name())).or_default() += 1;
+        if matches!(observation.claim, Claim::CloseAccepted) {
+            voided(state, new);
+        }
+        let by_clock = observation.source == Source::Clock && matches!(observation.claim, Claim::CloseRequested { .. });
+        if by_clock && !new.method.channel().can_be_asked() && old.evidence.accepted.is_some() {
+            state.violated("overdue", format!("{} waits for money by hand, and was ended by the clock", new.id));
+        }
         if matches!(observation.claim, Claim::Sending) && old.state == PaymentState::New {
             one_after_the_other(state, new);
+            if state.tables.orders.get(&new.order).is_some_and(|o| !o.offers.is_empty()) {
+                chosen_one_by_one(state, new);
+            }
         }
         let number = new.number();
         let on_its_way = state.on_the_way.get(&number).copied().unwrap_or(0) > 0;
@@ -76,10 +91,31 @@ pub(crate) fn committed(state: &mut State, pid: Pid, before: &Before, change: &C
         if payment.state == PaymentState::Closed && was != Some(PaymentState::Closed) {
             closed_by_protocol(state, payment);
         }
+        if was != Some(payment.state) {
+            *state.coverage.methods.entry((payment.method, payment.state)).or_default() += 1;
+            let kind = match payment.state {
+                PaymentState::Authorized => Some(EventKind::PaymentAuthorized),
+                PaymentState::CaptureReversed => Some(EventKind::PaymentReversed),
+                _ => None,
+            };
+            if let Some(kind) = kind {
+                *state.told.entry((payment.order, kind)).or_default() += 1;
+            }
+        }
+        if payment.state.is_final() {
+            state.ended.insert(payment.id);
+        }
     }
     for order in &change.orders {
-        if order.state == OrderState::Closed {
-            state.ever_closed.insert(order.id);
+        let was = before.orders.iter().find(|o| o.id == order.id).map(|o| o.state);
+        let kind = match order.state {
+            OrderState::Paid => EventKind::OrderPaid,
+            OrderState::Closed => EventKind::OrderClosed,
+            OrderState::Created => EventKind::OrderChooseAgain,
+            _ => continue,
+        };
+        if was.is_some_and(|was| was != order.state) {
+            *state.told.entry((order.id, kind)).or_default() += 1;
         }
     }
     refund_monitor::committed(state, before, change);
@@ -117,13 +153,46 @@ fn owes_a_job(state: &mut State, payment: &Payment) {
     state.violated("I4", text);
 }
 
-/// Section 5: a payment closes by an accepted close only after a query that followed it.
+/// Section 5: a payment closes by an accepted close only after a query that followed it, or when the channel
+/// itself has ended it.
 fn closed_by_protocol(state: &mut State, payment: &Payment) {
+    let (now, clocks_wrong) = (state.now, state.clocks_wrong);
     let Some(entry) = state.books.entries.get(&payment.number()) else { return };
+    if entry.lied || !entry.kind().can_be_asked() {
+        return;
+    }
+    if payment.evidence.lapsed_at.is_some() {
+        let over = entry.lapsed(now) && !entry.in_flight && entry.charges.is_empty();
+        if !over && !clocks_wrong {
+            state.violated("close protocol", format!("{} lapsed here; at the channel it has not", payment.id));
+        }
+        return;
+    }
     let asked_after = entry.closed_ms.zip(entry.queried_ms).is_some_and(|(closed, asked)| asked >= closed);
-    if !entry.lied && !asked_after {
+    if !asked_after {
         let text = format!("{} closed without a query after the close (asked {:?})", payment.id, entry.queried_ms);
         state.violated("close protocol", text);
+    }
+}
+
+/// Whoever believes that a close was accepted has let go what was held.
+fn voided(state: &mut State, payment: &Payment) {
+    if state.books.entries.get(&payment.number()).is_some_and(super::books::Entry::is_held) {
+        state.violated("hold", format!("{} counts as let go, and is held", payment.id));
+    }
+}
+
+/// What a payer chose starts only when nothing else of the order can take money any more. What had ended once
+/// and came back is being closed already.
+fn chosen_one_by_one(state: &mut State, payment: &Payment) {
+    let Some(dossier) = state.tables.dossier(payment.order) else { return };
+    let others = dossier.payments.iter().filter(|p| p.id != payment.id && !state.ended.contains(&p.id));
+    let ahead: Vec<String> = others
+        .filter(|p| !p.state.is_final() && p.evidence.sent_at.is_some())
+        .map(|p| format!("{} is {}", p.id, p.state.name()))
+        .collect();
+    if let Some(ahead) = ahead.first() {
+        state.violated("one after the other", format!("{} is sent while {ahead}", payment.id));
     }
 }
 

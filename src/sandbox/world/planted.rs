@@ -116,6 +116,40 @@ planted! {
     DropRefundJob = "drop-refund-job",
     /// The deadline of a question about late money passes unheard.
     DeadlineForgotten = "deadline-forgotten",
+    /// "No such number" of a code that nobody has opened yet is read as its end.
+    AbsentAsTheEnd = "absent-as-the-end",
+    /// What cannot be closed counts as closed before the channel ends it.
+    ClosedBeforeItsTime = "closed-before-its-time",
+    /// What should only be held is taken at once.
+    HoldTakenAtOnce = "hold-taken-at-once",
+    /// Every capture call has a name of its own.
+    CapturesTwice = "captures-twice",
+    /// An unknown answer to a capture is read as success.
+    CaptureUnknownAsDone = "capture-unknown-as-done",
+    /// What is held is not let go.
+    VoidForgotten = "void-forgotten",
+    /// A message that only says where to look is believed.
+    LookBelieved = "look-believed",
+    /// A line that comes again is counted again.
+    LineCountedTwice = "line-counted-twice",
+    /// That a bank took money back is not read.
+    LineReversalIgnored = "line-reversal-ignored",
+    /// What was transferred beyond the amount is not seen.
+    OverpaidAsExact = "overpaid-as-exact",
+    /// Orders that wait for money by hand expire.
+    ByHandExpires = "by-hand-expires",
+    /// What the payer chose starts before what he had chosen has ended.
+    PickedAtOnce = "picked-at-once",
+    /// Who asks for a refund does not see complaints.
+    DisputedRefunded = "disputed-refunded",
+    /// That a complaint was lost is not told.
+    LostDisputeIgnored = "lost-dispute-ignored",
+    /// Money of what a payer had chosen before is not written down.
+    ReplacedIgnored = "replaced-ignored",
+    /// Orders whose payers do not choose never expire.
+    ExpiryForgotten = "expiry-forgotten",
+    /// Disputed money stays among what is free.
+    DisputeUnbooked = "dispute-unbooked",
 }
 
 impl FromStr for Planted {
@@ -182,6 +216,26 @@ impl Planted {
             Self::KeepQuestion => change.answered.clear(),
             Self::DropRefundJob => change.jobs.retain(|j| j.key.kind != JobKind::PollRefund),
             Self::DeadlineForgotten => change.jobs.retain(|j| j.key.kind != JobKind::SettleLateMoney),
+            Self::PickedAtOnce => {
+                let chooses = |order| tables.orders.get(&order).is_some_and(|o| !o.offers.is_empty());
+                for payment in change.new_payments.iter_mut().filter(|p| p.due_at.is_none() && chooses(p.order)) {
+                    payment.due_at = Some(payment.created_at);
+                    let key = JobKey::payment(JobKind::CreatePayment, payment.id);
+                    change.jobs.push(NewJob::new(key, payment.merchant, payment.created_at));
+                }
+            }
+            Self::ReplacedIgnored => {
+                let replaced = change.observations.iter().any(|(id, o)| {
+                    let row = tables.payments.get(&PaymentId(id.uuid()));
+                    let money = matches!(o.claim, Claim::Paid(_) | Claim::Received(_));
+                    money && row.is_some_and(|p| p.evidence.replaced.is_some())
+                });
+                if replaced {
+                    *change = Change { settle: change.settle.clone(), ..Change::default() };
+                }
+            }
+            Self::ExpiryForgotten => change.jobs.retain(|j| j.key.kind != JobKind::ExpireOrder),
+            Self::DisputeUnbooked => change.postings.retain(|(p, _)| p.debit.kind != AccountKind::Disputed),
             Self::DuplicateKept => leave_out(change, RefundCause::Duplicate),
             Self::LateMoneyKept => leave_out(change, RefundCause::LateMoney),
             Self::CompensationForgotten => never_activate(change, tables),
@@ -200,6 +254,11 @@ impl Planted {
     pub(crate) fn as_read(planted: Option<Self>, dossier: Dossier) -> Dossier {
         match planted {
             Some(Self::NoReservation) => Dossier { refunds: Vec::new(), ..dossier },
+            Some(Self::DisputedRefunded) => {
+                let mut dossier = dossier;
+                dossier.payments.iter_mut().for_each(|p| p.evidence.disputes.clear());
+                dossier
+            }
             _ => dossier,
         }
     }

@@ -63,7 +63,10 @@ fn agrees(state: &mut State, refund: &Refund, leg: &Leg) {
         LegState::Succeeded => stage == Some(Stage::Success) && !crooked,
         LegState::Failed => stage == Some(Stage::Closed),
         LegState::Stranded => stage == Some(Stage::Abnormal),
-        LegState::Reversed => stage == Some(Stage::Abnormal) && row.as_ref().is_some_and(|r| r.was(Stage::Success)),
+        LegState::Reversed => {
+            matches!(stage, Some(Stage::Abnormal | Stage::Closed))
+                && row.as_ref().is_some_and(|r| r.was(Stage::Success))
+        }
         LegState::NotPossible | LegState::Abandoned => stage.is_none(),
         LegState::Held => crooked,
         // Not sent yet, and nobody will send it before a person agrees.

@@ -13,6 +13,7 @@ use bursar_store::Change;
 use super::giving::Stage;
 use super::monitor::Before;
 use super::state::State;
+use super::ways_laws;
 
 /// Looks at what was written.
 pub(super) fn committed(state: &mut State, before: &Before, change: &Change) {
@@ -48,6 +49,9 @@ pub(super) fn committed(state: &mut State, before: &Before, change: &Change) {
             *state.coverage.causes.entry(refund.cause.name()).or_default() += 1;
         }
     }
+    for leg in &change.new_legs {
+        nothing_disputed(state, leg);
+    }
     for leg in change.legs.iter().chain(&change.new_legs) {
         owes_a_job(state, leg);
     }
@@ -79,7 +83,7 @@ fn believed_too_much(state: &mut State, claim: &RefundClaim, leg: &Leg) {
         RefundClaim::Succeeded(_) if !was(Stage::Success) => Some(("I1", "believed before the payer had it")),
         RefundClaim::Closed { .. } if !was(Stage::Closed) => Some(("I1", "given up here; not at the channel")),
         RefundClaim::Abnormal { .. } if !was(Stage::Abnormal) => Some(("I1", "sent back here; not at the channel")),
-        RefundClaim::Reversed { .. } if !(was(Stage::Success) && was(Stage::Abnormal)) => {
+        RefundClaim::Reversed { .. } if !(was(Stage::Success) && (was(Stage::Abnormal) || was(Stage::Closed))) => {
             Some(("I1", "reversed here; not at the channel"))
         }
         RefundClaim::SecondAccepted if row.is_none_or(|r| r.second_ways == 0) => {
@@ -92,6 +96,23 @@ fn believed_too_much(state: &mut State, claim: &RefundClaim, leg: &Leg) {
     };
     if let Some((law, text)) = wrong {
         state.violated(law, format!("{} is {text}", leg.id));
+    }
+}
+
+/// Disputed money is never set aside to be given back.
+fn nothing_disputed(state: &mut State, leg: &Leg) {
+    let order = state.tables.payments.get(&leg.payment).map(|p| p.order);
+    let Some(dossier) = order.and_then(|id| state.tables.dossier(id)) else { return };
+    let Some(payment) = dossier.payment(leg.payment) else { return };
+    let away = ways_laws::away(payment);
+    let theirs: i64 = state.books.entries.get(&payment.number()).map_or(0, |e| {
+        let stands = e.complaints.iter().filter(|c| c.won != Some(true));
+        stands.filter(|c| payment.evidence.disputes.contains_key(&c.id)).map(|c| c.amount_minor).sum()
+    });
+    let (returned, away) = (returned(&dossier, payment.id), away.max(theirs));
+    if away > 0 && returned + away > ways_laws::kept(payment) && !revived(&dossier, payment.id) {
+        let text = format!("{}: {returned} given back or set aside while {away} is disputed", payment.id);
+        state.violated("disputed money", text);
     }
 }
 
@@ -120,7 +141,8 @@ pub(super) fn order(state: &mut State, id: OrderId) {
             let text = format!("{} says {} returned; its legs say {returned}", payment.id, payment.returned_minor);
             state.violated("I3", text);
         }
-        if returned > payment.amount.minor && !revived(&dossier, payment.id) {
+        let came: i64 = payment.evidence.received.values().map(|p| p.amount_minor).sum();
+        if returned > came.max(payment.amount.minor) && !revived(&dossier, payment.id) {
             let text = format!("{}: {returned} given back or set aside of {}", payment.id, payment.amount);
             state.violated("I3", text);
         }

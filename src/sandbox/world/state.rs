@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bursar_core::chance::{SeededChance, mix};
-use bursar_core::id::{LegId, OrderId};
+use bursar_core::event::EventKind;
+use bursar_core::id::{LegId, OrderId, PaymentId};
 use bursar_core::job::JobKey;
 use bursar_core::{Chance, Clock, Timestamp};
 use bursar_store::{Answer, Change, StoreError};
@@ -14,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
-use super::agenda::{Agenda, Event, Pid};
+use super::agenda::{Agenda, Event, Part, Pid};
 use super::books::Books;
 use super::coverage::Coverage;
 use super::crash::{CrashAt, CrashWhen};
@@ -70,14 +71,24 @@ pub(crate) struct State {
     pub robbed: BTreeSet<Uuid>,
     /// The fence of the latest claim of each job, as the claimers saw it.
     pub claims: BTreeMap<JobKey, i64>,
-    /// Orders that were closed once.
-    pub ever_closed: BTreeSet<OrderId>,
     /// Money that persons have really transferred to payers, by leg.
     pub transfers: BTreeMap<LegId, i64>,
     /// Of these, those whose confirmation is on the books.
     pub confirmed: BTreeSet<LegId>,
     /// Orders whose client was told that its further payment is taken, or refused.
     pub added: BTreeSet<(usize, u32)>,
+    /// Choices that were answered.
+    pub chosen: BTreeSet<(usize, usize)>,
+    /// The payments that choices have become.
+    pub picked: BTreeMap<(usize, Part), PaymentId>,
+    /// Calls for captures, by number.
+    pub capture_calls: BTreeMap<String, u32>,
+    /// Holds that a program with a planted bug has the channel take at once.
+    pub wrongly_automatic: BTreeSet<String>,
+    /// Payments that ended once.
+    pub ended: BTreeSet<PaymentId>,
+    /// What merchants had to be told, by what happened to the rows.
+    pub told: BTreeMap<(OrderId, EventKind), usize>,
     /// Wishes for refunds that were answered.
     pub answered: BTreeSet<(usize, usize, u32)>,
     /// Calls for refunds, by number.
@@ -137,11 +148,16 @@ impl State {
             acknowledged: BTreeSet::new(),
             robbed: BTreeSet::new(),
             claims: BTreeMap::new(),
-            ever_closed: BTreeSet::new(),
             transfers: BTreeMap::new(),
             confirmed: BTreeSet::new(),
             added: BTreeSet::new(),
             answered: BTreeSet::new(),
+            chosen: BTreeSet::new(),
+            picked: BTreeMap::new(),
+            capture_calls: BTreeMap::new(),
+            wrongly_automatic: BTreeSet::new(),
+            ended: BTreeSet::new(),
+            told: BTreeMap::new(),
             refund_calls: BTreeMap::new(),
             on_the_way: BTreeMap::new(),
             clocks_wrong: false,

@@ -82,6 +82,9 @@ impl Tables {
     pub fn order_of(&self, subject: Uuid) -> Option<OrderId> {
         let leg = self.legs.get(&LegId(subject)).and_then(|l| self.refunds.get(&l.refund));
         let refund = leg.or_else(|| self.refunds.get(&RefundId(subject)));
+        if self.orders.contains_key(&OrderId(subject)) {
+            return Some(OrderId(subject));
+        }
         refund.map(|r| r.order).or_else(|| self.payments.get(&PaymentId(subject)).map(|p| p.order))
     }
 

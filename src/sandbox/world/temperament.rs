@@ -38,11 +38,17 @@ pub enum Temperament {
     Combined,
     /// Orders that are paid twice.
     TwoPayments,
+    /// Payers choose, and choose again.
+    Choosing,
+    /// Cards: holds, lost captures, complaints.
+    Cards,
+    /// Transfers and cash: too little, too much, too late, taken back.
+    ByHand,
 }
 
 impl Temperament {
     /// Every temperament.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Calm,
         Self::Lossy,
         Self::Slow,
@@ -58,6 +64,9 @@ impl Temperament {
         Self::Bank,
         Self::Combined,
         Self::TwoPayments,
+        Self::Choosing,
+        Self::Cards,
+        Self::ByHand,
     ];
 
     /// The stable name on the command line.
@@ -78,6 +87,9 @@ impl Temperament {
             Self::Bank => "bank",
             Self::Combined => "combined",
             Self::TwoPayments => "two-payments",
+            Self::Choosing => "choosing",
+            Self::Cards => "cards",
+            Self::ByHand => "by-hand",
         }
     }
 
@@ -94,7 +106,7 @@ impl Temperament {
     pub(crate) const fn longest_step_ms(self) -> u64 {
         match self {
             Self::Slow => 4_000,
-            Self::Mixed | Self::Zombies | Self::RefundStorm | Self::TwoPayments => 1_000,
+            Self::Mixed | Self::Zombies | Self::RefundStorm | Self::TwoPayments | Self::Choosing => 1_000,
             _ => 150,
         }
     }

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 
 use bursar_core::Timestamp;
 use bursar_core::clock::{HOUR_MS, MINUTE_MS};
-use bursar_core::id::ChannelAccountId;
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::refund::Route;
 
@@ -20,11 +19,6 @@ use super::process::LEASE_MS;
 
 /// Transactions that nobody made.
 pub(crate) const NEVER_MADE: [&str; 2] = ["FORGED", "FOREIGN"];
-
-/// An account of somebody else.
-fn another(account: ChannelAccountId) -> ChannelAccountId {
-    if account == cast::account(0, 0) { cast::account(1, 0) } else { cast::account(0, 0) }
-}
 
 impl History {
     /// One round of troubles.
@@ -83,7 +77,7 @@ impl History {
         let keys: Vec<JobKey> = {
             let state = self.world.lock();
             let jobs = state.tables.jobs.values();
-            jobs.filter(|j| j.key.kind.queue() != Queue::Upkeep && of(j)).map(|j| j.key).collect()
+            jobs.filter(|j| !matches!(j.key.kind.queue(), Queue::Upkeep) && of(j)).map(|j| j.key).collect()
         };
         keys.get(self.any(keys.len().max(1))).copied()
     }
@@ -139,17 +133,17 @@ impl History {
         if state.strikes(Fault::Forged) {
             let (_, body) = Message::paid(format!("f{now}"), account, &number, &charge(forged), now).sealed();
             let proof = "0123456789abcdef".to_owned();
-            state.at(10, Event::Hand { account, proof, body, number: None });
+            state.at(10, Event::Hand { account, proof, body, ack: None });
         }
         if state.strikes(Fault::Foreign) {
-            let other = another(account);
+            let other = cast::stranger(account);
             // Another account's true message about our number, at its own address and at ours; and money for a
             // number that is nobody's.
             let (proof, body) = Message::paid(format!("g{now}"), other, &number, &charge(foreign), now).sealed();
-            state.at(10, Event::Hand { account: other, proof: proof.clone(), body: body.clone(), number: None });
-            state.at(15, Event::Hand { account, proof, body, number: None });
+            state.at(10, Event::Hand { account: other, proof: proof.clone(), body: body.clone(), ack: None });
+            state.at(15, Event::Hand { account, proof, body, ack: None });
             let (proof, body) = Message::paid(format!("h{now}"), account, "nobody", &charge(foreign), now).sealed();
-            state.at(20, Event::Hand { account, proof, body, number: None });
+            state.at(20, Event::Hand { account, proof, body, ack: None });
         }
     }
 
@@ -159,23 +153,23 @@ impl History {
         let leg = state.tables.legs.values().next_back().cloned();
         let Some(leg) = leg.filter(|l| l.route == Route::Channel) else { return };
         let Some(account) = state.tables.payments.get(&leg.payment).map(|p| p.account) else { return };
-        let (now, number, other) = (state.now, leg.number(), another(account));
+        let (now, number, other) = (state.now, leg.number(), cast::stranger(account));
         let letter = Letter { stage: Stage::Success, at_ms: now, acknowledged: false };
         let [forged, foreign] = NEVER_MADE;
         if state.strikes(Fault::ForgedRefund) {
             let row = Giving::never_made(account, forged, leg.amount.minor, now);
             let (_, body) = Message::refund(format!("f{now}-0"), &number, &row, &letter, now).sealed();
             let proof = "0123456789abcdef".to_owned();
-            state.at(10, Event::Hand { account, proof, body, number: None });
+            state.at(10, Event::Hand { account, proof, body, ack: None });
         }
         if state.strikes(Fault::ForeignRefund) {
             let row = Giving::never_made(other, foreign, leg.amount.minor, now);
             let (proof, body) = Message::refund(format!("g{now}-0"), &number, &row, &letter, now).sealed();
-            state.at(10, Event::Hand { account: other, proof: proof.clone(), body: body.clone(), number: None });
-            state.at(15, Event::Hand { account, proof, body, number: None });
+            state.at(10, Event::Hand { account: other, proof: proof.clone(), body: body.clone(), ack: None });
+            state.at(15, Event::Hand { account, proof, body, ack: None });
             let row = Giving::never_made(account, foreign, leg.amount.minor, now);
             let (proof, body) = Message::refund(format!("h{now}-0"), "nobody", &row, &letter, now).sealed();
-            state.at(20, Event::Hand { account, proof, body, number: None });
+            state.at(20, Event::Hand { account, proof, body, ack: None });
         }
     }
 

@@ -16,6 +16,7 @@ use bursar_store::{Change, IdempotencyKey};
 use super::agenda::{Event, Part};
 use super::cast;
 use super::faults::Fault;
+use super::hands::Line;
 use super::script::{self, Payer, Script};
 use super::state::World;
 
@@ -86,9 +87,9 @@ pub(crate) async fn add_payment(world: World, context: JobContext, index: usize,
     let key = key(&context, &script, format!("add-{index}-{attempt}"));
     let Some(dossier) = found(&context, &script).await else { return };
     let (order, now) = (&dossier.order, context.now());
-    let missing = (order.amount.minor - dossier.captured_minor()).max(1);
+    let missing = dossier.missing_minor().max(1);
     let id = PaymentId::fresh(now, desk.chance.as_ref());
-    let payment = script::payment(order, id, addition.account, missing, now);
+    let payment = script::payment(order, id, (addition.account, addition.method), missing, now);
     let expires_at = addition.expires_ms.map(Timestamp::from_millis);
     let complete = |_: &Dossier, change: &mut Change| change.idempotency = Some(key.clone());
     match desk.add_payment(&payment, expires_at, complete).await {
@@ -106,6 +107,98 @@ pub(crate) async fn add_payment(world: World, context: JobContext, index: usize,
         }
         Ok(Granted::NoSuchOrder) | Err(_) => {}
     }
+}
+
+/// A payer chooses a way: it is answered with the payment that it got, however often it is asked.
+pub(crate) async fn pick(world: World, context: JobContext, which: (usize, usize), script: Script) {
+    let Some(choice) = script.picks.get(which.1).copied() else { return };
+    let desk = &context.desk;
+    let mut key = key(&context, &script, format!("pick-{}-{}", which.0, which.1));
+    let asked_before = match desk.gatherer.store().idempotency(script.merchant, &key.key).await {
+        Err(_) => return,
+        Ok(row) => row.map(|row| row.answer),
+    };
+    if let Some(answer) = asked_before {
+        return picked(&world, &script, which, answer.parse().ok(), false);
+    }
+    let Some(dossier) = found(&context, &script).await else { return };
+    let (order, now) = (&dossier.order, context.now());
+    let open = dossier.payments.iter().any(|p| !p.state.is_final());
+    let id = PaymentId::fresh(now, desk.chance.as_ref());
+    key.answer = id.to_string();
+    let missing = dossier.missing_minor().max(1);
+    let payment = script::payment(order, id, (choice.account, choice.method), missing, now);
+    let complete = |_: &Dossier, change: &mut Change| change.idempotency = Some(key.clone());
+    let id = match desk.pick(&payment, complete).await {
+        Ok(Granted::Written(_)) => Some(id),
+        Ok(Granted::Duplicate) => {
+            let row = desk.gatherer.store().idempotency(script.merchant, &key.key).await;
+            let Ok(Some(row)) = row else { return };
+            row.answer.parse().ok()
+        }
+        Ok(Granted::Refused(why)) => {
+            let mut state = world.lock();
+            state.note(|| format!("a choice is refused: {why}"));
+            // Another copy of the wish may have been granted meanwhile: the next one finds its answer.
+            if !state.tables.idempotency.contains_key(&(script.merchant, key.key.clone())) {
+                state.count(Fault::ImpossiblePick);
+                state.chosen.insert(which);
+            }
+            return;
+        }
+        Ok(Granted::NoSuchOrder) | Err(_) => return,
+    };
+    picked(&world, &script, which, id, open);
+}
+
+/// A payer knows what his choice has become.
+fn picked(world: &World, script: &Script, which: (usize, usize), id: Option<PaymentId>, open: bool) {
+    let Some(choice) = script.picks.get(which.1) else { return };
+    let mut state = world.lock();
+    if !state.chosen.insert(which) {
+        return;
+    }
+    if open {
+        state.count(Fault::PickedAgain);
+    }
+    let (index, nth) = which;
+    if let Some(id) = id {
+        state.picked.insert((index, Part::Picked(nth)), id);
+    }
+    if choice.payer != Payer::Never {
+        let delay = state.between(500, 40_000);
+        state.at(delay, Event::Pay(index, Part::Picked(nth)));
+    }
+}
+
+/// A line of a statement, or a collection, is written into the books.
+pub(crate) async fn tell(world: World, context: JobContext, id: String, row: Line, back: bool) {
+    let Some(payment) = bursar_core::id::from_text(&row.payment).map(PaymentId) else { return };
+    let claim = match back {
+        false => Claim::Received(row.piece()),
+        true => Claim::TakenBack { line: row.id.clone(), reason: "returned by the bank".to_owned() },
+    };
+    let seen = Observation::new(row.source(), context.now(), claim);
+    if let Ok(Taken::Written(_)) = context.desk.observe_with(payment, &seen, |_, _| {}).await
+        && let Some(line) = world.lock().books.lines.get_mut(&id)
+    {
+        line.told |= !back;
+        line.told_back |= back;
+    }
+}
+
+/// A merchant takes what is held, or lets it go.
+pub(crate) async fn decide_hold(world: World, context: JobContext, payment: PaymentId, take: bool) {
+    let claim = match take {
+        true => Claim::CaptureRequested { by: CLERK.to_owned() },
+        false => Claim::CloseRequested { reason: "not needed any more".to_owned() },
+    };
+    let Ok(Some(dossier)) = context.desk.dossier_of(payment.into()).await else { return };
+    if dossier.payment(payment).is_none_or(|p| p.state != PaymentState::Authorized) {
+        return;
+    }
+    world.lock().note(|| format!("a merchant wants {payment}: {take}"));
+    say(&context, payment, claim).await;
 }
 
 async fn say(context: &JobContext, subject: impl Into<bursar_core::observation::Subject>, claim: Claim) -> bool {
@@ -145,6 +238,11 @@ pub(crate) async fn abandon(context: JobContext, leg: LegId) {
     say(&context, leg, Claim::Refund(claim)).await;
 }
 
+/// A person gives up what the bank took back.
+pub(crate) async fn end(context: JobContext, payment: PaymentId) {
+    say(&context, payment, Claim::CloseRequested { reason: "the bank took it back".to_owned() }).await;
+}
+
 /// A person answers whether late money is kept. It can be kept only where it makes its order whole.
 pub(crate) async fn answer(context: JobContext, payment: PaymentId, keep: bool) {
     let Ok(Some(dossier)) = context.desk.dossier_of(payment.into()).await else { return };
@@ -153,7 +251,7 @@ pub(crate) async fn answer(context: JobContext, payment: PaymentId, keep: bool) 
     };
     let closed = dossier.order.state == OrderState::Closed;
     let Some(row) = dossier.payment(payment).filter(waits).filter(|_| closed) else { return };
-    let untouched = row.returned_minor == 0 && row.amount.minor >= dossier.order.amount.minor;
+    let untouched = row.returned_minor == 0 && row.taken_minor() >= dossier.order.amount.minor;
     let asked =
         matches!(cast::policy_of(dossier.order.merchant).after_close, bursar_core::merchant::AfterClose::Park { .. });
     if asked {

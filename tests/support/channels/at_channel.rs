@@ -59,7 +59,7 @@ impl AtChannel {
         });
         let sandbox = sandbox.await.expect("a sandbox");
         let cell = Cell::open(house, row, remote.settings(&keys, &sandbox.base_url())).await;
-        let url = format!("{}/notify/{}/{}", relay.url(), row.channel().name(), cell.actor.account);
+        let url = format!("{}/notify/{}/{}", relay.url(), row.channel().name(), cell.account());
         remote.opened(&sandbox, &keys, &url);
         Self { cell, remote, relay, sandbox }
     }

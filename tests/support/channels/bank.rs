@@ -37,7 +37,7 @@ fn yuan(minor: i64) -> String {
 
 /// Gives a file to the gateway, which reads one at a time.
 async fn give(cell: &Cell, api_key: &str, text: &str) -> u16 {
-    let path = format!("/v1/bank/{}/statements", cell.actor.account);
+    let path = format!("/v1/bank/{}/statements", cell.account());
     until("the gateway takes the file", WITHIN, || async {
         let body = ("application/octet-stream", text.to_owned());
         let (status, answer) = cell.house.post_file(api_key, &path, &cell.key(), body).await;
@@ -102,7 +102,7 @@ impl Teller for Bank {
     }
 
     async fn cleared(&self, cell: &Cell, payment: &Payment) {
-        let (account, line) = (cell.actor.account, suspended(cell).await);
+        let (account, line) = (cell.account(), suspended(cell).await);
         let said = json!({ "payment": payment.id, "by": "Li Na" });
         let (status, answer) = cell.post(&format!("/v1/bank/{account}/lines/{line}/assign"), &cell.key(), &said).await;
         assert_eq!(status, 200, "{answer}");
@@ -111,7 +111,7 @@ impl Teller for Bank {
 
 /// The line about which people are asked.
 async fn suspended(cell: &Cell) -> String {
-    let filter = LineFilter { account: cell.actor.account, state: Some(LineState::Suspense), after: None, limit: 1 };
+    let filter = LineFilter { account: cell.account(), state: Some(LineState::Suspense), after: None, limit: 1 };
     until("a line is in suspense", WITHIN, || async {
         let lines = cell.house.stage.program.store.lines(&filter).await.expect("the lines");
         lines.first().map(|line| line.id.to_string())

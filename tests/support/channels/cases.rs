@@ -292,7 +292,7 @@ async fn forged_answers(cell: &AtChannel) {
 }
 
 async fn forged_notices(cell: &AtChannel) {
-    let account = cell.actor.account.to_string();
+    let account = cell.account().to_string();
     let (order, payment) = cell.ready(LONG_S).await;
     cell.until_nobody_asks(payment.id).await;
     cell.relay.set(&account, Post::Damaged);
@@ -319,7 +319,7 @@ async fn forged_notices(cell: &AtChannel) {
 }
 
 async fn duplicate(cell: &AtChannel) {
-    let account = cell.actor.account.to_string();
+    let account = cell.account().to_string();
     cell.relay.set(&account, Post::Thrice);
     let (order, payment) = cell.ready(LONG_S).await;
     cell.until_nobody_asks(payment.id).await;

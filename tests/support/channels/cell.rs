@@ -12,6 +12,7 @@ use bursar_core::merchant::{ChannelAccount, Merchant, MerchantPolicy};
 use bursar_core::observation::{Claim, Source};
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::{Payment, PaymentState};
+use bursar_sandbox::merchant::Till;
 use bursar_store::directory::Entries;
 use serde_json::{Value, json};
 
@@ -53,15 +54,21 @@ impl Cell {
         store.put_merchant(&merchant).await.expect("a merchant");
         store.put_account(&account).await.expect("an account");
         store.put_api_key(&key).await.expect("an API key");
-        let actor = Actor { merchant: merchant.id, name: merchant.name, account: account.id, api_key };
+        let till = Till { account: account.id, channel: account.channel };
+        let actor = Actor { merchant: merchant.id, name: merchant.name, tills: vec![till], api_key };
         Self { row, house, actor }
+    }
+
+    /// The merchant's account on the channel.
+    pub(super) fn account(&self) -> ChannelAccountId {
+        self.actor.tills.first().expect("an account").account
     }
 
     /// Waits until the program knows the merchant: it reads what is new a few times a second only.
     pub(super) async fn until_known(&self) {
         let directory = &self.house.stage.program.desk.directory;
         until("the program knows the merchant", WITHIN, || async {
-            let known = |e: &Entries| e.accounts.contains_key(&self.actor.account);
+            let known = |e: &Entries| e.accounts.contains_key(&self.account());
             let entries = directory.entries_with(known).await.expect("the database");
             known(&entries).then_some(())
         })
@@ -158,7 +165,7 @@ impl Cell {
         let balances = self.house.stage.program.store.balances().await.expect("the books");
         let ours = balances
             .into_iter()
-            .find(|(kind, owner, _, _)| *kind == AccountKind::Clearing.code() && *owner == self.actor.account.uuid());
+            .find(|(kind, owner, _, _)| *kind == AccountKind::Clearing.code() && *owner == self.account().uuid());
         ours.map_or(0, |(_, _, _, minor)| minor)
     }
 }

@@ -11,8 +11,9 @@ use std::time::Instant;
 
 use bursar_core::chance::SeededChance;
 use bursar_sandbox::Faults;
-use bursar_sandbox::merchant::{Backend, Feed, Variety, place_varied, want_back};
+use bursar_sandbox::merchant::{Backend, Feed, Placed, Variety, place_varied, want_back};
 use clap::{Args, ValueEnum};
+use tokio::sync::mpsc;
 
 use super::{Done, Failure, Globals, output};
 use crate::clock::SystemClock;
@@ -89,13 +90,23 @@ pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
     let seeded = SeededChance::new(demo.seed);
     let progress = Progress::new(demo.orders);
     let backends: Vec<_> = stage.actors.iter().map(|a| Backend { api_key: a.api_key.clone() }).collect();
-    let variety = Variety { combined: COMBINED, twice: TWICE, accounts: stage.accounts.clone() };
-    let placed = place_varied(&feed, &backends, &variety, &seeded, |_| progress.placed()).await?;
+    let tills = stage.actors.iter().map(|a| a.tills.clone()).collect();
+    let variety = Variety { combined: COMBINED, twice: TWICE, tills };
+    let (tell, orders) = mpsc::unbounded_channel();
+    let opening = settle::open_what_is_payable(&stage, &feed, &backends, demo.seed, orders);
+    let on_placed = |placed: &Placed| {
+        progress.placed();
+        // Nobody listens any more when the customers' side has failed, which is told at the end.
+        let _ = tell.send(placed.clone());
+    };
+    let placed = place_varied(&feed, &backends, &variety, &seeded, on_placed).await?;
+    drop(tell);
     let (sink, seed) = (stage.sink.clone(), demo.seed);
     let customers = tokio::spawn(async move { want_back(&feed, &backends, placed, &sink, seed).await });
     let audit = settle::settle(&stage, &demo, &progress, &customers).await?;
     progress.end();
-    let ending = Ending::new(&stage, audit, settle::asked(customers).await?, started);
+    let (asked, opened) = (settle::asked(customers).await?, settle::opened(opening).await?);
+    let ending = Ending::new(&stage, audit, asked, opened, started);
     if !globals.json {
         ending.table()?;
     }

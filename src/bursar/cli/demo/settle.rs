@@ -4,7 +4,8 @@
 use std::time::{Duration, Instant};
 
 use bursar_sandbox::SandboxError;
-use bursar_sandbox::merchant::Asked;
+use bursar_sandbox::merchant::{Asked, Backend, Feed, Opened, Placed, Town, open_all};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::Demo;
@@ -20,6 +21,31 @@ const QUIET_MS: i64 = 150_000;
 
 /// The customers who want money back.
 pub(super) type Customers = JoinHandle<Result<Asked, SandboxError>>;
+
+/// The customers' devices.
+pub(super) type Opening = JoinHandle<Result<Opened, SandboxError>>;
+
+/// Lets the customers of `orders` open what they are given.
+pub(super) fn open_what_is_payable(
+    stage: &Stage,
+    feed: &Feed,
+    backends: &[Backend],
+    seed: u64,
+    orders: mpsc::UnboundedReceiver<Placed>,
+) -> Opening {
+    let town = Town { sandbox: stage.sandbox.base_url(), clock: stage.program.clock.clone(), seed };
+    let (feed, backends) = (feed.clone(), backends.to_vec());
+    tokio::spawn(async move { open_all(&feed, &backends, &town, orders).await })
+}
+
+/// What was opened.
+pub(super) async fn opened(opening: Opening) -> Result<Opened, Failure> {
+    if !opening.is_finished() {
+        opening.abort();
+        return Ok(Opened { surprises: vec!["not every customer could pay".to_owned()], ..Opened::default() });
+    }
+    Ok(opening.await??)
+}
 
 /// Waits until every order and every refund has ended, every customer was served, every event was delivered
 /// and the books agree, and stay so for as long as late money may still surface. Meanwhile the operator

@@ -1,11 +1,12 @@
 //! The stage of the demonstration: it knows how sandbox, receiver, database and cast are put up, and must
 //! never know what is played.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bursar_core::Chance;
 use bursar_core::chance::SeededChance;
-use bursar_core::id::ChannelAccountId;
+use bursar_core::channel::ChannelKind;
 use bursar_core::merchant::MerchantPolicy;
 use bursar_sandbox::merchant::Sink;
 use bursar_sandbox::{PayerMix, Provisioned, Sandbox, SandboxConfig, provision, system_random};
@@ -15,7 +16,8 @@ use crate::cli::{Failure, Globals};
 use crate::clock::SystemClock;
 use crate::compose::{self, Program};
 use crate::config::Config;
-use crate::play::cast::{Actor, Role, enter, open_account, set_policy, webhook_secret};
+use crate::play::accounts::{Dialect, PLAYED};
+use crate::play::cast::{Actor, Role, enter, open_accounts, set_policy, webhook_secret};
 
 /// The agencies of the demonstration.
 const AGENCIES: [(&str, &str); 3] = [("sunshine", "阳光家政"), ("anxin", "安心月嫂"), ("yinling", "银龄护理")];
@@ -33,8 +35,6 @@ pub(super) struct Stage {
     pub(super) sandbox: Sandbox,
     pub(super) sink: Sink,
     pub(super) actors: Vec<Actor>,
-    /// The channel accounts of each.
-    pub(super) accounts: Vec<Vec<ChannelAccountId>>,
     pub(super) program: Program,
     /// Keys and the database; deleted at the end.
     _folder: tempfile::TempDir,
@@ -47,48 +47,68 @@ pub(super) async fn set(globals: &Globals, demo: &Demo, public_url: &str) -> Res
     let program = compose::program(&config).await?;
     program.store.migrate().await?;
     let (faults, failing) = demo.faults.faults();
-    // Two accounts each.
-    let mut keys: Vec<[Provisioned; 2]> = Vec::new();
-    for (name, _) in AGENCIES {
-        let make = |name: &str| provision(folder.path(), name, &system_random);
-        keys.push([make(name)?, make(&format!("{name}-2"))?]);
-    }
-    let Some([first, _]) = keys.first() else { return Err(Failure::usage("no agencies")) };
-    let accounts = keys.iter().flatten().map(|p| p.account.clone()).collect();
+    let keys = keys(folder.path()).await?;
     let payers = PayerMix { soon_ms: SOON_MS, landing_ms: LANDING_MS, ..PayerMix::default() };
+    let Some((first, others)) = keys.split_first() else { return Err(Failure::usage("no agencies")) };
     let base = SandboxConfig::new(program.clock.clone(), first);
-    let sandbox_config = SandboxConfig { seed: demo.seed, faults, accounts, payers, ..base };
+    let mut sandbox_config = SandboxConfig { seed: demo.seed, faults, payers, ..base };
+    others.iter().for_each(|keys| sandbox_config.admit(keys));
     let sandbox = bursar_sandbox::start(sandbox_config).await?;
     let secret = webhook_secret(folder.path(), program.chance.as_ref())?;
     let seeded: Arc<dyn Chance> = Arc::new(SeededChance::new(demo.seed ^ 0x51_4e_4b));
     let sink = Sink::start(&[std::fs::read_to_string(&secret)?], failing, seeded).await?;
-    let (mut actors, mut accounts) = (Vec::new(), Vec::new());
+    let mut actors = Vec::new();
     let (store, chance) = (program.store.as_ref(), program.chance.as_ref());
-    for ([keys, more], (_, name)) in keys.iter().zip(AGENCIES) {
+    let dialects = [Dialect::Usual, Dialect::Certificates, Dialect::Usual];
+    for ((pair, (_, name)), dialect) in keys.chunks(2).zip(AGENCIES).zip(dialects) {
+        let [keys, more] = pair else { continue };
         let role = Role {
             name,
             keys,
+            channels: &PLAYED,
+            dialect,
             base_url: &sandbox.base_url(),
             webhook_url: &sink.url(),
             webhook_secret: secret.clone(),
             facts: None,
         };
-        let actor = enter(store, &role, program.clock.now(), chance).await?;
-        let second = Role { keys: more, ..role };
-        let second = open_account(store, actor.merchant, &second, program.clock.now(), chance).await?;
-        accounts.push(vec![actor.account, second]);
+        let mut actor = enter(store, &role, program.clock.now(), chance).await?;
+        // Where most of the money comes from there is a second account.
+        let second = Role { keys: more, channels: &[ChannelKind::Wechat], ..role };
+        open_accounts(store, &mut actor, &second, program.clock.now(), chance).await?;
         actors.push(actor);
     }
     if let Some(first) = actors.first() {
         let policy = MerchantPolicy { approval_above_minor: Some(APPROVAL_ABOVE_MINOR), ..MerchantPolicy::default() };
         set_policy(store, first, policy).await?;
     }
-    Ok(Stage { sandbox, sink, actors, accounts, program, _folder: folder })
+    Ok(Stage { sandbox, sink, actors, program, _folder: folder })
+}
+
+/// The keys of the agencies, two merchants of the channels for each, one after the other. Making keys takes
+/// processors some time.
+async fn keys(folder: &Path) -> Result<Vec<Provisioned>, Failure> {
+    let names = AGENCIES.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("{name}-2")]);
+    let (mut keys, mut making) = (Vec::new(), Vec::new());
+    for name in names {
+        let folder = folder.to_owned();
+        let make = move || provision(&folder, &name, &system_random);
+        if keys.is_empty() {
+            // The first makes the channels' own, too.
+            keys.push(tokio::task::spawn_blocking(make).await??);
+        } else {
+            making.push(tokio::task::spawn_blocking(make));
+        }
+    }
+    for made in making {
+        keys.push(made.await??);
+    }
+    Ok(keys)
 }
 
 /// The user's configuration with a fast clock, loopback webhooks, and a database of its own unless one
 /// was named.
-fn fast_config(globals: &Globals, demo: &Demo, folder: &std::path::Path, public_url: &str) -> Result<Config, Failure> {
+fn fast_config(globals: &Globals, demo: &Demo, folder: &Path, public_url: &str) -> Result<Config, Failure> {
     let origin = SystemClock::real_ms().to_string();
     let mut flags = vec![
         ("gateway.public_url", public_url.to_owned(), "demo"),

@@ -1,9 +1,12 @@
 //! What the demonstration came to, for people and programs: it knows how results are shown, and must never
 //! decide what a difference is.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use bursar_sandbox::merchant::Asked;
+use bursar_core::channel::ChannelKind;
+use bursar_core::{Currency, Money};
+use bursar_sandbox::merchant::{Asked, Opened};
 use serde_json::{Value, json};
 
 use super::stage::Stage;
@@ -14,17 +17,19 @@ use crate::play::audit::Audit;
 pub(super) struct Ending {
     audit: Audit,
     asked: Asked,
+    opened: Opened,
     webhooks: (usize, u64, usize),
-    faults: std::collections::BTreeMap<String, u64>,
+    faults: BTreeMap<String, u64>,
     elapsed_ms: u64,
 }
 
 impl Ending {
-    pub(super) fn new(stage: &Stage, audit: Audit, asked: Asked, started: Instant) -> Self {
+    pub(super) fn new(stage: &Stage, audit: Audit, asked: Asked, opened: Opened, started: Instant) -> Self {
         let told = stage.sink.told();
         Self {
             audit,
             asked,
+            opened,
             webhooks: (told.deliveries.len(), told.forged, told.gaps()),
             faults: stage.sandbox.counters().faults,
             elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -40,6 +45,7 @@ impl Ending {
             && audit.channel_effects_doubled == 0
             && audit.out_of_money == 0
             && self.asked.surprises.is_empty()
+            && self.opened.surprises.is_empty()
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -59,8 +65,32 @@ impl Ending {
                 "incomplete": refunds.incomplete, "reversed": refunds.reversed, "failed": refunds.failed,
                 "open": refunds.open, "surprises": self.asked.surprises,
             },
+            "channels": self.channels(),
+            "opened": {
+                "opened": self.opened.opened, "left_alone": self.opened.left_alone,
+                "too_late": self.opened.too_late, "surprises": self.opened.surprises,
+            },
             "faults_played": self.faults, "elapsed_ms": self.elapsed_ms,
         })
+    }
+
+    fn channels(&self) -> BTreeMap<&'static str, Value> {
+        self.audit.channels.iter().map(|(name, channel)| (*name, channel.to_json())).collect()
+    }
+
+    /// One row for each channel.
+    fn channels_table(&self) -> Done {
+        let heads = ["channel", "orders", "paid", "closed", "late", "refunded", "taken", "given back", "open", "agree"];
+        let rows = ChannelKind::ALL.iter().filter_map(|kind| {
+            let c = self.audit.channels.get(kind.name())?;
+            let agree = if c.books_agree() { "yes" } else { "NO" };
+            let numbers = [c.orders, c.paid, c.closed, c.late_money, c.refunded].map(|n| n.to_string());
+            let money = [c.captured_minor, c.refunded_minor].map(yuan);
+            let mut row = vec![kind.name().to_owned()];
+            row.extend(numbers.into_iter().chain(money).chain([c.unknown.to_string(), agree.to_owned()]));
+            Some(row)
+        });
+        output::table(&heads, &rows.collect::<Vec<_>>())
     }
 
     pub(super) fn table(&self) -> Done {
@@ -98,11 +128,18 @@ impl Ending {
                 row("seconds", &(self.elapsed_ms / 1_000)),
             ],
         )?;
-        for difference in audit.differences.iter().chain(&self.asked.surprises) {
+        output::line("")?;
+        self.channels_table()?;
+        for difference in audit.differences.iter().chain(&self.asked.surprises).chain(&self.opened.surprises) {
             output::line(&format!("  {difference}"))?;
         }
         Ok(())
     }
+}
+
+/// Minor units of CNY as people write them.
+fn yuan(minor: i64) -> String {
+    Money::new(minor, Currency::CNY).to_string()
 }
 
 pub(super) fn where_to_look(stage: &Stage, gateway: &str) {

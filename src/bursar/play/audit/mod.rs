@@ -1,10 +1,12 @@
 //! The audit at the end of a play: our books against the sandbox's own, payment by payment and refund by
 //! refund. It knows both sides' shapes, and must never forgive a difference.
 
+mod channels;
 mod refunds;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use bursar_core::channel::ChannelKind;
 use bursar_core::id::MerchantId;
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::{Payment, PaymentState};
@@ -13,6 +15,7 @@ use bursar_store::{OrderFilter, Store};
 use serde::Serialize;
 
 use super::cast::Actor;
+pub use channels::ChannelAudit;
 pub use refunds::RefundAudit;
 
 /// Page of orders per read.
@@ -45,6 +48,8 @@ pub struct Audit {
     pub out_of_money: u64,
     /// What became of refunds.
     pub refunds: RefundAudit,
+    /// The same for each channel of the cast, by its name.
+    pub channels: BTreeMap<&'static str, ChannelAudit>,
     /// Differences between the books, in words (the first few).
     pub differences: Vec<String>,
     /// Sum of ledger balances per currency that are not zero: always empty.
@@ -55,6 +60,14 @@ impl Audit {
     /// Whether the books agree, payment by payment and refund by refund, and the ledger balances.
     pub fn books_agree(&self) -> bool {
         self.differences.is_empty() && self.unbalanced.is_empty()
+    }
+
+    /// A difference between the books of a channel and ours.
+    fn differs(&mut self, channel: ChannelKind, words: String) {
+        self.channels.entry(channel.name()).or_default().differences += 1;
+        if self.differences.len() < NAMED {
+            self.differences.push(words);
+        }
     }
 
     /// Whether every order and every refund has ended or waits for a person.
@@ -87,6 +100,18 @@ struct Theirs<'a> {
     refunds: HashMap<&'a str, &'a RefundEntry>,
 }
 
+/// What of the sandbox's books we know, too.
+#[derive(Default)]
+struct Known<'a> {
+    payments: HashSet<&'a str>,
+    refunds: HashSet<&'a str>,
+}
+
+/// Our name of a channel of the sandbox.
+fn kind(channel: bursar_sandbox::Channel) -> ChannelKind {
+    ChannelKind::ALL.into_iter().find(|kind| kind.name() == channel.name()).unwrap_or(ChannelKind::Wechat)
+}
+
 /// Compares our books with the sandbox's books of payments and of refunds.
 ///
 /// # Errors
@@ -102,35 +127,42 @@ pub async fn compare(
         payments: books.iter().map(|b| (b.out_trade_no.as_str(), b)).collect(),
         refunds: refunds.iter().map(|r| (r.out_refund_no.as_str(), r)).collect(),
     };
-    let (mut known, mut known_refunds) = (0, 0);
+    for channel in actors.iter().flat_map(|actor| &actor.tills).map(|till| till.channel) {
+        audit.channels.entry(channel.name()).or_default();
+    }
+    let mut known = Known::default();
     for actor in actors {
         let parked = store.parked(Some(actor.merchant), 1_000_000).await?;
         audit.parked += u64::try_from(parked.len()).unwrap_or(0);
         for dossier in dossiers(store, actor.merchant).await? {
             let parked = parked.iter().any(|p| p.order == dossier.order.id);
-            known += weigh(&mut audit, &dossier, &theirs, parked);
-            known_refunds += refunds::weigh(&mut audit, &dossier, &theirs.refunds);
+            weigh(&mut audit, &dossier, &theirs, parked, &mut known);
+            refunds::weigh(&mut audit, &dossier, &theirs.refunds, &mut known);
+            channels::count(&mut audit.channels, &dossier);
         }
     }
-    if known != books.len() {
-        let strange = books.len().saturating_sub(known);
-        audit.differences.push(format!("the sandbox has {strange} payments that we do not know"));
+    for book in books.iter().filter(|b| !known.payments.contains(b.out_trade_no.as_str())) {
+        audit.differs(
+            kind(book.channel),
+            format!("the sandbox has payment {}, which we do not know", book.out_trade_no),
+        );
     }
-    if known_refunds != refunds.len() {
-        let strange = refunds.len().saturating_sub(known_refunds);
-        audit.differences.push(format!("the sandbox has {strange} refunds that we do not know"));
+    for book in refunds.iter().filter(|r| !known.refunds.contains(r.out_refund_no.as_str())) {
+        audit.differs(
+            kind(book.channel),
+            format!("the sandbox has refund {}, which we do not know", book.out_refund_no),
+        );
     }
     let mut sums: HashMap<String, i64> = HashMap::new();
     for (_, _, currency, balance) in store.balances().await? {
         *sums.entry(currency).or_default() += balance;
     }
     audit.unbalanced = sums.into_iter().filter(|(_, sum)| *sum != 0).map(|(c, sum)| format!("{sum} {c}")).collect();
-    audit.differences.truncate(NAMED);
     Ok(audit)
 }
 
-/// Adds one order to the audit; how many of its payments the sandbox knows.
-fn weigh(audit: &mut Audit, dossier: &Dossier, theirs: &Theirs<'_>, parked: bool) -> usize {
+/// Adds one order to the audit, and its payments that the sandbox knows to `known`.
+fn weigh<'a>(audit: &mut Audit, dossier: &Dossier, theirs: &Theirs<'a>, parked: bool, known: &mut Known<'a>) {
     let order = &dossier.order;
     audit.orders += 1;
     match order.state {
@@ -140,23 +172,25 @@ fn weigh(audit: &mut Audit, dossier: &Dossier, theirs: &Theirs<'_>, parked: bool
         _ => audit.open += 1,
     }
     audit.late_money += u64::from(order.late_money);
-    let (mut known, mut held) = (0, 0_i64);
+    let mut held = 0_i64;
     for payment in &dossier.payments {
         audit.unknown += u64::from(!payment.state.is_final());
         let number = payment.number();
         let entry = theirs.payments.get(number.as_str()).copied();
-        known += usize::from(entry.is_some());
+        known.payments.extend(entry.map(|e| e.out_trade_no.as_str()));
         held += entry.map_or(0, |e| e.captured_minor.saturating_sub(e.refunded_minor));
         audit.channel_effects_doubled += entry.map_or(0, |e| u64::from(e.charges.saturating_sub(1)));
         if !same(dossier, payment, entry) {
-            audit.differences.push(format!(
-                "{} is {} here; the sandbox says {}",
+            let words = format!(
+                "{} ({}) is {} here; the sandbox says {}",
                 payment.id,
+                payment.method,
                 payment.state.name(),
                 entry.map_or("nothing".to_owned(), |e| {
                     format!("{} with {} charges and {} minor units given back", e.state, e.charges, e.refunded_minor)
                 }),
-            ));
+            );
+            audit.differs(payment.method.channel(), words);
         }
     }
     let settled = order.state.is_final() && dossier.refunds.iter().all(|r| r.state.is_final());
@@ -164,13 +198,14 @@ fn weigh(audit: &mut Audit, dossier: &Dossier, theirs: &Theirs<'_>, parked: bool
         let (held, worth) = (held.saturating_sub(refunds::transferred_minor(dossier)), refunds::worth_minor(dossier));
         audit.out_of_money += u64::from(held > worth);
         if held < worth {
-            audit.differences.push(format!(
+            let words = format!(
                 "{} is worth {worth} minor units to its merchant; the sandbox holds {held}: too much was given back",
                 order.id
-            ));
+            );
+            let channels: BTreeSet<ChannelKind> = dossier.payments.iter().map(|p| p.method.channel()).collect();
+            channels.into_iter().for_each(|channel| audit.differs(channel, words.clone()));
         }
     }
-    known
 }
 
 /// Whether both sides took the same for a payment, and gave the same of it back.

@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
+use bursar_core::channel::ChannelKind;
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::Payment;
 use bursar_core::refund::{Leg, LegState, Refund, RefundCause, RefundState, Route};
 use bursar_sandbox::RefundEntry;
 use serde::Serialize;
 
-use super::Audit;
+use super::{Audit, Known};
 
 /// What became of refunds.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -42,30 +43,36 @@ pub struct RefundAudit {
     pub waiting: u64,
 }
 
-/// Adds the refunds of one order to the audit; how many of its legs the sandbox knows.
-pub(super) fn weigh(audit: &mut Audit, dossier: &Dossier, theirs: &HashMap<&str, &RefundEntry>) -> usize {
-    let mut known = 0;
+/// Adds the refunds of one order to the audit, and its legs that the sandbox knows to `known`.
+pub(super) fn weigh<'a>(
+    audit: &mut Audit,
+    dossier: &Dossier,
+    theirs: &HashMap<&str, &'a RefundEntry>,
+    known: &mut Known<'a>,
+) {
     for refund in &dossier.refunds {
         count(&mut audit.refunds, dossier, refund);
         for leg in refund.legs.iter().filter(|l| l.route == Route::Channel) {
             let number = leg.number();
             let entry = theirs.get(number.as_str()).copied();
-            known += usize::from(entry.is_some());
+            known.refunds.extend(entry.map(|e| e.out_refund_no.as_str()));
             audit.channel_effects_doubled += entry.map_or(0, doubled);
             if !same(leg, entry) {
-                audit.differences.push(format!(
-                    "{} is {} here; the sandbox says {}",
+                let payment = dossier.payment(leg.payment);
+                let words = format!(
+                    "{} ({}) is {} here; the sandbox says {}",
                     leg.id,
+                    payment.map_or("no payment", |p| p.method.name()),
                     leg.state.name(),
                     entry.map_or("nothing".to_owned(), |e| format!(
                         "{} with {} of {} minor units given back",
                         e.state, e.succeeded_minor, e.amount_minor
                     )),
-                ));
+                );
+                audit.differs(payment.map_or(ChannelKind::Wechat, |p| p.method.channel()), words);
             }
         }
     }
-    known
 }
 
 fn count(sums: &mut RefundAudit, dossier: &Dossier, refund: &Refund) {

@@ -1,7 +1,7 @@
 //! What people say about cash on site: it knows that a collection and what its payment hears of it are one commit,
 //! and must never know who may say what.
 
-use bursar_core::cash::{BY_PAYER, CashError, Collection, CollectionState, check_code};
+use bursar_core::cash::{BY_PAYER, CashError, Collection, CollectionState, check_code, is_same_person};
 use bursar_core::decide::{Question, QuestionKind};
 use bursar_core::id::CollectionId;
 use bursar_core::observation::{Observation, Source};
@@ -73,6 +73,9 @@ impl Desk {
         for _ in 0..MAX_RACES {
             let Some(row) = self.gatherer.store().collection(id).await? else { return Ok(Cashed::Missing) };
             let name = match by {
+                Confirmer::Person(by) if is_same_person(by, BY_PAYER) => {
+                    return Ok(Cashed::Refused(CashError::NotAPerson { by: by.clone() }));
+                }
                 Confirmer::Person(name) => name,
                 Confirmer::Payer { .. } => BY_PAYER,
             };
