@@ -70,6 +70,8 @@ mod wechat;
 mod x509;
 
 #[cfg(test)]
+mod reference;
+#[cfg(test)]
 mod testing;
 
 pub use bank::BankSettings;

@@ -29,6 +29,7 @@
 
 mod admin;
 mod alipay;
+mod bank;
 mod books;
 #[cfg(test)]
 mod cases;
@@ -71,6 +72,7 @@ pub mod world;
 pub use alipay::account::AlipayAccount;
 pub use alipay::keys::AlipayKeys;
 pub use alipay::provision::ProvisionedAlipay;
+pub use bank::{Bank, BankBooks, Meaning, StatementFile, StatementFormat, Transfer};
 pub use books::BookEntry;
 pub use channel::Channel;
 pub use config::SandboxConfig;

@@ -21,7 +21,7 @@ use crate::clock::SystemClock;
 use crate::compose::{self, Program};
 use crate::config::Config;
 use crate::play::accounts::Dialect;
-use crate::play::audit::compare;
+use crate::play::audit::{ByHand, compare};
 use crate::play::cast::{Actor, Role, enter, webhook_secret};
 
 /// What to run.
@@ -252,7 +252,7 @@ pub async fn run(plan: &Plan, say: impl Fn(&str)) -> anyhow::Result<Report> {
 
     let books: Vec<BookEntry> = serde_json::from_str(&fetch(&format!("{}/_sandbox/books", stage.sandbox)).await?)?;
     // Nobody asks for money back here.
-    let audit = compare(stage.program.store.as_ref(), &stage.actors, &books, &[]).await?;
+    let audit = compare(stage.program.store.as_ref(), &stage.actors, &books, &[], &ByHand::default()).await?;
     let per_payment = |n: u64| n / payments.max(1);
     Ok(Report {
         database,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Done, Failure, Globals, output};
 use crate::compose;
-use crate::play::accounts::{self, Dialect, PLAYED};
+use crate::play::accounts::{self, Dialect};
 
 /// Flags.
 #[derive(Args, Debug)]
@@ -56,15 +56,15 @@ pub(crate) async fn run(globals: &Globals, flags: Sandbox) -> Done {
     let base_url = format!("http://{}", flags.listen);
     let mut settings = Vec::new();
     for (name, keys) in flags.account.iter().zip(&provisioned) {
-        for channel in PLAYED {
-            let account = accounts::settings(channel, keys, &base_url, Dialect::Usual);
+        for channel in ChannelKind::ALL {
+            let account = accounts::settings(channel, keys, name, &base_url, Dialect::Usual);
             // As a file too, so that no tool is needed to cut it out of the list.
             let file = match channel {
                 ChannelKind::Wechat => "settings.json".to_owned(),
                 other => format!("{}.json", other.name()),
             };
             let file = keys_folder.join(name).join(file);
-            std::fs::write(&file, format!("{:#}\n", json!(account)))?;
+            std::fs::write(&file, format!("{:#}\n", account))?;
             settings.push(json!({ "name": name, "channel": channel, "file": file, "settings": account }));
         }
     }

@@ -11,9 +11,6 @@ use bursar_sandbox::Provisioned;
 use bursar_store::Store;
 use serde_json::{Value, json};
 
-/// The channels that the sandbox plays.
-pub const PLAYED: [ChannelKind; 3] = [ChannelKind::Wechat, ChannelKind::Alipay, ChannelKind::Unionpay];
-
 /// The ways in which one channel can be spoken to. Each is as good as the others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Dialect {
@@ -24,14 +21,16 @@ pub enum Dialect {
     Certificates,
 }
 
-/// The settings of a merchant's account of `channel` on the sandbox at `base_url`; `None` when the sandbox does
-/// not play it.
-pub fn settings(channel: ChannelKind, keys: &Provisioned, base_url: &str, dialect: Dialect) -> Option<Value> {
+/// The settings of an account of `channel` for the merchant called `holder`, when the other side is the sandbox at
+/// `base_url`.
+pub fn settings(channel: ChannelKind, keys: &Provisioned, holder: &str, base_url: &str, dialect: Dialect) -> Value {
     let mut settings = match channel {
         ChannelKind::Wechat => wechat(keys),
         ChannelKind::Alipay => alipay(keys, dialect),
         ChannelKind::Unionpay => unionpay(keys, dialect),
-        ChannelKind::Stripe | ChannelKind::Bank | ChannelKind::Cash => return None,
+        ChannelKind::Stripe => stripe(keys),
+        ChannelKind::Bank => return bank(keys, holder),
+        ChannelKind::Cash => return json!({}),
     };
     let remote = json!({
         "base_urls": [base_url],
@@ -41,7 +40,31 @@ pub fn settings(channel: ChannelKind, keys: &Provisioned, base_url: &str, dialec
         "refund_rate_per_second": 10_000,
     });
     lay_over(&mut settings, remote);
-    Some(settings)
+    settings
+}
+
+/// The number of a merchant's account at the pretend bank.
+pub fn bank_number(keys: &Provisioned) -> String {
+    format!("62220202{}", keys.mchid)
+}
+
+fn bank(keys: &Provisioned, holder: &str) -> Value {
+    json!({
+        "account_number": bank_number(keys),
+        "account_name": holder,
+        "bank_name": "中国工商银行",
+        "branch": "上海市徐汇支行",
+        "statement_mapping": "icbc",
+    })
+}
+
+fn stripe(keys: &Provisioned) -> Value {
+    let keys = &keys.stripe;
+    json!({
+        "secret_key": file(&keys.secret_key),
+        "publishable_key": keys.publishable_key,
+        "webhook_secrets": [file(&keys.webhook_secret)],
+    })
 }
 
 fn file(path: &Path) -> String {

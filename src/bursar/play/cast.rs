@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use bursar_core::channel::{ChannelFacts, ChannelKind};
-use bursar_core::id::{EndpointId, MerchantId};
+use bursar_core::id::{ChannelAccountId, EndpointId, MerchantId};
 use bursar_core::merchant::{Endpoint, Merchant, MerchantPolicy};
 use bursar_core::{Chance, Timestamp};
 use bursar_sandbox::Provisioned;
@@ -103,12 +103,18 @@ pub async fn open_accounts(
     chance: &dyn Chance,
 ) -> anyhow::Result<()> {
     for channel in role.channels.iter().copied() {
-        let settings = accounts::settings(channel, role.keys, role.base_url, role.dialect);
-        let settings = settings.with_context(|| format!("the sandbox does not play {}", channel.name()))?;
+        let settings = accounts::settings(channel, role.keys, role.name, role.base_url, role.dialect);
         let account = accounts::open(store, actor.merchant, channel, settings, role.facts, (now, chance)).await?;
         actor.tills.push(Till { account, channel });
     }
     Ok(())
+}
+
+impl Actor {
+    /// Its first account of `channel`.
+    pub fn till(&self, channel: ChannelKind) -> Option<ChannelAccountId> {
+        self.tills.iter().find(|till| till.channel == channel).map(|till| till.account)
+    }
 }
 
 /// Gives a merchant of the cast another policy.

@@ -24,7 +24,7 @@ use bursar_store::desk::Granted;
 use serde::Serialize;
 
 use super::accounts::Dialect;
-use super::audit::{compare, dossiers};
+use super::audit::{ByHand, compare, dossiers};
 use super::cast::{Actor, Role, enter, open_accounts, webhook_secret};
 use crate::compose::{self, Program};
 use crate::config::Config;
@@ -222,7 +222,9 @@ impl House {
     async fn agrees(&self) -> anyhow::Result<bool> {
         let actors = std::slice::from_ref(&self.actor);
         let store = self.program.store.as_ref();
-        Ok(compare(store, actors, &self.sandbox.books(), &self.sandbox.refunds()).await?.books_agree())
+        Ok(compare(store, actors, &self.sandbox.books(), &self.sandbox.refunds(), &ByHand::default())
+            .await?
+            .books_agree())
     }
 
     async fn report(&self, race: &'static str, started: Instant) -> anyhow::Result<Report> {

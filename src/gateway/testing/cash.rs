@@ -4,6 +4,7 @@ use bursar_core::Clock;
 use bursar_core::chance::SeededChance;
 use bursar_core::channel::ChannelKind;
 use bursar_core::clock::HOUR_MS;
+use bursar_core::decide::QuestionKind;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::ledger::AccountKind;
 use bursar_core::merchant::ChannelAccount;
@@ -209,7 +210,8 @@ async fn the_payers_code_confirms_and_five_wrong_ones_leave_it_to_a_person() {
     for id in [&two, &third] {
         house.of_collection(id, "confirm", &format!("p-{id}"), &by("Li Na")).await.expect(200);
     }
-    assert_eq!(house.store.parked(Some(house.merchant), 10).await.unwrap(), []);
+    let asked = house.store.parked(Some(house.merchant), 10).await.unwrap();
+    assert!(asked.iter().all(|q| q.kind != QuestionKind::CollectionDisputed), "{asked:?}");
     let shown = house.again(&order).await;
     assert_eq!((&shown["state"], &shown["payments"][0]["taken_minor"]), (&json!("paid"), &json!(12_801)));
 }
@@ -227,6 +229,29 @@ async fn wrong_codes_that_come_at_once_are_counted_one_after_the_other() {
     let answers = futures::future::join_all(tries).await;
     let with = |slug: &str| answers.iter().filter(|a| a.problem() == slug).count();
     assert_eq!((with("wrong-code"), with("code-spent")), (5, 5));
+    // Not even the right one is heard then.
+    let right = house.of_collection(&ids[0], "confirm", "right", &json!({ "code": CODE })).await.expect(409);
+    assert_eq!(right.problem(), "code-spent");
+}
+
+#[tokio::test]
+async fn of_many_codes_at_once_no_more_than_five_wrong_ones_are_judged() {
+    for round in 0..5 {
+        let house = House::new().await;
+        let order = house.cash_order("n-1").await;
+        let id = house.collected(&order, 1, "w-7", 12_800).await;
+        let code = |n: u32| if n == round * 9 { CODE.to_owned() } else { format!("9{n:05}") };
+        let tries = (0..40).map(|n| {
+            let (house, id, body) = (&house, &id, json!({ "code": code(n) }));
+            async move { house.of_collection(id, "confirm", &format!("k{n}"), &body).await }
+        });
+        let answers = futures::future::join_all(tries).await;
+        let wrong = answers.iter().filter(|a| a.status == 422).count();
+        let confirmed = answers.iter().filter(|a| a.status == 200).count();
+        assert!(wrong <= 5 && confirmed <= 1, "{wrong} {confirmed}");
+        let paid = house.again(&order).await["state"] == "paid";
+        assert_eq!((confirmed == 1, wrong == 5), (paid, !paid));
+    }
 }
 
 #[tokio::test]
@@ -255,7 +280,7 @@ async fn several_collections_add_up_and_more_than_is_owed_goes_back() {
 async fn a_claim_that_comes_after_the_close_is_late_money_when_it_is_confirmed() {
     let house = House::new().await;
     let order = house.cash_order("n-1").await;
-    house.post(&format!("/v1/orders/{}/close", text(&order["id"])), "close", "").await.expect(200);
+    house.post(&format!("/v1/orders/{}/close", text(&order["id"])), "close", "").await.expect(202);
     for claim in [Claim::Unpaid, Claim::CloseAccepted, Claim::UnpaidAfterClose] {
         let seen = Observation::new(Source::Close, house.clock.now(), claim);
         let done = |_: &bursar_core::order::Dossier| bursar_store::Settlement::Done;

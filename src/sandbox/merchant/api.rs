@@ -65,6 +65,25 @@ impl Api {
         self.until_settled(path, build).await
     }
 
+    /// Sends a file.
+    pub(super) async fn upload(
+        &self,
+        api_key: &str,
+        path: &str,
+        idempotency_key: &str,
+        file: &[u8],
+    ) -> Result<(u16, Value), SandboxError> {
+        let build = || {
+            self.http
+                .post(format!("{}{path}", self.gateway))
+                .bearer_auth(api_key)
+                .header("idempotency-key", idempotency_key)
+                .header("content-type", "application/octet-stream")
+                .body(file.to_vec())
+        };
+        self.until_settled(path, build).await
+    }
+
     /// A request to somebody who asks for no key, and for whom a repetition does no harm.
     pub(super) async fn post_plain(&self, path: &str, body: &Value) -> Result<(u16, Value), SandboxError> {
         let build = || self.http.post(format!("{}{path}", self.gateway)).body(body.to_string());

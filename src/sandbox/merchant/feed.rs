@@ -15,6 +15,9 @@ use super::api::{Api, Request, refused};
 use super::variety::{Errand, Kind, Variety};
 use crate::SandboxError;
 
+/// From a customer's choice to his next (real time).
+const CHANGES_HIS_MIND_AFTER: Duration = Duration::from_millis(250);
+
 /// A merchant's backend.
 #[derive(Clone, Debug)]
 pub struct Backend {
@@ -106,8 +109,8 @@ pub async fn place_varied(
         running.spawn(async move {
             let result = run(&api, &backend, &key, &errand).await;
             drop(place);
-            let Errand { kind, methods, amount_minor, .. } = errand;
-            result.map(|order| Placed { backend: index, order, number, kind, methods, amount_minor })
+            let Errand { kind, amount_minor, .. } = errand;
+            result.map(|(order, methods)| Placed { backend: index, order, number, kind, methods, amount_minor })
         });
         while let Some(result) = running.try_join_next() {
             done(result)?;
@@ -119,22 +122,73 @@ pub async fn place_varied(
     Ok(all)
 }
 
-/// One order, and the further payment that its customer wants.
-async fn run(api: &Api, backend: &Backend, key: &str, errand: &Errand) -> Result<OrderId, SandboxError> {
-    let post =
-        |path, idempotency_key, body| api.post(Request { api_key: &backend.api_key, path, idempotency_key, body });
-    let (status, answer) = post("/v1/orders", key, &errand.body).await?;
+/// One order, with the further payment that its customer wants, or what he picks; and by what it is to be paid.
+async fn run(api: &Api, backend: &Backend, key: &str, errand: &Errand) -> Result<(OrderId, Vec<Method>), SandboxError> {
+    let (status, answer) = post(api, backend, "/v1/orders", key, &errand.body).await?;
     if !(200..300).contains(&status) {
         return Err(refused(&format!("order refused: {status} {answer}")));
     }
     let id = answer.get("id").and_then(Value::as_str).unwrap_or_default();
     let order: OrderId = id.parse().map_err(|e: String| refused(&e))?;
     if let Some(body) = &errand.again {
-        let (status, answer) = post(&format!("/v1/orders/{order}/payments"), &format!("{key}-again"), body).await?;
+        let path = format!("/v1/orders/{order}/payments");
+        let (status, answer) = post(api, backend, &path, &format!("{key}-again"), body).await?;
         // The payer may have been faster: then the order takes no further payment.
         if !(200..300).contains(&status) && status != 409 {
             return Err(refused(&format!("further payment refused: {status} {answer}")));
         }
     }
-    Ok(order)
+    if errand.picks.is_empty() {
+        Ok((order, errand.methods.clone()))
+    } else {
+        pick(api, backend, key, errand, order).await
+    }
+}
+
+async fn post(
+    api: &Api,
+    backend: &Backend,
+    path: &str,
+    idempotency_key: &str,
+    body: &Value,
+) -> Result<(u16, Value), SandboxError> {
+    api.post(Request { api_key: &backend.api_key, path, idempotency_key, body }).await
+}
+
+/// The customer looks at the ways to pay and picks one; some pick another before they have paid.
+async fn pick(
+    api: &Api,
+    backend: &Backend,
+    key: &str,
+    errand: &Errand,
+    order: OrderId,
+) -> Result<(OrderId, Vec<Method>), SandboxError> {
+    let (status, shown) = api.get(&backend.api_key, &format!("/v1/orders/{order}/methods")).await?;
+    let shown = shown.get("methods").and_then(Value::as_array).cloned().unwrap_or_default();
+    if status != 200 || shown.len() != errand.picks.len() {
+        return Err(refused(&format!("{order} offers other ways than it was given: {status} {shown:?}")));
+    }
+    let available = |method: &Method| {
+        let is_it = |way: &&Value| way.get("method").and_then(Value::as_str) == Some(method.name());
+        shown.iter().find(is_it).and_then(|way| way.get("available")).and_then(Value::as_bool).unwrap_or_default()
+    };
+    let mut picked = Vec::new();
+    for (method, body) in errand.picks.iter().filter(|(method, _)| available(method)) {
+        if picked.len() >= errand.wanted {
+            break;
+        }
+        if !picked.is_empty() {
+            tokio::time::sleep(CHANGES_HIS_MIND_AFTER).await;
+        }
+        let (path, key) = (format!("/v1/orders/{order}/pick"), format!("{key}-pick-{method}"));
+        match post(api, backend, &path, &key, body).await? {
+            (200..300, _) => picked.push(*method),
+            // The channel has gone down meanwhile, or the customer has paid.
+            (409, _) => {}
+            (status, answer) => {
+                return Err(refused(&format!("{order}: {method} could not be picked: {status} {answer}")));
+            }
+        }
+    }
+    Ok((order, picked))
 }

@@ -1,21 +1,32 @@
-//! A pretend merchant: a backend that places orders and asks for refunds through the API, its customers'
-//! devices, and a receiver of webhooks. It knows the API's and the webhooks' documents, and must never share
-//! code with the sides that it talks to.
+//! A pretend merchant: a backend that places orders and asks for refunds through the API, its customers and staff,
+//! and a receiver of webhooks. It knows the API's and the webhooks' documents, and must never share code with the
+//! sides that it talks to.
 
 mod api;
+mod bookkeeper;
+mod cash;
+mod cashier;
+mod collect;
+mod customers;
 mod devices;
 mod feed;
 mod refunds;
 mod sink;
 mod tills;
+mod town;
+mod transfers;
 mod variety;
 mod wish;
 
-pub use devices::{Opened, Town, open_all};
+pub use bookkeeper::{BankAccount, keep_books};
+pub use cash::{CashBooks, Pockets};
+pub use cashier::{CashAccount, take_cash_over};
+pub use customers::attend_all;
 pub use feed::{Backend, Feed, Placed, place, place_varied};
 pub use refunds::{Asked, want_back};
 pub use sink::{Sink, Told};
 pub use tills::Till;
+pub use town::{Diary, Town};
 pub use variety::{Kind, Variety};
 
 /// The body of a page on loopback (metrics, books).

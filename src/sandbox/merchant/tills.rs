@@ -37,10 +37,22 @@ pub(super) struct Way {
     pub(super) account: ChannelAccountId,
 }
 
+/// The customer of order `number`, as his bank knows him.
+pub(super) fn customer_name(number: u32) -> String {
+    let family = ["王", "李", "张", "刘", "陈"];
+    let nth = usize::try_from(number).unwrap_or(0) % family.len();
+    format!("{}客户{number}", family.get(nth).copied().unwrap_or("王"))
+}
+
 impl Way {
-    /// As a member of a request.
-    pub(super) fn to_json(self) -> Value {
-        json!({ "method": self.method.name(), "account_id": self.account })
+    /// As members of a request about order `number`. Some merchants know the names of those who transfer.
+    pub(super) fn to_json(self, number: u32) -> Value {
+        let mut members = json!({ "method": self.method.name(), "account_id": self.account });
+        let named = self.method == Method::BankTransfer && number.is_multiple_of(2);
+        if let Some(map) = members.as_object_mut().filter(|_| named) {
+            map.insert("payer".to_owned(), json!({ "name": customer_name(number) }));
+        }
+        members
     }
 }
 
@@ -74,6 +86,17 @@ impl Tills<'_> {
                 Some(Way { account, ..first })
             }
         }
+    }
+
+    /// Up to four ways to choose from, `first` first.
+    pub(super) fn offers(&self, first: Way, chance: &dyn Chance) -> Vec<Way> {
+        let mut ways = vec![first];
+        while ways.len() < 4 {
+            let taken = |method| ways.iter().any(|way: &Way| way.method == method);
+            let Some(next) = self.draw_where(chance, |method| !taken(method)) else { break };
+            ways.push(next);
+        }
+        ways
     }
 
     fn draw_where(&self, chance: &dyn Chance, fits: impl Fn(Method) -> bool) -> Option<Way> {

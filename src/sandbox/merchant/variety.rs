@@ -20,6 +20,9 @@ const SERVICES: [(&str, u64); 8] = [
     ("擦玻璃", 9_900),
 ];
 
+/// Of ten customers who choose, so many choose again.
+const CHANGE_THEIR_MINDS: u64 = 3;
+
 /// How an order is paid.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -29,6 +32,8 @@ pub enum Kind {
     Combined,
     /// By one payment, and then the customer asks for another way to pay: both may be paid.
     Twice,
+    /// By what the customer picks among several ways; some change their minds.
+    Offered,
 }
 
 /// How many of 10,000 orders are of which kind; the rest is plain. Without accounts all are, and paid by WeChat.
@@ -38,6 +43,8 @@ pub struct Variety {
     pub combined: u64,
     /// Orders with two payments.
     pub twice: u64,
+    /// Orders whose customers choose.
+    pub offered: u64,
     /// The channel accounts of each backend. One that has any names one in each payment.
     pub tills: Vec<Vec<Till>>,
 }
@@ -52,6 +59,10 @@ pub(super) struct Errand {
     pub(super) body: Value,
     /// The body of the further payment.
     pub(super) again: Option<Value>,
+    /// What the customer picks, in turn: the next one when one cannot be picked.
+    pub(super) picks: Vec<(Method, Value)>,
+    /// How many of them he wants.
+    pub(super) wanted: usize,
 }
 
 impl Variety {
@@ -72,37 +83,55 @@ impl Variety {
         let Some(first) = tills.draw(chance) else {
             let method = Method::WechatNative;
             put(&mut body, "method", json!(method.name()));
-            return Errand { kind: Kind::Plain, methods: vec![method], amount_minor, body, again: None };
+            let methods = vec![method];
+            return Errand {
+                kind: Kind::Plain,
+                methods,
+                amount_minor,
+                body,
+                again: None,
+                picks: Vec::new(),
+                wanted: 0,
+            };
         };
         let kind = self.kind(chance);
         let second = tills.draw_beside(first, chance).filter(|_| kind != Kind::Plain);
-        let ways: Vec<Way> = [Some(first), second].into_iter().flatten().collect();
-        let mut again = None;
+        let mut ways: Vec<Way> = [Some(first), second].into_iter().flatten().collect();
+        let (mut again, mut picks, mut wanted) = (None, Vec::new(), 0);
         match kind {
-            Kind::Plain => merge(&mut body, first.to_json()),
+            Kind::Plain => merge(&mut body, first.to_json(number)),
             Kind::Twice => {
-                merge(&mut body, first.to_json());
+                merge(&mut body, first.to_json(number));
                 // Whoever asks for another way to pay and then pays both, pays soon.
                 put(&mut body, "description", json!(format!("{service} #{number} [payer:soon]")));
-                again = second.map(Way::to_json);
+                again = second.map(|way| way.to_json(number));
             }
             Kind::Combined => {
                 let part = amount_minor * (30 + chance.below(41)) / 100;
-                let mut parts: Vec<Value> = ways.iter().map(|way| way.to_json()).collect();
+                let mut parts: Vec<Value> = ways.iter().map(|way| way.to_json(number)).collect();
                 for (payment, minor) in parts.iter_mut().zip([part, amount_minor - part]) {
                     put(payment, "amount_minor", json!(minor));
                 }
                 put(&mut body, "payments", json!(parts));
             }
+            Kind::Offered => {
+                ways = tills.offers(first, chance);
+                put(&mut body, "offers", json!(ways.iter().map(|way| way.method.name()).collect::<Vec<_>>()));
+                // The same people come again.
+                put(&mut body, "customer", json!(format!("c-{}", number % 40)));
+                picks = ways.iter().map(|way| (way.method, way.to_json(number))).collect();
+                wanted = if chance.below(10) < CHANGE_THEIR_MINDS { 2 } else { 1 };
+            }
         }
         let methods = ways.iter().map(|way| way.method).collect();
-        Errand { kind, methods, amount_minor, body, again }
+        Errand { kind, methods, amount_minor, body, again, picks, wanted }
     }
 
     fn kind(&self, chance: &dyn Chance) -> Kind {
         match chance.below(10_000) {
             n if n < self.combined => Kind::Combined,
             n if n < self.combined.saturating_add(self.twice) => Kind::Twice,
+            n if n < self.combined.saturating_add(self.twice).saturating_add(self.offered) => Kind::Offered,
             _ => Kind::Plain,
         }
     }
@@ -148,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_combined_order_add_up_and_go_through_both_accounts() {
-        let variety = Variety { combined: 10_000, twice: 0, tills: vec![two_tills()] };
+        let variety = Variety { combined: 10_000, tills: vec![two_tills()], ..Variety::default() };
         for seed in 0..50 {
             let errand = variety.errand(&feed(), 1, 0, &SeededChance::new(seed));
             let parts = errand.body["payments"].as_array().unwrap();
@@ -164,7 +193,7 @@ mod tests {
 
     #[test]
     fn without_accounts_every_order_is_plain_and_names_none() {
-        let variety = Variety { combined: 5_000, twice: 5_000, tills: Vec::new() };
+        let variety = Variety { combined: 5_000, twice: 5_000, ..Variety::default() };
         let errand = variety.errand(&feed(), 1, 0, &SeededChance::new(3));
         assert_eq!(errand.kind, Kind::Plain);
         assert!(errand.body.get("account_id").is_none() && errand.again.is_none());
@@ -174,9 +203,26 @@ mod tests {
     #[test]
     fn the_second_payment_of_an_order_goes_through_the_other_account() {
         let tills = two_tills();
-        let variety = Variety { combined: 0, twice: 10_000, tills: vec![tills.clone()] };
+        let variety = Variety { twice: 10_000, tills: vec![tills.clone()], ..Variety::default() };
         let errand = variety.errand(&feed(), 1, 0, &SeededChance::new(3));
         assert_eq!(errand.body["account_id"], json!(tills[0].account));
         assert_eq!(errand.again.unwrap()["account_id"], json!(tills[1].account));
+    }
+
+    #[test]
+    fn an_order_with_offers_names_no_way_and_its_picks_are_among_them() {
+        let mut tills = two_tills();
+        tills.push(Till { channel: ChannelKind::Cash, ..tills[0] });
+        let variety = Variety { offered: 10_000, tills: vec![tills], ..Variety::default() };
+        let errand = variety.errand(&feed(), 7, 0, &SeededChance::new(3));
+        let offers = errand.body["offers"].as_array().unwrap();
+        assert_eq!((errand.kind, offers.len()), (Kind::Offered, 2));
+        assert!(errand.body.get("method").is_none() && errand.body["customer"] == "c-7");
+        assert!(
+            errand
+                .picks
+                .iter()
+                .all(|(method, pick)| offers.contains(&json!(method.name())) && pick["method"] == json!(method.name()))
+        );
     }
 }

@@ -2,6 +2,7 @@
 //! webhook receiver in one process, every payer behaviour, refunds and faults, and the books compared at the
 //! end.
 
+mod people;
 mod progress;
 mod settle;
 mod stage;
@@ -69,6 +70,8 @@ const LIFE_SECONDS: (u64, u64) = (330, 600);
 /// Of 10,000 orders so many are combined of two parts, and so many are paid twice.
 const COMBINED: u64 = 1_500;
 const TWICE: u64 = 800;
+/// And of so many the customer chooses the way to pay.
+const OFFERED: u64 = 1_200;
 
 pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
     let started = Instant::now();
@@ -91,9 +94,9 @@ pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
     let progress = Progress::new(demo.orders);
     let backends: Vec<_> = stage.actors.iter().map(|a| Backend { api_key: a.api_key.clone() }).collect();
     let tills = stage.actors.iter().map(|a| a.tills.clone()).collect();
-    let variety = Variety { combined: COMBINED, twice: TWICE, tills };
+    let variety = Variety { combined: COMBINED, twice: TWICE, offered: OFFERED, tills };
     let (tell, orders) = mpsc::unbounded_channel();
-    let opening = settle::open_what_is_payable(&stage, &feed, &backends, demo.seed, orders);
+    let mut people = people::gather(&stage, &feed, &backends, demo.seed, orders)?;
     let on_placed = |placed: &Placed| {
         progress.placed();
         // Nobody listens any more when the customers' side has failed, which is told at the end.
@@ -103,10 +106,10 @@ pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
     drop(tell);
     let (sink, seed) = (stage.sink.clone(), demo.seed);
     let customers = tokio::spawn(async move { want_back(&feed, &backends, placed, &sink, seed).await });
-    let audit = settle::settle(&stage, &demo, &progress, &customers).await?;
+    let audit = settle::settle(&stage, &demo, &progress, &mut people, &customers).await?;
     progress.end();
-    let (asked, opened) = (settle::asked(customers).await?, settle::opened(opening).await?);
-    let ending = Ending::new(&stage, audit, asked, opened, started);
+    let (asked, town) = (settle::asked(customers).await?, people.go_home().await?);
+    let ending = Ending::new(&stage, audit, asked, &town.diary, started);
     if !globals.json {
         ending.table()?;
     }

@@ -4,16 +4,15 @@
 use std::time::{Duration, Instant};
 
 use bursar_sandbox::SandboxError;
-use bursar_sandbox::merchant::{Asked, Backend, Feed, Opened, Placed, Town, open_all};
-use tokio::sync::mpsc;
+use bursar_sandbox::merchant::Asked;
 use tokio::task::JoinHandle;
 
 use super::Demo;
+use super::people::People;
 use super::progress::Progress;
 use super::stage::Stage;
 use crate::cli::Failure;
-use crate::play::audit::{Audit, compare};
-use crate::play::operator::confirm_transfers;
+use crate::play::audit::{Audit, ByHand, compare};
 
 /// After the books agree, late money may still surface for so long (clock milliseconds): the longest
 /// landing, with room. A refund that comes back does so sooner.
@@ -22,54 +21,31 @@ const QUIET_MS: i64 = 150_000;
 /// The customers who want money back.
 pub(super) type Customers = JoinHandle<Result<Asked, SandboxError>>;
 
-/// The customers' devices.
-pub(super) type Opening = JoinHandle<Result<Opened, SandboxError>>;
-
-/// Lets the customers of `orders` open what they are given.
-pub(super) fn open_what_is_payable(
-    stage: &Stage,
-    feed: &Feed,
-    backends: &[Backend],
-    seed: u64,
-    orders: mpsc::UnboundedReceiver<Placed>,
-) -> Opening {
-    let town = Town { sandbox: stage.sandbox.base_url(), clock: stage.program.clock.clone(), seed };
-    let (feed, backends) = (feed.clone(), backends.to_vec());
-    tokio::spawn(async move { open_all(&feed, &backends, &town, orders).await })
-}
-
-/// What was opened.
-pub(super) async fn opened(opening: Opening) -> Result<Opened, Failure> {
-    if !opening.is_finished() {
-        opening.abort();
-        return Ok(Opened { surprises: vec!["not every customer could pay".to_owned()], ..Opened::default() });
-    }
-    Ok(opening.await??)
-}
-
 /// Waits until every order and every refund has ended, every customer was served, every event was delivered
-/// and the books agree, and stay so for as long as late money may still surface. Meanwhile the operator
-/// transfers what must be transferred.
+/// and the books agree, and stay so for as long as late money may still surface. Meanwhile the
+/// operators give back by hand what must be.
 pub(super) async fn settle(
     stage: &Stage,
     demo: &Demo,
     progress: &Progress,
+    people: &mut People,
     customers: &Customers,
 ) -> Result<Audit, Failure> {
     let deadline = Instant::now() + Duration::from_secs(demo.give_up_after);
     let quiet = stage.program.clock.real(QUIET_MS);
     let mut agreed_since: Option<(Instant, u64)> = None;
     loop {
-        for actor in &stage.actors {
-            confirm_transfers(&stage.program, actor.merchant).await?;
+        for operator in &mut people.operators {
+            operator.give_back(&stage.program).await?;
         }
         let store = stage.program.store.as_ref();
         let (books, refunds) = (stage.sandbox.books(), stage.sandbox.refunds());
-        let audit = compare(store, &stage.actors, &books, &refunds).await?;
+        let by_hand = ByHand { bank: Some(stage.bank.books()), cash: Some(people.town.pockets.books()) };
+        let audit = compare(store, &stage.actors, &books, &refunds, &by_hand).await?;
         let counts = store.counts().await?;
         progress.show(&audit, counts.undelivered);
         let money: u64 = audit.paid + audit.late_money + audit.refunds.succeeded;
-        let ended = audit.all_ended() && audit.refunds.open == 0 && customers.is_finished();
+        let ended = audit.all_ended() && audit.refunds.open == 0 && customers.is_finished() && people.are_done();
         let settled = ended && counts.undelivered == 0 && audit.books_agree();
         agreed_since = match agreed_since {
             Some((since, then)) if settled && then == money => Some((since, then)),

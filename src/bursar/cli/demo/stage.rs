@@ -9,18 +9,24 @@ use bursar_core::chance::SeededChance;
 use bursar_core::channel::ChannelKind;
 use bursar_core::merchant::MerchantPolicy;
 use bursar_sandbox::merchant::Sink;
-use bursar_sandbox::{PayerMix, Provisioned, Sandbox, SandboxConfig, provision, system_random};
+use bursar_sandbox::{Bank, PayerMix, Provisioned, Sandbox, SandboxConfig, StatementFormat, provision, system_random};
 
 use super::Demo;
 use crate::cli::{Failure, Globals};
 use crate::clock::SystemClock;
 use crate::compose::{self, Program};
 use crate::config::Config;
-use crate::play::accounts::{Dialect, PLAYED};
+use crate::play::accounts::{Dialect, bank_number};
 use crate::play::cast::{Actor, Role, enter, open_accounts, set_policy, webhook_secret};
 
 /// The agencies of the demonstration.
 const AGENCIES: [(&str, &str); 3] = [("sunshine", "阳光家政"), ("anxin", "安心月嫂"), ("yinling", "银龄护理")];
+/// How each agency speaks to the channels, and how its bank tells it of its account.
+const MANNERS: [(Dialect, StatementFormat); 3] = [
+    (Dialect::Usual, StatementFormat::Camt),
+    (Dialect::Certificates, StatementFormat::Mt940),
+    (Dialect::Usual, StatementFormat::Table),
+];
 /// The first agency wants a second person for refunds of more than so many minor units.
 const APPROVAL_ABOVE_MINOR: i64 = 100_000;
 /// From the creation of a payment to the payer's first attempt (clock milliseconds): long enough that a
@@ -35,6 +41,10 @@ pub(super) struct Stage {
     pub(super) sandbox: Sandbox,
     pub(super) sink: Sink,
     pub(super) actors: Vec<Actor>,
+    /// The bank of everybody.
+    pub(super) bank: Bank,
+    /// The number of each actor's account there.
+    pub(super) bank_numbers: Vec<String>,
     pub(super) program: Program,
     /// Keys and the database; deleted at the end.
     _folder: tempfile::TempDir,
@@ -59,13 +69,13 @@ pub(super) async fn set(globals: &Globals, demo: &Demo, public_url: &str) -> Res
     let sink = Sink::start(&[std::fs::read_to_string(&secret)?], failing, seeded).await?;
     let mut actors = Vec::new();
     let (store, chance) = (program.store.as_ref(), program.chance.as_ref());
-    let dialects = [Dialect::Usual, Dialect::Certificates, Dialect::Usual];
-    for ((pair, (_, name)), dialect) in keys.chunks(2).zip(AGENCIES).zip(dialects) {
+    let (bank, mut bank_numbers) = (Bank::new(program.clock.clone()), Vec::new());
+    for ((pair, (_, name)), (dialect, format)) in keys.chunks(2).zip(AGENCIES).zip(MANNERS) {
         let [keys, more] = pair else { continue };
         let role = Role {
             name,
             keys,
-            channels: &PLAYED,
+            channels: &ChannelKind::ALL,
             dialect,
             base_url: &sandbox.base_url(),
             webhook_url: &sink.url(),
@@ -73,6 +83,11 @@ pub(super) async fn set(globals: &Globals, demo: &Demo, public_url: &str) -> Res
             facts: None,
         };
         let mut actor = enter(store, &role, program.clock.now(), chance).await?;
+        let endpoint = actor.till(ChannelKind::Stripe).map(|id| format!("{public_url}/notify/stripe/{id}"));
+        let stripe = sandbox.set_stripe_endpoint(&keys.stripe.account_id, &endpoint.unwrap_or_default());
+        stripe.map_err(Failure::usage)?;
+        bank_numbers.push(bank_number(keys));
+        bank.open_account(&bank_number(keys), name, format);
         // Where most of the money comes from there is a second account.
         let second = Role { keys: more, channels: &[ChannelKind::Wechat], ..role };
         open_accounts(store, &mut actor, &second, program.clock.now(), chance).await?;
@@ -82,7 +97,7 @@ pub(super) async fn set(globals: &Globals, demo: &Demo, public_url: &str) -> Res
         let policy = MerchantPolicy { approval_above_minor: Some(APPROVAL_ABOVE_MINOR), ..MerchantPolicy::default() };
         set_policy(store, first, policy).await?;
     }
-    Ok(Stage { sandbox, sink, actors, program, _folder: folder })
+    Ok(Stage { sandbox, sink, actors, bank, bank_numbers, program, _folder: folder })
 }
 
 /// The keys of the agencies, two merchants of the channels for each, one after the other. Making keys takes

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bursar_core::channel::ChannelKind;
 use bursar_core::{Currency, Money};
-use bursar_sandbox::merchant::{Asked, Opened};
+use bursar_sandbox::merchant::{Asked, Diary};
 use serde_json::{Value, json};
 
 use super::stage::Stage;
@@ -17,19 +17,23 @@ use crate::play::audit::Audit;
 pub(super) struct Ending {
     audit: Audit,
     asked: Asked,
-    opened: Opened,
+    /// What people did, and what surprised them.
+    deeds: BTreeMap<&'static str, u64>,
+    surprises: Vec<String>,
     webhooks: (usize, u64, usize),
     faults: BTreeMap<String, u64>,
     elapsed_ms: u64,
 }
 
 impl Ending {
-    pub(super) fn new(stage: &Stage, audit: Audit, asked: Asked, opened: Opened, started: Instant) -> Self {
+    pub(super) fn new(stage: &Stage, audit: Audit, asked: Asked, diary: &Diary, started: Instant) -> Self {
         let told = stage.sink.told();
+        let (deeds, surprises) = diary.read();
         Self {
             audit,
             asked,
-            opened,
+            deeds,
+            surprises,
             webhooks: (told.deliveries.len(), told.forged, told.gaps()),
             faults: stage.sandbox.counters().faults,
             elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -45,7 +49,7 @@ impl Ending {
             && audit.channel_effects_doubled == 0
             && audit.out_of_money == 0
             && self.asked.surprises.is_empty()
-            && self.opened.surprises.is_empty()
+            && self.surprises.is_empty()
     }
 
     pub(super) fn to_json(&self) -> Value {
@@ -66,10 +70,7 @@ impl Ending {
                 "open": refunds.open, "surprises": self.asked.surprises,
             },
             "channels": self.channels(),
-            "opened": {
-                "opened": self.opened.opened, "left_alone": self.opened.left_alone,
-                "too_late": self.opened.too_late, "surprises": self.opened.surprises,
-            },
+            "people": { "did": self.deeds, "surprises": self.surprises },
             "faults_played": self.faults, "elapsed_ms": self.elapsed_ms,
         })
     }
@@ -130,7 +131,7 @@ impl Ending {
         )?;
         output::line("")?;
         self.channels_table()?;
-        for difference in audit.differences.iter().chain(&self.asked.surprises).chain(&self.opened.surprises) {
+        for difference in audit.differences.iter().chain(&self.asked.surprises).chain(&self.surprises) {
             output::line(&format!("  {difference}"))?;
         }
         Ok(())

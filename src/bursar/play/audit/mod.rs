@@ -1,6 +1,7 @@
 //! The audit at the end of a play: our books against the sandbox's own, payment by payment and refund by
 //! refund. It knows both sides' shapes, and must never forgive a difference.
 
+mod by_hand;
 mod channels;
 mod refunds;
 
@@ -15,6 +16,7 @@ use bursar_store::{OrderFilter, Store};
 use serde::Serialize;
 
 use super::cast::Actor;
+pub use by_hand::ByHand;
 pub use channels::ChannelAudit;
 pub use refunds::RefundAudit;
 
@@ -98,6 +100,7 @@ pub async fn dossiers(store: &dyn Store, merchant: MerchantId) -> anyhow::Result
 struct Theirs<'a> {
     payments: HashMap<&'a str, &'a BookEntry>,
     refunds: HashMap<&'a str, &'a RefundEntry>,
+    by_hand: &'a ByHand,
 }
 
 /// What of the sandbox's books we know, too.
@@ -112,7 +115,7 @@ fn kind(channel: bursar_sandbox::Channel) -> ChannelKind {
     ChannelKind::ALL.into_iter().find(|kind| kind.name() == channel.name()).unwrap_or(ChannelKind::Wechat)
 }
 
-/// Compares our books with the sandbox's books of payments and of refunds.
+/// Compares our books with the sandbox's books of payments and of refunds, and with those of bank and workers.
 ///
 /// # Errors
 /// When the database cannot be read.
@@ -121,11 +124,13 @@ pub async fn compare(
     actors: &[Actor],
     books: &[BookEntry],
     refunds: &[RefundEntry],
+    by_hand: &ByHand,
 ) -> anyhow::Result<Audit> {
     let mut audit = Audit::default();
     let theirs = Theirs {
         payments: books.iter().map(|b| (b.out_trade_no.as_str(), b)).collect(),
         refunds: refunds.iter().map(|r| (r.out_refund_no.as_str(), r)).collect(),
+        by_hand,
     };
     for channel in actors.iter().flat_map(|actor| &actor.tills).map(|till| till.channel) {
         audit.channels.entry(channel.name()).or_default();
@@ -138,8 +143,10 @@ pub async fn compare(
             let parked = parked.iter().any(|p| p.order == dossier.order.id);
             weigh(&mut audit, &dossier, &theirs, parked, &mut known);
             refunds::weigh(&mut audit, &dossier, &theirs.refunds, &mut known);
+            by_hand.weigh_refunds(&mut audit, &dossier);
             channels::count(&mut audit.channels, &dossier);
         }
+        by_hand.weigh_rest(&mut audit, store, actor).await?;
     }
     for book in books.iter().filter(|b| !known.payments.contains(b.out_trade_no.as_str())) {
         audit.differs(
@@ -177,6 +184,7 @@ fn weigh<'a>(audit: &mut Audit, dossier: &Dossier, theirs: &Theirs<'a>, parked: 
         audit.unknown += u64::from(!payment.state.is_final());
         let number = payment.number();
         let entry = theirs.payments.get(number.as_str()).copied();
+        held += theirs.by_hand.weigh_payment(audit, payment);
         known.payments.extend(entry.map(|e| e.out_trade_no.as_str()));
         held += entry.map_or(0, |e| e.captured_minor.saturating_sub(e.refunded_minor));
         audit.channel_effects_doubled += entry.map_or(0, |e| u64::from(e.charges.saturating_sub(1)));

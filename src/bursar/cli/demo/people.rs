@@ -1,0 +1,66 @@
+//! The people of the demonstration: it knows who lives in its town and how long each works, and must never know what
+//! they do.
+
+use bursar_core::channel::ChannelKind;
+use bursar_sandbox::SandboxError;
+use bursar_sandbox::merchant::{
+    Backend, BankAccount, CashAccount, Feed, Placed, Town, attend_all, keep_books, take_cash_over,
+};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::stage::Stage;
+use crate::cli::Failure;
+use crate::play::operator::{Means, Operator};
+
+/// Everybody.
+pub(super) struct People {
+    pub(super) town: Town,
+    pub(super) operators: Vec<Operator>,
+    customers: JoinHandle<Result<(), SandboxError>>,
+    staff: [JoinHandle<()>; 2],
+}
+
+/// Lets the customers of `orders` and the merchants' staff go about their business.
+pub(super) fn gather(
+    stage: &Stage,
+    feed: &Feed,
+    backends: &[Backend],
+    seed: u64,
+    orders: mpsc::UnboundedReceiver<Placed>,
+) -> Result<People, Failure> {
+    let clock = stage.program.clock.clone();
+    let town = Town::new(feed, &stage.sandbox.base_url(), stage.bank.clone(), clock, seed)?;
+    let (mut banks, mut drawers, mut operators) = (Vec::new(), Vec::new(), Vec::new());
+    for ((actor, backend), number) in stage.actors.iter().zip(backends).zip(&stage.bank_numbers) {
+        let (Some(bank), Some(cash)) = (actor.till(ChannelKind::Bank), actor.till(ChannelKind::Cash)) else { continue };
+        let bank = BankAccount { backend: backend.clone(), account: bank, number: number.clone() };
+        let cash = CashAccount { backend: backend.clone(), account: cash };
+        banks.push(bank.clone());
+        drawers.push(cash.clone());
+        operators.push(Operator::new(Means { merchant: actor.merchant, town: town.clone(), bank, cash }));
+    }
+    let staff = [tokio::spawn(keep_books(town.clone(), banks)), tokio::spawn(take_cash_over(town.clone(), drawers))];
+    let (backends, served) = (backends.to_vec(), town.clone());
+    let customers = tokio::spawn(async move { attend_all(&backends, &served, orders).await });
+    Ok(People { town, operators, customers, staff })
+}
+
+impl People {
+    /// Whether every customer has done what he wanted.
+    pub(super) fn are_done(&self) -> bool {
+        self.customers.is_finished()
+    }
+
+    /// Sends everybody home.
+    pub(super) async fn go_home(self) -> Result<Town, Failure> {
+        self.staff.iter().for_each(JoinHandle::abort);
+        if self.customers.is_finished() {
+            self.customers.await??;
+        } else {
+            self.customers.abort();
+            self.town.diary.surprise("not every customer could pay".to_owned());
+        }
+        Ok(self.town)
+    }
+}
