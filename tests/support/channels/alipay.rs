@@ -22,7 +22,7 @@ struct Alipay(Dialect);
 
 impl Remote for Alipay {
     fn settings(&self, keys: &Provisioned, base_url: &str) -> Value {
-        accounts::settings(ChannelKind::Alipay, keys, base_url, self.0).expect("the sandbox plays it")
+        accounts::settings(ChannelKind::Alipay, keys, "shop", base_url, self.0)
     }
 
     fn merchant<'a>(&self, keys: &'a Provisioned) -> &'a str {

@@ -27,7 +27,7 @@ struct Unionpay(Dialect);
 
 impl Remote for Unionpay {
     fn settings(&self, keys: &Provisioned, base_url: &str) -> Value {
-        accounts::settings(ChannelKind::Unionpay, keys, base_url, self.0).expect("the sandbox plays it")
+        accounts::settings(ChannelKind::Unionpay, keys, "shop", base_url, self.0)
     }
 
     fn merchant<'a>(&self, keys: &'a Provisioned) -> &'a str {
