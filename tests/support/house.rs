@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bursar::play::audit::{Audit, compare};
+use bursar::play::audit::{Audit, ByHand, compare};
 use bursar::serve::{Parts, Running, bind, start};
 use bursar_core::id::OrderId;
 use bursar_core::order::Dossier;
@@ -131,7 +131,7 @@ impl House {
     pub async fn books_agree(&self) -> Audit {
         let (books, refunds) = (self.stage.sandbox.books(), self.stage.sandbox.refunds());
         let store = self.stage.program.store.as_ref();
-        let audit = compare(store, &self.stage.actors, &books, &refunds).await.expect("the books");
+        let audit = compare(store, &self.stage.actors, &books, &refunds, &ByHand::default()).await.expect("the books");
         assert!(audit.books_agree(), "seed {}: {audit:#?}", self.stage.seed);
         assert_eq!((audit.channel_effects_doubled, audit.out_of_money), (0, 0), "seed {}: {audit:#?}", self.stage.seed);
         audit

@@ -82,6 +82,7 @@ impl Temperament {
             }
             Self::Flood => &[
                 (NotifyFlood, 900),
+                (AnswerLate, 300),
                 (Forged, 500),
                 (Foreign, 400),
                 (ForgedRefund, 500),

@@ -4,7 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use bursar::play::audit::{Audit, compare};
+use bursar::play::audit::{Audit, ByHand, compare};
 use bursar_core::id::{OrderId, PaymentId};
 use bursar_core::job::JobKind;
 use bursar_core::order::{Dossier, OrderState};
@@ -161,7 +161,9 @@ impl AtChannel {
     pub(super) async fn audit(&self) -> Audit {
         let (books, refunds) = (self.sandbox.books(), self.sandbox.refunds());
         let store = self.house.stage.program.store.as_ref();
-        compare(store, std::slice::from_ref(&self.actor), &books, &refunds).await.expect("the books")
+        compare(store, std::slice::from_ref(&self.actor), &books, &refunds, &ByHand::default())
+            .await
+            .expect("the books")
     }
 
     /// The end of every case: all has ended, our books and the channel's agree, nothing was taken or given twice,

@@ -16,7 +16,7 @@ struct Wechat;
 
 impl Remote for Wechat {
     fn settings(&self, keys: &Provisioned, base_url: &str) -> Value {
-        settings(ChannelKind::Wechat, keys, base_url, Dialect::Usual).expect("the sandbox plays WeChat Pay")
+        settings(ChannelKind::Wechat, keys, "shop", base_url, Dialect::Usual)
     }
 
     fn merchant<'a>(&self, keys: &'a Provisioned) -> &'a str {
