@@ -40,7 +40,9 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
             let claim = if accepted { after_close(claim) } else { claim };
             conclude(context, job, &subject, claim).await
         }
-        Told::Nothing { why, retry_after_ms } => Ok(again(context, job, why, retry_after_ms)),
+        Told::Nothing { why, retry_after_ms } => {
+            Ok(until_lapse(context, &subject, again(context, job, why, retry_after_ms)))
+        }
     }
 }
 
@@ -88,7 +90,10 @@ async fn before_close(context: &JobContext, job: &Running, subject: &mut Subject
         }
         Told::Claim(Claim::AttemptFailed { .. } | Claim::Authorized(_)) => {}
         Told::Claim(claim) => return Ok(Step::Stop(conclude(context, job, subject, claim).await?)),
-        Told::Nothing { why, retry_after_ms } => return Ok(Step::Stop(again(context, job, why, retry_after_ms))),
+        Told::Nothing { why, retry_after_ms } => {
+            let outcome = again(context, job, why, retry_after_ms);
+            return Ok(Step::Stop(until_lapse(context, subject, outcome)));
+        }
     }
     let sent_at = subject.payment.evidence.sent_at.unwrap_or(subject.payment.created_at);
     let earliest = sent_at.plus_ms(subject.facts.min_close_age_ms);
@@ -122,10 +127,13 @@ async fn call_close(context: &JobContext, job: &Running, subject: &mut Subject) 
 }
 
 /// Until the channel ends it by itself, the payer may still pay: it is asked by the plan, and at that moment.
-/// From then on the plan begins anew: those answers were clear, and one that is not clear then must not
-/// have to wait as if it were the last of many.
 fn wait_for_lapse(context: &JobContext, job: &Running, subject: &Subject, why: &str) -> Outcome {
-    let outcome = again(context, job, why.to_owned(), None);
+    until_lapse(context, subject, again(context, job, why.to_owned(), None))
+}
+
+/// `outcome`, but not beyond that moment. From then on the plan begins anew: what was answered before was no
+/// failure, and an answer that is not clear then must not wait as if it were the last of many.
+fn until_lapse(context: &JobContext, subject: &Subject, outcome: Outcome) -> Outcome {
     match (outcome, lapses_at(subject)) {
         (Outcome::Again { due_at, why, .. }, Some(at)) if at > context.now() && due_at >= at => {
             Outcome::Again { due_at: at, step: 0, why }

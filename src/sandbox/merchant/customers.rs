@@ -32,6 +32,8 @@ pub(super) struct Affair {
     pub(super) order: Placed,
     /// `pay_…`.
     pub(super) payment: String,
+    /// Which of the order's payments.
+    pub(super) nth: u64,
     pub(super) amount_minor: i64,
     pub(super) code: Value,
     /// The order as it was seen last.
@@ -41,7 +43,7 @@ pub(super) struct Affair {
 impl Affair {
     /// Draws of its own, whatever other customers do.
     pub(super) fn chance(&self) -> SeededChance {
-        SeededChance::new(self.town.seed ^ (u64::from(self.order.number) << 20) ^ 0x6166_6661)
+        SeededChance::new(self.town.seed ^ (u64::from(self.order.number) << 20) ^ (self.nth << 56) ^ 0x6166_6661)
     }
 
     /// Waits until the order is as `holds` wants it.
@@ -112,7 +114,7 @@ async fn attend(town: &Town, backend: &Backend, order: Placed) -> Result<(), San
         wait = wait.saturating_mul(2).min(longest);
         let now = town.get(backend, &format!("/v1/orders/{}", order.order)).await?;
         let payments = now.get("payments").and_then(Value::as_array).cloned().unwrap_or_default();
-        for payment in &payments {
+        for (payment, nth) in payments.iter().zip(0..) {
             let (Some(code), Some(id)) = (payment.get("code"), payment.get("id").and_then(Value::as_str)) else {
                 continue;
             };
@@ -124,6 +126,7 @@ async fn attend(town: &Town, backend: &Backend, order: Placed) -> Result<(), San
                 backend: backend.clone(),
                 order: order.clone(),
                 payment: id.to_owned(),
+                nth,
                 amount_minor: payment.get("amount_minor").and_then(Value::as_i64).unwrap_or_default(),
                 code: code.clone(),
                 seen: seen.clone(),

@@ -45,10 +45,12 @@ impl Town {
         if times == 0 {
             self.diary.note("doors_left_alone");
         }
-        for _ in 0..times {
+        for time in 0..times {
             let (status, answer) = self.open(door).await?;
             match status {
                 200 => self.diary.note("doors_opened"),
+                // He has paid meanwhile, or the order has ended.
+                _ if time > 0 => self.diary.note("doors_closed_again"),
                 // The last moment may pass on the way.
                 _ if expires_at(order).is_none_or(|at| at <= self.clock.now()) => self.diary.note("doors_too_late"),
                 _ => self.diary.surprise(format!("{payment} could not be opened: {status} {answer}")),
