@@ -19,7 +19,7 @@ const REFUND_LIMITS: RefundLimits = RefundLimits {
     window_ms: 365 * 24 * 3_600_000,
     // The documents name no number; nobody refunds more often.
     per_order: 1_000,
-    // [M] Refunds of one trade must be three seconds apart.
+    // Not confirmed: refunds of one trade must be three seconds apart.
     interval_ms: 3_000,
 };
 
