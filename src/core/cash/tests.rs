@@ -1,3 +1,5 @@
+//! Tests of the rules of cash: they know who may do what, and must never need a database.
+
 use super::*;
 use crate::clock::{HOUR_MS, Timestamp};
 use crate::id::{ChannelAccountId, CollectionId, HandInId, LegId, MerchantId, OrderId, PaymentId, PayoutId};
