@@ -22,15 +22,13 @@ macro_rules! each_conforms {
     };
 }
 
-each_conforms! { wechat alipay alipay_page unionpay unionpay_web stripe stripe_hold }
+each_conforms! { wechat alipay alipay_page unionpay unionpay_web stripe stripe_hold bank cash }
 
 #[test]
 fn every_row_is_tried_and_every_channel_has_one() {
     assert_eq!(ROWS.map(|row| row.name), TRIED);
     for channel in ChannelKind::ALL {
-        let tried = ROWS.iter().any(|row| row.channel() == channel);
-        let coming = matches!(channel, ChannelKind::Bank | ChannelKind::Cash);
-        assert!(tried || coming, "{} is not tried", channel.name());
+        assert!(ROWS.iter().any(|row| row.channel() == channel), "{} is not tried", channel.name());
     }
 }
 
@@ -48,5 +46,5 @@ fn a_case_that_does_not_exist_for_a_channel_says_why() {
             assert_eq!(row.not_applicable.iter().filter(|(c, _)| c == case).count(), 1, "{} {}", row.name, case.name());
         }
     }
-    assert_eq!((ROWS.len() * Case::ALL.len() - left_out, left_out), (122, 18), "cases played, and left out");
+    assert_eq!((ROWS.len() * Case::ALL.len() - left_out, left_out), (148, 41), "cases played, and left out");
 }

@@ -1,5 +1,6 @@
 //! What the README says is so: its verbs and flags exist, its settings, files, metrics and tests exist,
-//! its diagrams are the machine's. It knows how the README is written, and must never mend it.
+//! its diagrams are the machine's. It knows how the README is written, and must never mend it. Of the page on
+//! channel accounts, too, verbs, flags and links are checked.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,10 @@ fn root() -> PathBuf {
 
 fn readme() -> String {
     std::fs::read_to_string(root().join("README.md")).expect("README.md")
+}
+
+fn accounts() -> String {
+    std::fs::read_to_string(root().join("config/accounts.md")).expect("config/accounts.md")
 }
 
 fn defaults() -> Config {
@@ -45,7 +50,7 @@ fn help(words: &[&str]) -> Option<String> {
 fn commands() -> BTreeMap<Vec<String>, BTreeSet<String>> {
     let word = |text: &&str| !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '-');
     let mut all: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
-    for line in code(&readme()) {
+    for line in code(&(readme() + &accounts())) {
         // `$(bursar …)` and `cargo run --release -- VERB` are commands too.
         let line = line.replace("$(", " ").replace(')', " ").replace("cargo run --release -- ", "bursar ");
         let tokens: Vec<&str> = line.split_whitespace().collect();
@@ -129,8 +134,13 @@ fn every_file_that_the_readme_names_exists() {
 }
 
 #[test]
-fn every_link_within_the_readme_has_its_heading() {
-    let text = readme();
+fn every_link_within_a_page_has_its_heading() {
+    for text in [readme(), accounts()] {
+        every_link_has_its_heading(&text);
+    }
+}
+
+fn every_link_has_its_heading(text: &str) {
     let anchor = |line: &str| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-").replace(',', "");
     let headings: BTreeSet<String> = text.lines().filter(|l| l.starts_with('#')).map(anchor).collect();
     for to in text.split("](#").skip(1).filter_map(|rest| rest.split(')').next()) {

@@ -40,6 +40,8 @@ async fn a_worker_that_hardly_polls_is_woken_through_redis() {
     let role = Role {
         name: "shop",
         keys: &keys,
+        channels: &[bursar_core::channel::ChannelKind::Wechat],
+        dialect: bursar::play::accounts::Dialect::default(),
         base_url: &sandbox.base_url(),
         webhook_url: &sink.url(),
         webhook_secret: secret,

@@ -1,6 +1,8 @@
 //! The seeded world: histories of the real core and jobs under faults, and the laws at their end. It knows
 //! seeds, and must never forgive a violation.
 
+use bursar_core::channel::Method;
+use bursar_core::payment::PaymentState;
 use bursar_core::refund::RefundState;
 use bursar_sandbox::world::campaign::{self, hunt};
 use bursar_sandbox::world::crash::everywhere;
@@ -16,6 +18,10 @@ fn three_hundred_histories_keep_the_laws() {
         panic!("{}", shrink(failed));
     }
     assert_eq!(sum.coverage.histories, SEEDS);
+    for method in Method::ALL {
+        let captured = sum.coverage.methods.get(&(method, PaymentState::Captured)).copied().unwrap_or(0);
+        assert!(captured > 0, "no {method} was captured");
+    }
     assert!(sum.coverage.faults.len() > 45, "only {} kinds of faults struck", sum.coverage.faults.len());
 }
 
@@ -81,6 +87,12 @@ fn planted_bugs_are_found() {
         Planted::RefundNewNumber,
         Planted::NoReservation,
         Planted::PartsAtOnce,
+        Planted::AbsentAsTheEnd,
+        Planted::ClosedBeforeItsTime,
+        Planted::HoldTakenAtOnce,
+        Planted::VoidForgotten,
+        Planted::PickedAtOnce,
+        Planted::ByHandExpires,
     ] {
         let found = hunt(planted, 1);
         assert!(found.seeds.is_some(), "{} is not found", planted.name());

@@ -4,6 +4,42 @@
 //! Start reading at [`Channel`], the face that every channel shows, and [`Outcome`]: an answer is a
 //! definite yes, a definite no, or *unknown*, and nothing turns an unknown into a no.
 //! [`Channels::of`] gives the adapter of an account; [`MerchantHttp`] tells merchants.
+//!
+//! # Adding a channel
+//!
+//! What a channel is like stands in folders of its own name: `src/channels/NAME` (its dialect: settings, signatures,
+//! one file per call; `wechat` is the one to read first), and for a channel that is called `src/sandbox/NAME` (the
+//! other side, by another hand, from the channel's documents). Besides, touch exactly these files. Most are a line
+//! or an arm of a `match` that the compiler asks for.
+//!
+//! | file | what | channels |
+//! |---|---|---|
+//! | `src/core/channel.rs` | the kind, its methods with names and codes that never change, currencies, time limits | all |
+//! | `src/channels/lib.rs` | the module | called |
+//! | `src/channels/registry.rs` | an arm that builds its adapter | all |
+//! | `src/sandbox/channel.rs` `src/sandbox/lib.rs` `src/sandbox/shared.rs` `src/sandbox/provision.rs` | its front: name and lane, module, field and routes, keys | called |
+//! | `src/sandbox/config.rs` | its accounts and keys | alipay, unionpay, stripe |
+//! | `src/sandbox/world/` | how it treats merchants, in the seeded world | all |
+//! | `src/bursar/play/accounts.rs` | the settings of an account on the sandbox | all |
+//!
+//! Then give it a row in `tests/support/channels` (a file of its name, and a line in `mod.rs` and in `tests/channels.rs`):
+//! it must pass every case there, on both databases.
+//!
+//! Some channels need more than that, because they are different in kind:
+//!
+//! | file | what | channels |
+//! |---|---|---|
+//! | `src/gateway/orders/checks.rs` | what must be known of the payer before: his openid or address; who collects | wechat, cash |
+//! | `src/gateway/orders/show.rs` `src/gateway/explain.rs` `src/store/read/history.rs` `src/core/decide/consequences.rs` | collections beside the payment, and words for money from hand to hand | cash |
+//! | `src/store/codec.rs` `jobs/match_statement_line/candidates.rs` `src/bursar/cli/statement.rs` | references, and whose the lines of a statement are | bank |
+//! | `src/sandbox/sandbox.rs` `src/sandbox/admin.rs` | new certificates, and where messages go | called |
+//! | `src/sandbox/merchant/tills.rs` | how often customers of a play choose it | wechat, alipay, unionpay, bank, cash |
+//! | `src/sandbox/merchant/devices.rs` | codes that the sandbox's payers scan by themselves | wechat, alipay |
+//! | `src/sandbox/merchant/variety.rs` `src/sandbox/merchant/wish.rs` | the channel of plays that need only one | wechat |
+//! | `src/bursar/bench/run.rs` `src/bursar/play/races.rs` `src/bursar/play/audit/` `src/bursar/cli/demo/stage.rs` `src/bursar/cli/merchant.rs` `src/bursar/cli/sandbox.rs` | the same, and what is meant where no channel is named | wechat |
+//! | `src/core/diagram.rs` | the channels whose machines are drawn | wechat, cash |
+//!
+//! `tests/recipe.rs` compares these tables with the sources, so a dialect that leaks elsewhere is found.
 
 pub mod bank;
 pub mod breaker;
@@ -33,6 +69,8 @@ mod unionpay;
 mod wechat;
 mod x509;
 
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod testing;
 

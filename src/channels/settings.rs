@@ -1,6 +1,7 @@
 //! What the settings of every remote channel have in common: it knows hosts, time-outs and rates with their
 //! bounds, and must never know a channel's own members.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use bursar_core::id::ChannelAccountId;
@@ -31,7 +32,7 @@ const BREAKER_OPEN_MS: i64 = 10_000;
 const MAX_HOSTS: usize = 4;
 
 /// How an account of one channel becomes an adapter: what [`crate::Channels`] asks of each channel.
-pub(crate) trait AccountSettings: Sized {
+pub(crate) trait AccountSettings: Sized + Debug {
     /// Reads and checks settings.
     ///
     /// # Errors
@@ -79,7 +80,7 @@ struct Raw {
 }
 
 /// The names of [`Raw`]'s members.
-const MEMBERS: [&str; 8] = [
+pub(crate) const MEMBERS: [&str; 8] = [
     "base_urls",
     "allow_http",
     "connect_timeout_ms",
@@ -129,11 +130,15 @@ pub(crate) fn read<T: DeserializeOwned>(value: &Value, defaults: &Defaults) -> R
     Ok((Common::checked(located(&Value::Object(shared))?, defaults)?, own))
 }
 
-fn located<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+/// Reads `value` as `T`.
+///
+/// # Errors
+/// A sentence naming the place of the mistake.
+pub(crate) fn located<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     serde_path_to_error::deserialize(value).map_err(|e| {
         let path = e.path().to_string();
         let at = if path == "." { String::new() } else { format!(" at `{path}`") };
-        format!("settings{at}: {}; see the reference of channel accounts", e.inner())
+        format!("settings{at}: {}; see config/accounts.md", e.inner())
     })
 }
 
@@ -242,6 +247,13 @@ mod tests {
             let error = take(value).map(drop).unwrap_err();
             assert!(error.contains(words), "{error}");
         }
+    }
+
+    #[test]
+    fn every_common_member_has_its_name_in_the_list() {
+        let error = located::<Raw>(&json!({"?": 1})).unwrap_err();
+        let names: Vec<String> = MEMBERS.iter().map(|name| format!("`{name}`")).collect();
+        assert!(error.contains(&format!("expected one of {};", names.join(", "))), "{error}");
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! Facts about channels that the rules need: it knows names and time limits, and must never know a
+//! Facts about channels that the rules need: it knows names, currencies and time limits, and must never know a
 //! channel's wire format.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::money::Currency;
 
 /// A payment channel.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -44,6 +46,14 @@ impl ChannelKind {
     /// statements and people only; such a payment waits without a job, and being overdue does not end it.
     pub const fn can_be_asked(self) -> bool {
         !matches!(self, Self::Bank | Self::Cash)
+    }
+
+    /// Whether orders on it may be in `currency`. What one account takes of that is its contract's matter.
+    pub fn takes(self, currency: Currency) -> bool {
+        match self {
+            Self::Wechat | Self::Alipay | Self::Unionpay | Self::Cash => currency == Currency::CNY,
+            Self::Stripe | Self::Bank => true,
+        }
     }
 
     /// Whether it gives money back by itself. Otherwise a person transfers it, or hands it over.

@@ -117,16 +117,16 @@ impl Money {
     /// A sentence naming the text.
     pub fn parse_decimal(text: &str, currency: Currency) -> Result<Self, String> {
         let wrong = || format!("`{text}` is not an amount in {currency} with at most {} decimals", currency.decimals());
-        let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+        let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
         let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
         let decimals = usize::try_from(currency.decimals()).unwrap_or(0);
         let plain = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
         if whole.is_empty() || !plain(whole) || !plain(part) || part.len() > decimals || digits.ends_with('.') {
             return Err(wrong());
         }
-        let padded = format!("{whole}{part:0<decimals$}");
-        let minor: i64 = padded.parse().map_err(|_| wrong())?;
-        Ok(Self::new(minor * sign, currency))
+        // With its sign: the smallest amount has no positive counterpart.
+        let minor = format!("{sign}{whole}{part:0<decimals$}").parse().map_err(|_| wrong())?;
+        Ok(Self::new(minor, currency))
     }
 }
 
@@ -166,6 +166,23 @@ mod tests {
         }
     }
 
+    /// A decimal without what does not count: zeros around it, and the sign of nothing.
+    fn plain(text: &str) -> String {
+        let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+        let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |rest| ("-", rest));
+        let (whole, part) = (whole.trim_start_matches('0'), part.trim_end_matches('0'));
+        let sign = if whole.is_empty() && part.is_empty() { "" } else { sign };
+        format!("{sign}{whole}.{part}")
+    }
+
+    #[test]
+    fn the_largest_and_the_smallest_amount_are_read_and_what_is_beyond_is_refused() {
+        let cny = |t: &str| Money::parse_decimal(t, Currency::CNY).map(|m| m.minor);
+        assert_eq!(cny("92233720368547758.07"), Ok(i64::MAX));
+        assert_eq!(cny("-92233720368547758.08"), Ok(i64::MIN));
+        assert!(cny("92233720368547758.08").is_err() && cny("-92233720368547758.09").is_err());
+    }
+
     #[test]
     fn only_listed_capital_codes_are_currencies() {
         assert!("CNY".parse::<Currency>().is_ok());
@@ -183,11 +200,36 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read_back(minor in -10_000_000_000_i64..10_000_000_000) {
-            let money = Money::new(minor, Currency::CNY);
-            let shown = money.to_string();
-            let number = shown.strip_suffix(" CNY").unwrap();
-            prop_assert_eq!(Money::parse_decimal(number, Currency::CNY).unwrap(), money);
+        fn what_is_shown_is_read_back_in_every_currency(minor in any::<i64>()) {
+            for (code, decimals) in CURRENCIES {
+                let money = Money::new(minor, Currency(code, *decimals));
+                let shown = money.to_string();
+                let number = shown.strip_suffix(&format!(" {code}")).unwrap();
+                prop_assert_eq!(Money::parse_decimal(number, money.currency).unwrap(), money);
+            }
+        }
+
+        #[test]
+        fn zeros_at_the_end_of_the_decimals_may_be_left_out(minor in any::<i64>()) {
+            for (code, decimals) in CURRENCIES.iter().filter(|(_, decimals)| *decimals > 0) {
+                let money = Money::new(minor, Currency(code, *decimals));
+                let shown = money.to_string();
+                let short = shown.strip_suffix(&format!(" {code}")).unwrap().trim_end_matches('0').trim_end_matches('.');
+                prop_assert_eq!(Money::parse_decimal(short, money.currency).unwrap(), money);
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_as_what_it_shows_or_refused(text in "-?[0-9]{0,20}(\\.[0-9]{0,5})?", odd in ".{0,24}") {
+            for (code, decimals) in CURRENCIES {
+                let currency = Currency(code, *decimals);
+                for text in [&text, &odd] {
+                    let Ok(money) = Money::parse_decimal(text, currency) else { continue };
+                    let again = money.to_string();
+                    let again = again.strip_suffix(&format!(" {code}")).unwrap();
+                    prop_assert_eq!(plain(again), plain(text), "{} {}", text, code);
+                }
+            }
         }
     }
 }

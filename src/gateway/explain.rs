@@ -1,8 +1,10 @@
 //! One sentence about an order: it knows why it is not final and what happens next when, and must never
 //! decide anything. Pure.
 
+pub mod cash;
 pub mod refund;
 
+use bursar_core::channel::ChannelKind;
 use bursar_core::job::JobKind;
 use bursar_core::order::{OrderState, RefundOverlay};
 use bursar_core::payment::{Payment, PaymentState};
@@ -20,12 +22,14 @@ pub fn next(timeline: &Timeline, now: Timestamp) -> String {
         let question = job.question.as_deref().unwrap_or_default();
         return format!("The job {} is parked until a person looks at it: {question}", job.key.kind.name());
     }
-    match order.state {
+    let claims = cash::waiting(timeline).map(|claims| format!(" {claims}")).unwrap_or_default();
+    let sentence = match order.state {
         OrderState::Paid => format!("{} {}", paid(timeline, now), telling(timeline, now)),
         OrderState::Closed => format!("{} {}", closed(timeline, now), telling(timeline, now)),
         OrderState::Created => "No payment was started yet.".to_owned(),
         OrderState::Paying | OrderState::PartiallyPaid | OrderState::Closing => open(timeline, now),
-    }
+    };
+    format!("{sentence}{claims}")
 }
 
 /// What the first refund under way waits for; `None` when none is.
@@ -90,6 +94,9 @@ fn why(payment: &Payment, timeline: &Timeline) -> String {
         PaymentState::AwaitingPayer if payment.part_minor() > 0 => {
             let here = Money::new(payment.part_minor(), payment.amount.currency);
             format!("{here} of {} have come; the rest is awaited.", payment.amount)
+        }
+        PaymentState::AwaitingPayer if payment.method.channel() == ChannelKind::Cash => {
+            "The payer pays in cash, when a worker collects it.".to_owned()
         }
         PaymentState::AwaitingPayer if payment.evidence.code().is_some() => {
             format!("The payer has not paid yet and may until {expires_at}.")

@@ -1,9 +1,6 @@
 //! Limits: it knows every bound of the HTTP face and its reason, and must never know what is bounded
 //! by the channels or the store.
 
-use bursar_core::Currency;
-use bursar_core::channel::ChannelKind;
-
 /// Settings of the gateway. Times in milliseconds of real time unless they say otherwise.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GatewaySettings {
@@ -106,16 +103,6 @@ pub const FILE_NAME_MAX_CHARS: usize = 200;
 pub const FORMAT_MAX_CHARS: usize = 32;
 /// How much of a bad value is repeated in an error message, in characters.
 pub const SHOWN_MAX_CHARS: usize = 48;
-
-/// Whether orders on a channel may be in `currency`. What an account takes is its bank's matter.
-pub fn takes(channel: ChannelKind, currency: Currency) -> bool {
-    match channel {
-        ChannelKind::Wechat | ChannelKind::Alipay | ChannelKind::Unionpay | ChannelKind::Cash => {
-            currency == Currency::CNY
-        }
-        ChannelKind::Stripe | ChannelKind::Bank => true,
-    }
-}
 
 /// The beginning of a value from outside, for an error message.
 pub fn shown(text: &str) -> String {

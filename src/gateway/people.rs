@@ -1,7 +1,7 @@
 //! What people write about themselves and what they did: it knows names, reasons and references, and must
 //! never repeat a bad one in full.
 
-use bursar_core::cash::BY_PAYER;
+use bursar_core::cash::{BY_PAYER, one_spaced};
 use bursar_core::refund::BY_RULE;
 use bursar_core::text;
 
@@ -25,11 +25,6 @@ pub fn optional_person(name: &str, reader: &mut Reader<'_>) -> Option<String> {
     let given = reader.optional_text(name)?;
     let checked = checked(name, Some(given), PERSON_MAX_CHARS, reader);
     Some(not_us(name, checked, reader))
-}
-
-/// One space where there were several: two spellings of one name are one person.
-pub fn one_spaced(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether `name`, which the member `member` gives, can be a person's.

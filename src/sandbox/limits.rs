@@ -1,8 +1,8 @@
-//! The channel's limits on refunds: it knows the documents' numbers, and must never count anything.
+//! A channel's limits on refunds: it knows those of most documents, and must never count anything.
 
 use serde::{Deserialize, Serialize};
 
-/// What a merchant may not exceed; the defaults are the documents'.
+/// What a merchant may not exceed; the defaults are WeChat Pay's documents'. A channel with others says so itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RefundLimits {
@@ -13,20 +13,6 @@ pub struct RefundLimits {
     /// Between two accepted refunds of one order, in milliseconds of the sandbox clock; sooner ones are
     /// told to slow down.
     pub interval_ms: i64,
-}
-
-impl RefundLimits {
-    /// The limits of Alipay's documents.
-    pub const fn alipay() -> Self {
-        Self {
-            // Twelve months, after which a trade is finished.
-            window_ms: 365 * 24 * 3_600_000,
-            // The documents name no number; nobody refunds more often.
-            per_order: 1_000,
-            // [M] Refunds of one trade must be three seconds apart.
-            interval_ms: 3_000,
-        }
-    }
 }
 
 impl Default for RefundLimits {

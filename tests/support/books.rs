@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use bursar::play::audit::{Audit, compare};
+use bursar::play::audit::{Audit, ByHand, compare};
 use bursar_sandbox::merchant::Placed;
 use bursar_store::{Counts, JobFilter};
 
@@ -56,7 +56,8 @@ pub async fn settle(stage: &Stage) -> End {
 async fn look(stage: &Stage) -> Result<(Audit, Counts), String> {
     let store = stage.program.store.as_ref();
     let (books, refunds) = (stage.sandbox.books(), stage.sandbox.refunds());
-    let audit = compare(store, &stage.actors, &books, &refunds).await.map_err(|e| format!("{e:#}"))?;
+    let audit =
+        compare(store, &stage.actors, &books, &refunds, &ByHand::default()).await.map_err(|e| format!("{e:#}"))?;
     Ok((audit, store.counts().await.map_err(|e| e.to_string())?))
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use bursar::play::audit::{Audit, compare};
+use bursar::play::audit::{Audit, ByHand, compare};
 use bursar::serve::{Parts, Running, bind, start};
 use bursar_core::id::OrderId;
 use bursar_core::order::Dossier;
@@ -21,6 +21,7 @@ pub struct House {
     /// The stage.
     pub stage: Stage,
     running: Running,
+    client: reqwest::Client,
 }
 
 impl House {
@@ -32,7 +33,7 @@ impl House {
         let stage = Stage::set(scene).await;
         let listener = bind(&format!("127.0.0.1:{}", stage.gateway_port)).await.expect("the gateway's port");
         let running = start(stage.program.clone(), Parts::All, Some(listener)).await.expect("the program");
-        Self { stage, running }
+        Self { stage, running, client: http() }
     }
 
     /// Stops everything.
@@ -86,12 +87,21 @@ impl House {
     /// # Panics
     /// When there is no answer.
     pub async fn post_as(&self, api_key: &str, path: &str, key: &str, body: &Value) -> (u16, Value) {
-        let request = http()
+        self.post_file(api_key, path, key, ("application/json", body.to_string())).await
+    }
+
+    /// The same with a body of another type.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    pub async fn post_file(&self, api_key: &str, path: &str, key: &str, body: (&str, String)) -> (u16, Value) {
+        let request = self
+            .client
             .post(format!("{}{path}", self.stage.gateway()))
             .bearer_auth(api_key)
             .header("idempotency-key", key)
-            .header("content-type", "application/json")
-            .body(body.to_string());
+            .header("content-type", body.0)
+            .body(body.1);
         let answer = request.send().await.expect("an answer");
         let status = answer.status().as_u16();
         let text = answer.text().await.expect("a body");
@@ -121,7 +131,7 @@ impl House {
     pub async fn books_agree(&self) -> Audit {
         let (books, refunds) = (self.stage.sandbox.books(), self.stage.sandbox.refunds());
         let store = self.stage.program.store.as_ref();
-        let audit = compare(store, &self.stage.actors, &books, &refunds).await.expect("the books");
+        let audit = compare(store, &self.stage.actors, &books, &refunds, &ByHand::default()).await.expect("the books");
         assert!(audit.books_agree(), "seed {}: {audit:#?}", self.stage.seed);
         assert_eq!((audit.channel_effects_doubled, audit.out_of_money), (0, 0), "seed {}: {audit:#?}", self.stage.seed);
         audit

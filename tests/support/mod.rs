@@ -23,7 +23,7 @@ mod wait;
 pub use bench::{Bench, counted, runs};
 pub use books::{End, assert_right, settle, violations};
 pub use branch::{Branch, Entry, file as statement_file};
-pub use channels::{Case, ROWS, Remote, Row, Side, conforms};
+pub use channels::{Case, ROWS, Row, conforms};
 pub use cluster::{Cluster, Death};
 pub use deck::{Blow, Deck};
 pub use endpoint::{Endpoint, Manner, Seen};

@@ -13,7 +13,7 @@ use crate::free_port;
 /// Longest wait for the server to answer after a start.
 const START_WITHIN: Duration = Duration::from_secs(60);
 
-/// A cluster in a temporary folder, on a free port of loopback, with real fsync. The server is a child
+/// A cluster in a temporary folder, on a free port of loopback, with real fsync unless it is told otherwise. The server is a child
 /// of this process; dropping this stops it and removes the folder.
 pub struct PrivatePostgres {
     folder: tempfile::TempDir,
@@ -21,6 +21,7 @@ pub struct PrivatePostgres {
     /// PostgreSQL refuses to run as root: user and group to run as then.
     run_as: Option<(u32, u32)>,
     port: u16,
+    more: &'static [&'static str],
     server: Child,
 }
 
@@ -36,6 +37,14 @@ impl PrivatePostgres {
     /// # Panics
     /// When PostgreSQL is not installed (the message says what to install) or does not start.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with more settings of the server, such as `fsync=off`.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed (the message says what to install) or does not start.
+    pub fn start_with(more: &'static [&'static str]) -> Self {
         let (programs, run_as) = (programs(), run_as());
         let folder = tempfile::Builder::new().prefix("bursar-postgres-").tempdir().expect("a temporary folder");
         if let Some((user, group)) = run_as {
@@ -46,8 +55,8 @@ impl PrivatePostgres {
         let made = initdb.arg(folder.path().join("data")).output().expect("initdb");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
         let port = free_port();
-        let server = spawn(&programs, run_as, folder.path(), port);
-        let mut cluster = Self { folder, programs, run_as, port, server };
+        let server = spawn(&programs, run_as, folder.path(), port, more);
+        let mut cluster = Self { folder, programs, run_as, port, more, server };
         cluster.wait_until_it_answers();
         cluster
     }
@@ -83,7 +92,7 @@ impl PrivatePostgres {
     /// When it does not come back.
     pub fn restart_immediately(&mut self) {
         self.stop_immediately();
-        self.server = spawn(&self.programs, self.run_as, self.folder.path(), self.port);
+        self.server = spawn(&self.programs, self.run_as, self.folder.path(), self.port, self.more);
         self.wait_until_it_answers();
     }
 
@@ -109,7 +118,7 @@ impl PrivatePostgres {
             assert!(Instant::now() < deadline, "PostgreSQL does not answer: {}", self.log());
             if self.server.try_wait().expect("the server's state").is_some() {
                 // Sessions of the server before may hold its shared memory for a moment longer.
-                self.server = spawn(&self.programs, self.run_as, self.folder.path(), self.port);
+                self.server = spawn(&self.programs, self.run_as, self.folder.path(), self.port, self.more);
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -126,13 +135,13 @@ impl Drop for PrivatePostgres {
     }
 }
 
-fn spawn(programs: &Path, run_as: Option<(u32, u32)>, folder: &Path, port: u16) -> Child {
+fn spawn(programs: &Path, run_as: Option<(u32, u32)>, folder: &Path, port: u16, more: &[&str]) -> Child {
     let log = File::options().create(true).append(true).open(folder.join("server.log")).expect("the server's log");
     let mut server = command(&programs.join("postgres"), run_as, folder);
     server.arg("-D").arg(folder.join("data")).args(["-p", &port.to_string()]);
-    for setting in
-        ["listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=64MB", "max_connections=100"]
-    {
+    let always =
+        ["listen_addresses=127.0.0.1", "unix_socket_directories=", "shared_buffers=64MB", "max_connections=100"];
+    for setting in always.iter().chain(more) {
         server.args(["-c", setting]);
     }
     server.stdout(Stdio::null()).stderr(log).spawn().expect("starting postgres")

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use bursar::clock::SystemClock;
 use bursar::compose::{self, Program};
 use bursar::config::Config;
+use bursar::play::accounts::Dialect;
 use bursar::play::cast::{Actor, Role, enter, webhook_secret};
 use bursar_core::Chance;
 use bursar_core::chance::SeededChance;
+use bursar_core::channel::ChannelKind;
 use bursar_sandbox::merchant::{Backend, Sink};
 use bursar_sandbox::{Faults, PayerMix, Provisioned, RefundMix, Sandbox, SandboxConfig, provision, system_random};
 
@@ -161,6 +163,8 @@ impl Stage {
             let role = Role {
                 name: &name(i),
                 keys,
+                channels: &[ChannelKind::Wechat],
+                dialect: Dialect::default(),
                 base_url: &channel,
                 webhook_url: webhook.as_ref().unwrap_or(&own),
                 webhook_secret: secret.clone(),

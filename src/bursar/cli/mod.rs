@@ -4,6 +4,7 @@
 //! 4 conflict, 5 dependency unavailable, 6 invariant violated.
 
 mod bench;
+mod cash;
 mod config;
 mod demo;
 mod diagram;
@@ -131,6 +132,10 @@ enum Verb {
     /// Import statements of banks, see their lines, and say whose a line is that nothing names.
     #[command(subcommand)]
     Statement(statement::Statement),
+    /// See drawers and collections of cash; confirm them, and take over, approve, bank and pay out what was
+    /// collected.
+    #[command(subcommand)]
+    Cash(cash::Cash),
     /// List, retry and cancel jobs; pause and resume queues.
     #[command(subcommand)]
     Job(job::Job),
@@ -226,6 +231,7 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Order(verb) => order::run(&globals, verb).await,
         Verb::Refund(verb) => refund::run(&globals, verb).await,
         Verb::Statement(verb) => statement::run(&globals, verb).await,
+        Verb::Cash(verb) => cash::run(&globals, verb).await,
         Verb::Job(verb) => job::run(&globals, verb).await,
         Verb::Doctor(_) => doctor::run(&globals).await,
         Verb::Config(verb) => config::run(&globals, &verb),

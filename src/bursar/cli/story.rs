@@ -110,6 +110,9 @@ fn lines(timeline: &Timeline) -> Vec<Line> {
     for q in &timeline.questions {
         add(q.opened_at, "asked", q.text.clone(), Some(q.subject));
     }
+    for c in &timeline.collections {
+        add(c.received_at, "collected", bursar_gateway::explain::cash::words(c), Some(c.payment.uuid()));
+    }
     for j in &timeline.jobs {
         let part = part(dossier, j.key.subject);
         let text = format!("{}{part} {}", j.key.kind.name(), j.note.as_deref().unwrap_or(""));

@@ -60,11 +60,7 @@ impl BankSettings {
     /// # Errors
     /// A sentence naming the member and what is expected.
     pub fn read(value: &Value) -> Result<Self, String> {
-        let settings: Self = serde_path_to_error::deserialize(value).map_err(|e| {
-            let path = e.path().to_string();
-            let at = if path == "." { String::new() } else { format!(" at `{path}`") };
-            format!("settings{at}: {}; see the reference of channel accounts", e.inner())
-        })?;
+        let settings: Self = crate::settings::located(value)?;
         settings.check()?;
         Ok(settings)
     }

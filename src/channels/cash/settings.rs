@@ -38,11 +38,7 @@ impl CashSettings {
     /// # Errors
     /// A sentence naming the member and what is expected.
     pub fn read(value: &Value) -> Result<Self, String> {
-        let settings: Self = serde_path_to_error::deserialize(value).map_err(|e| {
-            let path = e.path().to_string();
-            let at = if path == "." { String::new() } else { format!(" at `{path}`") };
-            format!("settings{at}: {}; see the reference of channel accounts", e.inner())
-        })?;
+        let settings: Self = crate::settings::located(value)?;
         if settings.drawer_limit_minor < 0 {
             return Err("settings: `drawer_limit_minor` must be 0 or more, in fen".to_owned());
         }

@@ -171,6 +171,18 @@ mod tests {
         assert!(form(5124, "KWD").is_err(), "the third decimal must be nought");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn an_amount_is_sent_as_its_minor_units_or_not_at_all(minor in 1..=i64::MAX) {
+            for (code, tens) in [("CNY", false), ("JPY", false), ("KRW", false), ("USD", false), ("KWD", true)] {
+                let sent = money(Form::default(), Money::new(minor, code.parse().unwrap()));
+                let expected = (!tens || minor % 10 == 0)
+                    .then(|| format!("amount={minor}&currency={}", code.to_ascii_lowercase()));
+                proptest::prop_assert_eq!(sent.ok().map(|form| form.encoded()), expected, "{} {}", minor, code);
+            }
+        }
+    }
+
     #[test]
     fn a_key_counts_as_forgotten_well_before_a_day_is_over() {
         let at = Timestamp::from_millis;

@@ -1,7 +1,7 @@
 //! Money that comes by bank transfer: it knows how a line of a bank's statement finds its payment, and must
 //! never know how a statement is written, stored or fetched.
 //!
-//! A transfer cannot be called, asked after or pulled back. The payer is given a [`reference`] to write into
+//! A transfer cannot be called, asked after or pulled back. The payer is given a [`reference()`] to write into
 //! his transfer; the bank's statement says what arrived; [`find`] says whose it is, or why it is nobody's.
 //! Nobody's money waits for a person: it is never guessed.
 

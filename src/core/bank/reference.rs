@@ -90,7 +90,7 @@ pub fn reference(id: Uuid) -> String {
     written(mixed(id))
 }
 
-/// Whether `text` is a reference as [`reference`] writes it.
+/// Whether `text` is a reference as [`reference()`] writes it.
 pub fn is_reference(text: &str) -> bool {
     let values: Option<Vec<u8>> = text.chars().map(|c| value(c).filter(|v| letter(*v) == c)).collect();
     values.is_some_and(|v| v.len() == REFERENCE_LENGTH && checks(&v))
@@ -114,7 +114,7 @@ pub fn reference_of_virtual(digits: &str) -> Option<String> {
     digits.parse::<u64>().ok().filter(|bits| *bits >> BITS == 0).map(written)
 }
 
-/// All that may be a reference in a text, as [`reference`] would write it, each once: those that stand alone
+/// All that may be a reference in a text, as [`reference()`] would write it, each once: those that stand alone
 /// first, then in the order of the text. Spaces, hyphens, case, full-width letters and O for 0, I or L for 1
 /// make no difference.
 pub fn find_references(text: &str) -> Vec<String> {

@@ -29,6 +29,12 @@ pub enum CashError {
         /// What is to be done.
         doing: &'static str,
     },
+    /// A name that stands for nobody at the merchant's.
+    #[error("`{by}` is no person of the merchant: the payer confirms with his code")]
+    NotAPerson {
+        /// The name.
+        by: String,
+    },
     /// Two things that one person must not do both.
     #[error("{by} {did} and cannot be who {doing}: somebody else must")]
     SamePerson {

@@ -26,4 +26,4 @@ pub use drawer::{Drawer, DrawerLimits};
 pub use error::CashError;
 pub use hand_in::{Counted, Counting, HandIn, HandInState};
 pub use payout::Payout;
-pub use people::{BY_PAYER, is_same_person};
+pub use people::{BY_PAYER, is_same_person, one_spaced};

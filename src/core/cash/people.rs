@@ -5,9 +5,14 @@ use super::CashError;
 /// Who confirms a collection with the payer's code: the payer himself.
 pub const BY_PAYER: &str = "payer";
 
+/// A name as it is kept: one space where there were several, none around it. Drawers go by it.
+pub fn one_spaced(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Whether two names mean the same person, however they are written.
 pub fn is_same_person(a: &str, b: &str) -> bool {
-    a.trim().to_lowercase() == b.trim().to_lowercase()
+    one_spaced(a).to_lowercase() == one_spaced(b).to_lowercase()
 }
 
 /// # Errors

@@ -3,6 +3,7 @@
 
 use super::case::Case;
 use super::{Decision, Effect, Question, QuestionKind, jobs};
+use crate::channel::ChannelKind;
 use crate::clock::Timestamp;
 use crate::event::{Event, EventKind};
 use crate::id::{LegId, RefundId};
@@ -383,9 +384,22 @@ fn integrity_question(payment: &Payment) -> Question {
     }
 }
 
+/// Whether the money of the leg came from hand to hand.
+fn paid_in_cash(dossier: &Dossier, leg: &Leg) -> bool {
+    dossier.payment(leg.payment).is_some_and(|p| p.method.channel() == ChannelKind::Cash)
+}
+
 fn leg_question(dossier: &Dossier, refund: &Refund, leg: &Leg, kind: QuestionKind) -> String {
     let number = &dossier.order.number;
     match kind {
+        QuestionKind::TransferDue if paid_in_cash(dossier, leg) => format!(
+            "{} must be given back to the payer of order {number}, who paid in cash ({}): pay it out of a worker's \
+             drawer, or transfer it by bank with {} in the text. Then say which of both was done for {}.",
+            leg.amount,
+            refund.reason,
+            crate::bank::reference(leg.id.uuid()),
+            leg.id
+        ),
         QuestionKind::TransferDue => format!(
             "{} must be transferred to the payer of order {number} by bank, with {} in the text: no other way is left \
              ({}). A statement that shows it confirms {}; or confirm it with the bank's reference.",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use bursar_core::cash::CollectionState;
+use bursar_core::cash::{CollectionState, one_spaced};
 use bursar_core::id::CollectionId;
 use bursar_store::CollectionFilter;
 use http::{StatusCode, Uri};
@@ -47,7 +47,7 @@ pub async fn list(
     let limit = parameters.limit(&app.settings);
     let state: Option<CollectionState> = parameters.take("state", str::parse);
     let worker = parameters.take("worker", |name| {
-        let name = people::one_spaced(name);
+        let name = one_spaced(name);
         people::check("worker", &name).map(|()| name)
     });
     let scope = format!("collections.1|{account}|{state:?}|{worker:?}");

@@ -10,7 +10,7 @@ pub fn of(why: &CashError) -> Problem {
     let (kind, facts) = match why {
         CashError::Amounts { .. } => return Problem::member("/tendered_minor", words),
         CashError::NotPositive(_) => return Problem::member("", words),
-        CashError::Nobody { .. } => return Problem::member("/by", words),
+        CashError::Nobody { .. } | CashError::NotAPerson { .. } => return Problem::member("/by", words),
         CashError::SamePerson { .. } => (Kind::SecondPersonNeeded, Facts::default()),
         CashError::OtherCollection { .. } | CashError::OtherHandIn { .. } | CashError::OtherPayout { .. } => {
             (Kind::CollectionConflict, Facts::default())

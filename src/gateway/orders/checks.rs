@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bursar_core::Timestamp;
+use bursar_core::cash::one_spaced;
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::id::ChannelAccountId;
 use bursar_core::merchant::ChannelAccount;
@@ -81,7 +82,7 @@ pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut R
         openid: given.and_then(|p| p.openid.clone()),
         client_ip: given.and_then(|p| p.client_ip.clone()),
         name: given.and_then(|p| p.name.as_deref()).map(|n| n.trim().to_owned()),
-        collector: given.and_then(|p| p.collector.as_deref()).map(people::one_spaced),
+        collector: given.and_then(|p| p.collector.as_deref()).map(one_spaced),
     };
     if let Some(openid) = &details.openid {
         let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');

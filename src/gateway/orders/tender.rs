@@ -43,7 +43,7 @@ pub fn way(named: Named<'_>, currency: Currency, scene: Scene<'_>, errors: &mut 
     let method: Option<Method> = checks::take(errors, "method", named.method.parse());
     let payer = checks::payer(named.payer, method, errors);
     let method = method?;
-    if !limits::takes(method.channel(), currency) {
+    if !method.channel().takes(currency) {
         errors.refuse("currency", format!("{} does not take {currency}", method.channel().name()));
     }
     let account = checks::account(named.account_id, method.channel(), scene, errors)?;
@@ -81,7 +81,7 @@ pub fn offers(request: &CreateOrder, currency: Currency, errors: &mut Reader<'_>
             Ok(method) if offers.contains(&method) => {
                 errors.refuse_at(&pointer, format!("`{method}` is offered twice"));
             }
-            Ok(method) if !limits::takes(method.channel(), currency) => {
+            Ok(method) if !method.channel().takes(currency) => {
                 errors.refuse_at(&pointer, format!("{} does not take {currency}", method.channel().name()));
             }
             Ok(method) => offers.push(method),

@@ -7,6 +7,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use bursar_core::Timestamp;
+use bursar_core::cash::Collection;
 use bursar_core::id::{LegId, OrderId, PaymentId, RefundId};
 use bursar_core::order::{Dossier, OrderState};
 use bursar_store::{DeliveryRow, JobRow, ObservationRow, ParkedRow, PostingRow, Timeline};
@@ -47,9 +48,9 @@ pub struct TimelineEntry {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// `order`, `observation`, `posting`, `event`, `delivered`, `given_up`, `question` or `job`.
+    /// `order`, `observation`, `posting`, `event`, `delivered`, `given_up`, `question`, `collection` or `job`.
     pub kind: String,
-    /// What exactly: the claim, the event, the kind of job or question.
+    /// What exactly: the claim, the event, the kind of job or question, where a collection stands.
     pub what: String,
     /// In words, with its numbers.
     pub text: String,
@@ -105,6 +106,7 @@ pub fn entries(timeline: &Timeline) -> Vec<TimelineEntry> {
     entries.extend(timeline.postings.iter().map(|row| about(row.posting.subject, posting(row))));
     entries.extend(timeline.deliveries.iter().flat_map(delivery));
     entries.extend(timeline.questions.iter().map(|row| about(row.subject, question(row))));
+    entries.extend(timeline.collections.iter().map(|row| about(row.payment.uuid(), collection(row))));
     entries.extend(timeline.jobs.iter().map(|row| about(row.key.subject, job(row))));
     entries.sort_by_key(|e| e.at);
     entries
@@ -167,6 +169,10 @@ fn delivery(row: &DeliveryRow) -> Vec<TimelineEntry> {
 
 fn question(row: &ParkedRow) -> TimelineEntry {
     entry(row.opened_at, "question", row.kind.name(), row.text.clone())
+}
+
+fn collection(row: &Collection) -> TimelineEntry {
+    entry(row.received_at, "collection", row.state.name(), explain::cash::words(row))
 }
 
 fn job(row: &JobRow) -> TimelineEntry {

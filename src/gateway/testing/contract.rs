@@ -76,7 +76,11 @@ async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
     let line = |line: &str, verb: &str| format!("/v1/bank/{bank}/lines/{line}/{verb}");
     let choice = house.offering_order("n-choice").await;
     let held = house.authorized_order("n-held").await;
-    vec![
+    let (cash, mut all) = cash_calls(house).await;
+    let out = house.cash_refund(&cash, "prepare-6", 100).await;
+    let pay_out = json!({ "leg": leg(&out, 0), "worker": "w-4", "by": "Li Na", "proof": "1" });
+    all.push(("/v1/refunds/{id}/paid-out", refund(&out, "paid-out"), pay_out, 200));
+    all.extend([
         ("/v1/bank/{account}/statements", format!("/v1/bank/{bank}/statements?name=x"), json!("x"), 422),
         ("/v1/bank/{account}/lines/{id}/assign", line(&to_assign, "assign"), by_transfer, 200),
         (
@@ -111,13 +115,51 @@ async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
             json!({ "leg": leg(&far, 1), "by": "Zhao", "reference": "1" }),
             200,
         ),
-    ]
+    ]);
+    all
+}
+
+/// The same about cash; and an order that worker w-4 was paid for.
+async fn cash_calls(house: &House) -> (Value, Vec<(&'static str, String, Value, u16)>) {
+    let by_cash = house.cash_order("n-cash").await;
+    let mut claims = Vec::new();
+    for n in 1..4 {
+        claims.push(house.collected(&by_cash, n, "w-1", 100).await);
+    }
+    let (paid, _) = house.paid_in_cash("n-cash-paid", 4, "w-4").await;
+    house.paid_in_cash("n-cash-counted", 5, "w-5").await;
+    let (short, other) = (house.counted_short(6).await, house.counted_short(7).await);
+    let agreed = json!({ "by": "Wang Fang" });
+    house.post(&format!("/v1/hand-ins/{other}/approve"), "prepare-7", agreed.to_string()).await.expect(200);
+    let collection = |n: usize, verb: &str| format!("/v1/collections/{}/{verb}", claims[n]);
+    let confirm = "/v1/collections/{id}/confirm";
+    let contradiction = || json!({ "by": "Li Na", "reason": "x" });
+    let taken = format!("/v1/orders/{}/collections", text(&by_cash["id"]));
+    let hand_in = format!("/v1/cash/{}/hand-ins", house.cash_account().await);
+    let counting = json!({ "worker": "w-5", "counted_minor": 1, "received_by": "Li Na" });
+    let deposit = json!({ "by": "Li Na", "reference": "1" });
+    let calls = vec![
+        ("/v1/orders/{id}/collections", taken, super::cash::claim(9, "w-1", 100), 201),
+        (confirm, collection(0, "confirm"), json!({ "by": "w-1" }), 403),
+        (confirm, collection(0, "confirm"), json!({ "by": "Li Na" }), 200),
+        (confirm, collection(0, "confirm"), json!({ "by": "Zhao" }), 409),
+        (confirm, collection(1, "confirm"), json!({ "code": "000000" }), 422),
+        ("/v1/collections/{id}/dispute", collection(1, "dispute"), contradiction(), 200),
+        ("/v1/collections/{id}/refuse", collection(2, "refuse"), contradiction(), 200),
+        ("/v1/cash/{account}/hand-ins", hand_in, counting, 201),
+        ("/v1/hand-ins/{id}/approve", format!("/v1/hand-ins/{short}/approve"), agreed, 200),
+        ("/v1/hand-ins/{id}/banked", format!("/v1/hand-ins/{other}/banked"), deposit, 200),
+    ];
+    (paid, calls)
 }
 
 async fn house_with_everything() -> House {
     let after_close = AfterClose::Park { deadline_ms: 86_400_000 };
-    House::with_policy(MerchantPolicy { after_close, approval_above_minor: Some(5_000), ..MerchantPolicy::default() })
-        .await
+    let policy = MerchantPolicy { after_close, approval_above_minor: Some(5_000), ..MerchantPolicy::default() };
+    let house = House::with_policy(policy).await;
+    // Before the directory is read for the first time.
+    house.cash_account().await;
+    house
 }
 
 fn assert_described(document: &Value, operation: &Value, answer: &Answer, at: &str) {
@@ -152,7 +194,11 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         if called.contains(&format!("{method} {path}")) {
             continue;
         }
-        let account = if path.starts_with("/v1/bank") { house.bank } else { house.account };
+        let account = match path.as_str() {
+            path if path.starts_with("/v1/bank") => house.bank,
+            path if path.starts_with("/v1/cash") => house.cash_account().await,
+            _ => house.account,
+        };
         let id = if path.starts_with("/v1/refunds") { text(&refund) } else { text(&order["id"]) };
         let concrete = path
             .replace("{id}", id)
@@ -165,7 +211,7 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         assert_described(&document, &operation, &answer, &format!("{method} {path}"));
         called.insert(format!("{method} {path}"));
     }
-    assert_eq!(called.len(), 29, "{called:?}");
+    assert_eq!(called.len(), 40, "{called:?}");
 }
 
 #[test]
@@ -229,7 +275,12 @@ async fn order_operations_want_a_key_and_say_so() {
     let document = document();
     for (method, path, operation) in operations(&document).into_iter().filter(|(_, path, _)| path.starts_with("/v1/")) {
         assert!(operation["security"][0].get("api_key").is_some(), "{method} {path}");
-        let prefix = if path.starts_with("/v1/refunds") { "rfd" } else { "ord" };
+        let prefix = match path.as_str() {
+            path if path.starts_with("/v1/refunds") => "rfd",
+            path if path.starts_with("/v1/collections") => "col",
+            path if path.starts_with("/v1/hand-ins") => "hin",
+            _ => "ord",
+        };
         let concrete = path.replace("{id}", &format!("{prefix}_00000000000000000000000000"));
         let concrete = concrete.replace("{account}", "acc_00000000000000000000000000");
         let request = Request::builder().method(method.as_str()).uri(&concrete).body(Body::empty()).unwrap();
@@ -256,6 +307,13 @@ fn the_members_of_every_request_are_those_that_are_read() {
             "AbandonLeg" => crate::refunds::legs::read_abandonment(body).err(),
             "AssignBankLine" => crate::bank::judge::read_assignment(body).err(),
             "IgnoreBankLine" => crate::bank::judge::read_reason(body).err(),
+            "CollectCash" => crate::cash::collect::read(body).err(),
+            "ConfirmCollection" => crate::cash::confirm::read(body).err(),
+            "ContradictCollection" => crate::cash::dispute::read(body).err(),
+            "HandInCash" => crate::cash::hand_in::read(body).err(),
+            "ApproveHandIn" => crate::cash::approve::read(body).err(),
+            "BankHandIn" => crate::cash::banked::read(body).err(),
+            "PayOutInCash" => crate::cash::paid_out::read(body).err(),
             other => panic!("{other} is not a request"),
         };
         problem.map(pointers).unwrap_or_default()
@@ -271,13 +329,22 @@ fn the_members_of_every_request_are_those_that_are_read() {
         "AbandonLeg",
         "AssignBankLine",
         "IgnoreBankLine",
+        "CollectCash",
+        "ConfirmCollection",
+        "ContradictCollection",
+        "HandInCash",
+        "ApproveHandIn",
+        "BankHandIn",
+        "PayOutInCash",
     ] {
         let schema = &document["components"]["schemas"][name];
         let names: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
         let body: Value =
             names.iter().map(|name| ((*name).to_owned(), Value::Null)).collect::<serde_json::Map<_, _>>().into();
         let missing = read(name, body.to_string().as_bytes());
-        let required = schema["required"].as_array().unwrap().iter().map(|n| format!("/{}", n.as_str().unwrap()));
+        // Which of several members must be there is said about the whole.
+        let missing: BTreeSet<String> = missing.into_iter().filter(|pointer| !pointer.is_empty()).collect();
+        let required = schema["required"].as_array().into_iter().flatten().map(|n| format!("/{}", n.as_str().unwrap()));
         assert_eq!(missing, required.collect(), "{name}: unknown members would be errors of their own");
     }
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod bank;
+mod cash;
 mod choose;
 mod close;
 mod combined;

@@ -37,6 +37,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_read_back() {
+        let sizes = (0..10).map(|power| 10_i64.pow(power));
+        for fen in sizes.flat_map(|size| (1..10).flat_map(move |n| [n * size - 1, n * size, n * size + 1])) {
+            assert_eq!(read(&write(fen)), Some(fen).filter(|fen| (RANGE_FEN.0..=RANGE_FEN.1).contains(fen)), "{fen}");
+        }
+    }
+
+    #[test]
     fn amounts_are_written_with_two_places() {
         assert_eq!([write(8_800), write(5), write(0), write(-120)], ["88.00", "0.05", "0.00", "-1.20"]);
     }

@@ -43,7 +43,7 @@ pub(crate) fn of_form(query: &str, fields: &BTreeMap<String, String>) -> Result<
 }
 
 /// The charset must be readable before anything is decoded: from the query or from the content type. A form
-/// that carries its charset only inside is taken for GBK [M], so that its Chinese texts do not verify.
+/// that carries its charset only inside is taken for GBK (not confirmed), so that its Chinese texts do not verify.
 fn charset_of(query: &str, content_type: Option<&str>) -> &'static Encoding {
     let in_query = query.split('&').find_map(|pair| pair.strip_prefix("charset="));
     let in_type = content_type.and_then(|kind| {

@@ -13,6 +13,16 @@ use crate::folder::{digits, make_folder, read, read_json, read_optional, write, 
 use crate::keys::SigningKey;
 use crate::{AlipayAccount, RefundLimits, SandboxError, pem};
 
+/// The limits of its documents.
+const REFUND_LIMITS: RefundLimits = RefundLimits {
+    // Twelve months, after which a trade is finished.
+    window_ms: 365 * 24 * 3_600_000,
+    // The documents name no number; nobody refunds more often.
+    per_order: 1_000,
+    // Not confirmed: refunds of one trade must be three seconds apart.
+    interval_ms: 3_000,
+};
+
 /// An application with its keys: paths for the merchant's side, `account` and `platform` for the sandbox's.
 /// The same keys serve both modes.
 #[derive(Clone, Debug)]
@@ -81,7 +91,7 @@ pub(crate) fn provision(
             seller_id: file.seller_id.clone(),
             app_public_key_pem: pem::encode("PUBLIC KEY", &key.public_der()?),
             app_cert_sn: serial::of_first(&read(&app_cert)?)?,
-            refund_limits: RefundLimits::alipay(),
+            refund_limits: REFUND_LIMITS,
         },
         app_id: file.app_id,
         seller_id: file.seller_id,

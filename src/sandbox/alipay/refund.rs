@@ -100,7 +100,7 @@ fn may_be_refunded(
         Unlawful::Late => Refusal::business("ACQ.TRADE_HAS_FINISHED", "交易已完结"),
         Unlawful::Often => Refusal::business("ACQ.TRADE_NOT_ALLOW_REFUND", "当前交易不允许退款"),
         Unlawful::Excessive => Refusal::business("ACQ.REASON_TRADE_REFUND_FEE_ERR", "退款金额无效"),
-        // [M] The real code is not known; the same number may be tried again in any case.
+        // Not confirmed: the real code is not known; the same number may be tried again in any case.
         Unlawful::Soon => Refusal::business("ACQ.SYSTEM_ERROR", "系统错误"),
     })
 }

@@ -165,7 +165,7 @@ pub(crate) fn cancel(world: &Shared, request: &Verified<'_>, which: &Which) -> R
         }
         written
     };
-    // [M] A trade that nobody has met has nothing to be undone; the code stays payable here, as the worse case.
+    // Not confirmed: a trade that nobody has met has nothing to be undone; the code stays payable here, as the worse case.
     let Ok(position) = find(&mut orders, &account.app_id, which, now_ms) else {
         return Ok(with(json!({ "out_trade_no": which.out_trade_no }), None));
     };

@@ -238,7 +238,7 @@ impl Bank {
         let news = account.lines.len() > account.told;
         // Every third file of an account with reports is a statement: what reports have told comes again.
         let statement = account.format == StatementFormat::Camt && account.files % 3 == 2;
-        if !news && !(statement && account.told > account.stated) {
+        if !(news || statement && account.told > account.stated) {
             return None;
         }
         let again = match account.format {

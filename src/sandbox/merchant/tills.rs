@@ -48,7 +48,7 @@ impl Way {
     /// As members of a request about order `number`. Some merchants know the names of those who transfer.
     pub(super) fn to_json(self, number: u32) -> Value {
         let mut members = json!({ "method": self.method.name(), "account_id": self.account });
-        let named = self.method == Method::BankTransfer && number % 2 == 0;
+        let named = self.method == Method::BankTransfer && number.is_multiple_of(2);
         if let Some(map) = members.as_object_mut().filter(|_| named) {
             map.insert("payer".to_owned(), json!({ "name": customer_name(number) }));
         }

@@ -146,6 +146,7 @@ impl History {
         let number = payment.as_ref().and_then(|p| number_in(p.evidence.code()?));
         // Who does not wait for our commit has the number from the channel's own answer.
         let answered = |p: &&bursar_core::payment::Payment| p.method.channel() == ChannelKind::Wechat;
+        let waits = number.is_none();
         let number = match (number, payment.as_ref().filter(answered)) {
             (None, Some(payment)) if state.strikes(Fault::Eager) => Some(payment.number()),
             (number, _) => number,
@@ -184,6 +185,7 @@ impl History {
         }
         entry.in_flight = true;
         let way_ms = match payer {
+            _ if waits => state.between(20, 200),
             Payer::InFlight => state.between(5_000, 40_000),
             _ => state.between(20, 3_000),
         };

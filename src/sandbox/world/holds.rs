@@ -20,7 +20,9 @@ use super::wants;
 /// How long an amount is held.
 const HELD_MS: (i64, i64) = (2 * HOUR_MS, 7 * DAY_MS);
 /// When a payer complains.
-const COMPLAINS_MS: (i64, i64) = (MINUTE_MS, 60 * HOUR_MS);
+const COMPLAINS_MS: (i64, i64) = (5 * SECOND_MS, 60 * HOUR_MS);
+/// One who sees it at once complains by then.
+const SOON_MS: i64 = 15 * MINUTE_MS;
 /// How long a complaint takes.
 const DECIDED_MS: (i64, i64) = (MINUTE_MS, 5 * DAY_MS);
 /// A merchant who cannot say yet what shall become of a hold looks again after so long.
@@ -49,19 +51,19 @@ impl State {
         let delay = if short { self.between(SECOND_MS, 30 * MINUTE_MS) } else { self.between(HOUR_MS, 3 * DAY_MS) };
         let wish = |take| Event::HoldWish { number: number.to_owned(), take, attempt: 0 };
         match self.between(0, 9) {
-            0..=4 => self.at(delay, wish(true)),
-            5 => {
+            0..=5 => self.at(delay, wish(true)),
+            6 => {
                 self.at(delay, wish(true));
                 let again = self.between(0, 2_000);
                 self.at(delay + again, wish(true));
             }
             // Two people of the merchant's do not agree.
-            6 => {
+            7 => {
                 self.at(delay, wish(true));
                 let again = self.between(0, 2_000);
                 self.at(delay + again, wish(false));
             }
-            7 | 8 => self.at(delay, wish(false)),
+            8 => self.at(delay, wish(false)),
             _ => {}
         }
     }
@@ -89,7 +91,9 @@ impl State {
     /// Money of a card is taken; its payer may complain.
     pub(super) fn charged(&mut self, number: &str) {
         if self.strikes(Fault::Disputed) {
-            let delay = self.dice(Fault::Disputed, COMPLAINS_MS.0, COMPLAINS_MS.1);
+            let soon = self.dice(Fault::Disputed, 0, 1) == 0;
+            let latest = if soon { SOON_MS } else { COMPLAINS_MS.1 };
+            let delay = self.dice(Fault::Disputed, COMPLAINS_MS.0, latest);
             self.at(delay, Event::Complain(number.to_owned()));
         }
     }

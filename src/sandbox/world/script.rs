@@ -105,14 +105,15 @@ fn method(chance: &dyn Chance, character: Temperament) -> Method {
         fit.get(at).copied().unwrap_or(Method::WechatNative)
     };
     match (character, chance.below(10)) {
-        (Temperament::Cards, 0..=6) => of(&[ChannelKind::Stripe]),
+        (Temperament::Cards, 0..=4) => Method::CardHold,
+        (Temperament::Cards, 5..=7) => Method::Card,
         (Temperament::ByHand, 0..=6) => of(&[ChannelKind::Bank, ChannelKind::Cash]),
         (Temperament::RefundStorm | Temperament::Bank | Temperament::Poor, 0..=4) | (_, 0..=2) => {
             of(&[ChannelKind::Wechat])
         }
         (_, 3) => of(&[ChannelKind::Alipay]),
         (_, 4) => of(&[ChannelKind::Unionpay]),
-        (_, 5) => of(&[ChannelKind::Stripe]),
+        (_, 5 | 7) => of(&[ChannelKind::Stripe]),
         (_, 6) => of(&[ChannelKind::Bank, ChannelKind::Cash]),
         _ => of(&ChannelKind::ALL),
     }

@@ -47,7 +47,7 @@ pub(crate) const ASKER: &str = "ann";
 pub(super) fn draw(chance: &dyn Chance, placed_ms: i64, character: Temperament) -> Vec<Wish> {
     let count = match character {
         Temperament::RefundStorm => 1 + chance.below(5),
-        Temperament::Poor | Temperament::Bank => 1 + chance.below(3),
+        Temperament::Poor | Temperament::Bank | Temperament::Cards => 1 + chance.below(3),
         _ => chance.below(6) / 3,
     };
     let at_once = chance.below(2) == 0;

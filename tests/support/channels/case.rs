@@ -41,13 +41,15 @@ pub enum Case {
     Void,
     /// The answer to the capture call is lost: the money is taken once.
     LostCapture,
+    /// Money comes in pieces: too little waits for the rest, too much goes back.
+    Pieces,
     /// Errors of the channel's system and time-outs, at create and at asking, end in the truth.
     Unknown,
 }
 
 impl Case {
     /// Every case.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Create,
         Self::Pay,
         Self::Fail,
@@ -67,8 +69,23 @@ impl Case {
         Self::LateUnheard,
         Self::Void,
         Self::LostCapture,
+        Self::Pieces,
         Self::Unknown,
     ];
+
+    /// Whether it waits for the end of an order's life: such take longest.
+    pub(super) const fn waits_for_an_end(self) -> bool {
+        matches!(
+            self,
+            Self::Close
+                | Self::Expire
+                | Self::Race
+                | Self::Late
+                | Self::LateUnheard
+                | Self::LostCreate
+                | Self::ForgedAnswers
+        )
+    }
 
     /// Its name in reports.
     pub const fn name(self) -> &'static str {
@@ -92,6 +109,7 @@ impl Case {
             Self::LateUnheard => "late_unheard",
             Self::Void => "void",
             Self::LostCapture => "lost_capture",
+            Self::Pieces => "pieces",
             Self::Unknown => "unknown",
         }
     }

@@ -1,4 +1,4 @@
-//! The cases, told for channels that are called. Each knows what must come out, and must never know which channel
+//! The cases at channels that are called. Each knows what must come out, and must never know which channel
 //! it is.
 
 use bursar_core::event::EventKind;
@@ -10,7 +10,8 @@ use bursar_core::refund::{RefundCause, RefundState};
 use bursar_sandbox::{Behaviour, Faults, PayMode, PayerMix};
 
 use super::Case;
-use super::cell::{AMOUNT, Cell, WITHIN, Weather, only};
+use super::at_channel::{AtChannel, Weather};
+use super::cell::{AMOUNT, WITHIN, only};
 use super::relay::Post;
 use crate::until;
 
@@ -18,8 +19,6 @@ use crate::until;
 const ALWAYS: u32 = 10_000;
 /// Half an hour: what is only found at the order's end is found within ten real seconds.
 const SHORT_S: u64 = 1_800;
-/// Of orders that are to end: where a channel cannot close them, they end by themselves after this time.
-const ENDING_S: u64 = 600;
 /// Longer than any case: an order that must not expire.
 const LONG_S: u64 = 6 * 3_600;
 
@@ -46,7 +45,7 @@ fn unheard() -> Faults {
 }
 
 /// Plays a case to its end.
-pub(super) async fn play(case: Case, cell: &Cell) {
+pub(super) async fn play(case: Case, cell: &AtChannel) {
     match case {
         Case::Create => create(cell).await,
         Case::Pay => pay(cell).await,
@@ -68,11 +67,12 @@ pub(super) async fn play(case: Case, cell: &Cell) {
         Case::LateUnheard => late(cell, false).await,
         Case::Void => void(cell).await,
         Case::LostCapture => lost_capture(cell).await,
+        Case::Pieces => unreachable!("the channel takes the whole or nothing"),
         Case::Unknown => unknown(cell).await,
     }
 }
 
-async fn create(cell: &Cell) {
+async fn create(cell: &AtChannel) {
     let (order, payment) = cell.ready(3_600).await;
     let entry = cell.entry();
     assert_eq!((entry.channel.name(), entry.account.as_str()), (cell.row.channel().name(), cell.merchant()));
@@ -87,7 +87,7 @@ async fn create(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn pay(cell: &Cell) {
+async fn pay(cell: &AtChannel) {
     let (order, dossier) = cell.paid().await;
     let (payment, entry) = (only(&dossier), cell.entry());
     let receipt = payment.evidence.paid.as_ref().expect("a receipt");
@@ -100,7 +100,7 @@ async fn pay(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn fail(cell: &Cell) {
+async fn fail(cell: &AtChannel) {
     let (order, payment) = cell.ready(3_600).await;
     cell.pay(&payment, PayMode::Fail);
     let dossier = cell.until_paid(order).await;
@@ -110,7 +110,7 @@ async fn fail(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn query(cell: &Cell) {
+async fn query(cell: &AtChannel) {
     let (order, payment) = cell.ready(SHORT_S).await;
     cell.pay(&payment, PayMode::Normal);
     cell.until_paid(order).await;
@@ -121,7 +121,7 @@ async fn query(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn notify(cell: &Cell) {
+async fn notify(cell: &AtChannel) {
     let (order, payment) = cell.ready(LONG_S).await;
     cell.until_nobody_asks(payment.id).await;
     cell.pay(&payment, PayMode::Normal);
@@ -132,10 +132,10 @@ async fn notify(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn close(cell: &Cell) {
-    let (order, payment) = cell.ready(ENDING_S).await;
+async fn close(cell: &AtChannel) {
+    let (order, payment) = cell.ready(cell.remote.ending_s()).await;
     cell.ask_to_close(order).await;
-    let closed = cell.until(order, "the order is closed", |d| d.order.state == OrderState::Closed).await;
+    let closed = cell.until_closed(order).await;
     assert!(only(&closed).state.ended_unpaid(), "{:?}", only(&closed).state);
     assert_eq!((cell.entry().state.as_str(), cell.entry().charges), ("CLOSED", 0));
     assert!(cell.try_to_pay(&payment, PayMode::Normal).is_err(), "a closed order can still be paid");
@@ -143,9 +143,9 @@ async fn close(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn expire(cell: &Cell) {
-    let order = cell.order(240).await;
-    let closed = cell.until(order, "the order is closed", |d| d.order.state == OrderState::Closed).await;
+async fn expire(cell: &AtChannel) {
+    let order = cell.order(400).await;
+    let closed = cell.until_closed(order).await;
     assert!(only(&closed).state.ended_unpaid(), "{:?}", only(&closed).state);
     assert!(cell.try_to_pay(only(&closed), PayMode::Normal).is_err(), "a closed order can still be paid");
     assert_eq!(cell.sandbox.counters().payments, 0);
@@ -153,11 +153,11 @@ async fn expire(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn race(cell: &Cell) {
+async fn race(cell: &AtChannel) {
     // These payers pay when they are asked to stop: when the close call arrives, or at the last moment.
-    let (first, _) = cell.ready(ENDING_S).await;
+    let (first, _) = cell.ready(cell.remote.ending_s()).await;
     cell.ask_to_close(first).await;
-    let (second, payment) = cell.ready(ENDING_S).await;
+    let (second, payment) = cell.ready(cell.remote.ending_s()).await;
     cell.ask_to_close(second).await;
     // The channel may have been faster: that is the race.
     let _ = cell.try_to_pay(&payment, PayMode::Normal);
@@ -172,7 +172,7 @@ async fn race(cell: &Cell) {
 }
 
 /// What is held is taken by one and let go by another at the same moment: one of them wins.
-async fn race_of_merchants(cell: &Cell) {
+async fn race_of_merchants(cell: &AtChannel) {
     let mut taken = 0;
     for capture_first in [true, false] {
         let (order, payment) = cell.ready(LONG_S).await;
@@ -195,7 +195,7 @@ async fn race_of_merchants(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn refund_whole(cell: &Cell) {
+async fn refund_whole(cell: &AtChannel) {
     let (order, _) = cell.paid().await;
     assert_eq!(cell.ask_back(order, AMOUNT + 1).await, 422, "more than was paid");
     assert_eq!(cell.ask_back(order, AMOUNT).await, 202);
@@ -211,7 +211,7 @@ async fn refund_whole(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn refund_parts(cell: &Cell) {
+async fn refund_parts(cell: &AtChannel) {
     let (order, _) = cell.paid().await;
     let (one, other) = (3_001, AMOUNT - 3_001);
     assert_eq!(cell.ask_back(order, one).await, 202);
@@ -227,8 +227,8 @@ async fn refund_parts(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn lost_create(cell: &Cell) {
-    let order = cell.order(if cell.remote.code_can_be_had_again() { SHORT_S } else { ENDING_S }).await;
+async fn lost_create(cell: &AtChannel) {
+    let order = cell.order(if cell.remote.code_can_be_had_again() { SHORT_S } else { cell.remote.ending_s() }).await;
     cell.until_struck("lost_answer_after_effect", 1).await;
     cell.sandbox.set_faults(Faults::calm());
     if cell.remote.code_can_be_had_again() {
@@ -245,13 +245,13 @@ async fn lost_create(cell: &Cell) {
 }
 
 /// Nothing that was not an answer was read as a no.
-async fn never_refused(cell: &Cell, order: OrderId) {
+async fn never_refused(cell: &AtChannel, order: OrderId) {
     let timeline = cell.house.timeline(order).await;
     let refused = timeline.observations.iter().find(|o| matches!(o.claim, Claim::Refused { .. }));
     assert!(refused.is_none(), "{refused:?}");
 }
 
-async fn lost_refund(cell: &Cell) {
+async fn lost_refund(cell: &AtChannel) {
     let (order, _) = cell.paid().await;
     cell.sandbox.set_faults(Faults { lost_answer_after_effect: ALWAYS, ..unheard() });
     assert_eq!(cell.ask_back(order, AMOUNT).await, 202);
@@ -263,8 +263,8 @@ async fn lost_refund(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn forged_answers(cell: &Cell) {
-    let order = cell.order(if cell.remote.code_can_be_had_again() { SHORT_S } else { ENDING_S }).await;
+async fn forged_answers(cell: &AtChannel) {
+    let order = cell.order(if cell.remote.code_can_be_had_again() { SHORT_S } else { cell.remote.ending_s() }).await;
     if cell.row.not_applicable(Case::LostCreate).is_none() {
         cell.until_struck("bad_signature", 2).await;
         let dossier = cell.house.dossier(order).await;
@@ -291,8 +291,8 @@ async fn forged_answers(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn forged_notices(cell: &Cell) {
-    let account = cell.actor.account.to_string();
+async fn forged_notices(cell: &AtChannel) {
+    let account = cell.account().to_string();
     let (order, payment) = cell.ready(LONG_S).await;
     cell.until_nobody_asks(payment.id).await;
     cell.relay.set(&account, Post::Damaged);
@@ -318,8 +318,8 @@ async fn forged_notices(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn duplicate(cell: &Cell) {
-    let account = cell.actor.account.to_string();
+async fn duplicate(cell: &AtChannel) {
+    let account = cell.account().to_string();
     cell.relay.set(&account, Post::Thrice);
     let (order, payment) = cell.ready(LONG_S).await;
     cell.until_nobody_asks(payment.id).await;
@@ -346,10 +346,10 @@ async fn duplicate(cell: &Cell) {
     assert_eq!(told, (1, 1));
 }
 
-async fn late(cell: &Cell, told_of_it: bool) {
-    let (order, payment) = cell.ready(ENDING_S).await;
+async fn late(cell: &AtChannel, told_of_it: bool) {
+    let (order, payment) = cell.ready(cell.remote.ending_s()).await;
     cell.ask_to_close(order).await;
-    cell.until(order, "the order is closed", |d| d.order.state == OrderState::Closed).await;
+    cell.until_closed(order).await;
     cell.pay(&payment, PayMode::Late);
     let back = cell.until(order, "the money is back", |d| d.refunded_minor() == AMOUNT).await;
     assert_eq!((back.order.state, back.order.late_money), (OrderState::Closed, true));
@@ -362,20 +362,20 @@ async fn late(cell: &Cell, told_of_it: bool) {
     cell.agrees().await;
 }
 
-async fn void(cell: &Cell) {
+async fn void(cell: &AtChannel) {
     let (order, payment) = cell.ready(LONG_S).await;
     cell.pay(&payment, PayMode::Normal);
     cell.until_held(order).await;
     assert_eq!((cell.entry().state.as_str(), cell.entry().charges), ("AUTHORIZED", 0));
     cell.ask_to_close(order).await;
-    let closed = cell.until(order, "the order is closed", |d| d.order.state == OrderState::Closed).await;
+    let closed = cell.until_closed(order).await;
     assert!(only(&closed).state.ended_unpaid(), "{:?}", only(&closed).state);
     assert_eq!((cell.entry().state.as_str(), cell.entry().charges), ("CLOSED", 0));
     assert_eq!((cell.ask_to_capture(order).await, cell.held_minor().await), (409, 0));
     cell.agrees().await;
 }
 
-async fn lost_capture(cell: &Cell) {
+async fn lost_capture(cell: &AtChannel) {
     let (order, payment) = cell.ready(LONG_S).await;
     cell.pay(&payment, PayMode::Normal);
     cell.until_held(order).await;
@@ -389,7 +389,7 @@ async fn lost_capture(cell: &Cell) {
     cell.agrees().await;
 }
 
-async fn unknown(cell: &Cell) {
+async fn unknown(cell: &AtChannel) {
     let order = cell.order(SHORT_S).await;
     if cell.row.not_applicable(Case::LostCreate).is_none() {
         cell.until_struck("server_error", 2).await;

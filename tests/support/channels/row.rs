@@ -5,7 +5,7 @@ use bursar_core::observation::PayCode;
 use bursar_sandbox::{Door, Provisioned, Sandbox};
 use serde_json::Value;
 
-use super::Case;
+use super::{Case, Teller};
 
 /// A way to pay.
 #[derive(Clone, Copy, Debug)]
@@ -15,7 +15,7 @@ pub struct Row {
     /// How the payer pays.
     pub method: Method,
     /// Where money comes from.
-    pub side: Side,
+    pub(super) side: Side,
     /// Cases that do not exist for it, each with the reason.
     pub not_applicable: &'static [(Case, &'static str)],
 }
@@ -28,8 +28,12 @@ impl Row {
 
     /// Why this case does not exist here; `None`: it does.
     pub fn not_applicable(&self, case: Case) -> Option<&'static str> {
-        if matches!(case, Case::Void | Case::LostCapture) && !self.method.holds() {
-            return Some("the money is taken at once: nothing is held");
+        match (case, self.side) {
+            (Case::Void | Case::LostCapture, _) if !self.method.holds() => {
+                return Some("the money is taken at once: nothing is held");
+            }
+            (Case::Pieces, Side::Remote(_)) => return Some("the channel takes the whole amount or nothing"),
+            _ => {}
         }
         self.not_applicable.iter().find(|(c, _)| *c == case).map(|(_, why)| *why)
     }
@@ -37,13 +41,15 @@ impl Row {
 
 /// Where money comes from.
 #[derive(Clone, Copy, Debug)]
-pub enum Side {
+pub(super) enum Side {
     /// A channel that is called, played by the sandbox.
     Remote(&'static dyn Remote),
+    /// People bring it, and somebody tells of it.
+    ByHand(&'static dyn Teller),
 }
 
 /// A channel that is called, as the sandbox plays it.
-pub trait Remote: Sync + std::fmt::Debug {
+pub(super) trait Remote: Sync + std::fmt::Debug {
     /// The settings of an account with these keys, whose channel is at `base_url`.
     fn settings(&self, keys: &Provisioned, base_url: &str) -> Value;
 
@@ -68,6 +74,11 @@ pub trait Remote: Sync + std::fmt::Debug {
     /// Whether refunds have a number of the channel's own. Otherwise they are known by ours.
     fn numbers_refunds(&self) -> bool {
         true
+    }
+
+    /// How long an order lives that is to end, in seconds. Short where it cannot be closed and ends by itself.
+    fn ending_s(&self) -> u64 {
+        3 * 3_600
     }
 
     /// Whether a code whose answer was lost can be had again. Otherwise that payment ends unpaid.

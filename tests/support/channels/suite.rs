@@ -7,11 +7,15 @@ use std::time::{Duration, Instant};
 
 use bursar_sandbox::{Faults, provision, system_random};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::at_channel::AtChannel;
+use super::by_hand::{self, ByHand};
 use super::cases;
 use super::cell::Cell;
 use super::relay::Relay;
+use super::row::Side;
 use super::{Case, Row};
 use crate::support::scene::name_of;
 use crate::{House, PrivatePostgres, Scene};
@@ -21,6 +25,9 @@ use crate::{House, PrivatePostgres, Scene};
 const SPEED: u32 = 200;
 /// Dense while the payer is awaited, and then not for a day: whoever is told of a payment by then was notified.
 const POLL: &str = "10s 20s 30s 1m 2m then 1d";
+/// Cases under way at once. They mostly wait for the clock; but where all began at the same moment, the first
+/// orders would expire before a busy machine has offered them.
+const AT_ONCE: usize = 12;
 /// No case takes longer, in real time: it hangs.
 const CASE_WITHIN: Duration = Duration::from_secs(100);
 
@@ -57,18 +64,21 @@ async fn play(row: Row, database: &str, url: Option<String>, keys: &Path) -> Vec
     let house = Arc::new(House::open(scene).await);
     relay.leads_to(house.stage.gateway_port);
 
-    let mut cells = Vec::new();
+    let mut stands = Vec::new();
     for case in Case::ALL.into_iter().filter(|case| row.not_applicable(*case).is_none()) {
-        cells.push((case, Cell::open(house.clone(), relay.clone(), row, cases::weather(case)).await));
+        stands.push((case, Stand::open(house.clone(), relay.clone(), row, case).await));
     }
-    for (_, cell) in &cells {
-        cell.until_known().await;
+    for (_, stand) in &stands {
+        stand.cell().until_known().await;
     }
-    let mut playing = JoinSet::new();
-    for (case, cell) in cells {
+    stands.sort_by_key(|(case, _)| !case.waits_for_an_end());
+    let (mut playing, turns) = (JoinSet::new(), Arc::new(Semaphore::new(AT_ONCE)));
+    for (case, stand) in stands {
+        let turns = turns.clone();
         playing.spawn(async move {
+            let _turn = turns.acquire_owned().await.expect("nobody closes it");
             let started = Instant::now();
-            let ended = tokio::spawn(tokio::time::timeout(CASE_WITHIN, async move { cases::play(case, &cell).await }));
+            let ended = tokio::spawn(tokio::time::timeout(CASE_WITHIN, async move { stand.play(case).await }));
             let failed = match ended.await {
                 Ok(Ok(())) => None,
                 Ok(Err(_)) => Some(format!("it did not end within {CASE_WITHIN:?}")),
@@ -87,6 +97,37 @@ async fn play(row: Row, database: &str, url: Option<String>, keys: &Path) -> Vec
     }
     Arc::into_inner(house).expect("all cases have ended").close().await;
     failed
+}
+
+/// Where a case is played.
+enum Stand {
+    Called(AtChannel),
+    ByHand(ByHand),
+}
+
+impl Stand {
+    async fn open(house: Arc<House>, relay: Relay, row: Row, case: Case) -> Self {
+        match row.side {
+            Side::Remote(remote) => {
+                Self::Called(AtChannel::open(house, relay, row, remote, cases::weather(case)).await)
+            }
+            Side::ByHand(teller) => Self::ByHand(ByHand::open(house, row, teller).await),
+        }
+    }
+
+    fn cell(&self) -> &Cell {
+        match self {
+            Self::Called(at) => at,
+            Self::ByHand(at) => at,
+        }
+    }
+
+    async fn play(&self, case: Case) {
+        match self {
+            Self::Called(at) => cases::play(case, at).await,
+            Self::ByHand(at) => by_hand::play(case, at).await,
+        }
+    }
 }
 
 fn words(error: tokio::task::JoinError) -> String {
@@ -110,7 +151,8 @@ fn shared<T>(place: &Mutex<Weak<T>>, make: impl FnOnce() -> T) -> Arc<T> {
 
 fn shared_postgres() -> Arc<PrivatePostgres> {
     static SERVER: Mutex<Weak<PrivatePostgres>> = Mutex::new(Weak::new());
-    shared(&SERVER, PrivatePostgres::start)
+    // Nothing is lost in these cases: what a crash leaves behind is tried elsewhere.
+    shared(&SERVER, || PrivatePostgres::start_with(&["fsync=off", "synchronous_commit=off"]))
 }
 
 /// The keys of the one merchant whom all cases are.

@@ -1,7 +1,7 @@
 //! WeChat Pay as the suite meets it.
 
-use bursar::play::cast::wechat_settings;
-use bursar_core::channel::Method;
+use bursar::play::accounts::{Dialect, settings};
+use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::observation::PayCode;
 use bursar_sandbox::{Door, Provisioned};
 use serde_json::Value;
@@ -16,7 +16,7 @@ struct Wechat;
 
 impl Remote for Wechat {
     fn settings(&self, keys: &Provisioned, base_url: &str) -> Value {
-        wechat_settings(keys, base_url)
+        settings(ChannelKind::Wechat, keys, "shop", base_url, Dialect::Usual)
     }
 
     fn merchant<'a>(&self, keys: &'a Provisioned) -> &'a str {

@@ -50,6 +50,8 @@ fn ungrouped(whole: &str, group: Option<char>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const YUAN: Style = Style { decimal: '.', group: Some(',') };
@@ -73,6 +75,56 @@ mod tests {
         assert_eq!(read("2700.00000", POINT, jpy), Ok(Money::new(2_700, jpy)));
         let kwd = "KWD".parse().unwrap();
         assert_eq!(read("1.234", POINT, kwd), Ok(Money::new(1_234, kwd)));
+    }
+
+    /// `minor` as a bank with `style` writes it, with `zeros` more decimals than its currency has.
+    fn written(minor: i64, currency: Currency, style: Style, zeros: usize) -> String {
+        let decimals = usize::try_from(currency.decimals()).unwrap();
+        let digits = format!("{minor:0>width$}", width = decimals + 1);
+        let (whole, part) = digits.split_at(digits.len() - decimals);
+        let mut groups: Vec<String> = Vec::new();
+        let mut rest = whole;
+        while style.group.is_some() && rest.len() > 3 {
+            let (before, last) = rest.split_at(rest.len() - 3);
+            groups.insert(0, last.to_owned());
+            rest = before;
+        }
+        groups.insert(0, rest.to_owned());
+        let group = style.group.map(String::from).unwrap_or_default();
+        format!("{}{}{part}{}", groups.join(&group), style.decimal, "0".repeat(zeros))
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_bank_writes_is_read_back_in_every_style_and_currency(minor in 0..=i64::MAX, zeros in 0_usize..=5) {
+            for code in ["CNY", "USD", "JPY", "KRW", "KWD"] {
+                let currency: Currency = code.parse().unwrap();
+                let decimals = usize::try_from(currency.decimals()).unwrap();
+                for style in [POINT, COMMA, YUAN] {
+                    let text = written(minor, currency, style, zeros.min(MAX_DECIMALS - decimals));
+                    prop_assert_eq!(read(&text, style, currency), Ok(Money::new(minor, currency)), "{} {}", text, code);
+                }
+            }
+        }
+
+        #[test]
+        fn five_decimals_are_read_exactly_or_refused(units in 0..=9_999_999_999_999_i64) {
+            // Fees and prices have five; money has what its currency has.
+            let text = format!("{}.{:05}", units / 100_000, units % 100_000);
+            for code in ["CNY", "JPY", "KWD"] {
+                let currency: Currency = code.parse().unwrap();
+                let per_minor = 10_i64.pow(5 - currency.decimals());
+                let expected = (units % per_minor == 0).then_some(units / per_minor);
+                prop_assert_eq!(read(&text, POINT, currency).ok().map(|m| m.minor), expected, "{} {}", text, code);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,40}") {
+            for style in [POINT, COMMA, YUAN] {
+                drop(read(&text, style, Currency::CNY));
+            }
+        }
     }
 
     #[test]

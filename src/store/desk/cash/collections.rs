@@ -1,14 +1,18 @@
 //! What people say about cash on site: it knows that a collection and what its payment hears of it are one commit,
 //! and must never know who may say what.
 
-use bursar_core::cash::{BY_PAYER, CashError, Collection, CollectionState, check_code};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bursar_core::cash::{BY_PAYER, CashError, Collection, CollectionState, check_code, is_same_person};
 use bursar_core::decide::{Question, QuestionKind};
 use bursar_core::id::CollectionId;
 use bursar_core::observation::{Observation, Source};
+use bursar_core::order::Dossier;
+use bursar_core::payment::Payment;
 
 use super::{Cashed, Complete};
 use crate::desk::{Desk, MAX_RACES, Taken, too_many_races};
-use crate::{Answer, CashRows, Change, Result, Settlement};
+use crate::{Answer, CashRows, Change, Result, Settlement, StoreError};
 
 /// Who confirms a collection.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -73,6 +77,9 @@ impl Desk {
         for _ in 0..MAX_RACES {
             let Some(row) = self.gatherer.store().collection(id).await? else { return Ok(Cashed::Missing) };
             let name = match by {
+                Confirmer::Person(by) if is_same_person(by, BY_PAYER) => {
+                    return Ok(Cashed::Refused(CashError::NotAPerson { by: by.clone() }));
+                }
                 Confirmer::Person(name) => name,
                 Confirmer::Payer { .. } => BY_PAYER,
             };
@@ -80,30 +87,33 @@ impl Desk {
                 Ok(next) => next,
                 Err(why) => return Ok(Cashed::Refused(why)),
             };
-            if let Confirmer::Payer { code } = by {
-                match self.try_code(&row, code).await? {
-                    Ok(true) => {}
-                    Ok(false) => continue,
+            let tried_on = match by {
+                Confirmer::Person(_) => None,
+                Confirmer::Payer { code } => match self.try_code(&row, code).await? {
+                    Ok(Some(payment)) => Some(payment),
+                    Ok(None) => continue,
                     Err(why) => return Ok(Cashed::Refused(why)),
-                }
-            }
-            if let Tried::Ended(end) = self.write_collection(&row, next, complete).await? {
+                },
+            };
+            if let Tried::Ended(end) = self.write_collection(&row, next, tried_on.as_ref(), complete).await? {
                 return Ok(end);
             }
         }
         Err(too_many_races(id))
     }
 
-    /// Whether `code` is the payer's; `Ok(false)`: somebody else tried one meanwhile. A wrong one is counted on the
-    /// collection, with the payment's version as the guard: of two tries at once, whatever collections of the payment
-    /// they are about, one is judged after the other.
-    async fn try_code(&self, row: &Collection, code: &str) -> Result<std::result::Result<bool, CashError>> {
+    /// The payment, as it was when `code` was found to be its payer's; `Ok(None)`: somebody else tried one meanwhile.
+    /// A wrong one is counted on the collection. The payment's version guards both: of many tries at once, whatever
+    /// collections of the payment they are about, each is judged after the one before it was counted, and the right
+    /// one among them is worth nothing when it comes after too many others.
+    async fn try_code(&self, row: &Collection, code: &str) -> Result<std::result::Result<Option<Payment>, CashError>> {
         // The payment first: what was counted since then has moved its version.
         let dossier = self.gatherer.dossier_of(row.payment).await?;
-        let Some(payment) = dossier.as_ref().and_then(|d| d.payment(row.payment)) else { return Ok(Ok(true)) };
+        let payment = dossier.as_ref().and_then(|d| d.payment(row.payment));
+        let payment = payment.ok_or_else(|| StoreError::missing("payment", row.payment))?;
         let of_payment = self.gatherer.store().collections_of(row.payment).await?;
         let why = match check_code(row.id, code, payment.evidence.code(), &of_payment) {
-            Ok(()) => return Ok(Ok(true)),
+            Ok(()) => return Ok(Ok(Some(payment.clone()))),
             Err(why) => why,
         };
         let CashError::WrongCode { left } = why else { return Ok(Err(why)) };
@@ -112,7 +122,7 @@ impl Desk {
         let change = Change { cash, payments: vec![payment.clone()], questions, ..Change::default() };
         Ok(match self.gatherer.commit(change).await? {
             Answer::Committed => Err(why),
-            _ => Ok(false),
+            _ => Ok(None),
         })
     }
 
@@ -156,18 +166,20 @@ impl Desk {
                 Ok(next) => next,
                 Err(why) => return Ok(Cashed::Refused(why)),
             };
-            if let Tried::Ended(end) = self.write_collection(&row, next, complete).await? {
+            if let Tried::Ended(end) = self.write_collection(&row, next, None, complete).await? {
                 return Ok(end);
             }
         }
         Err(too_many_races(id))
     }
 
-    /// Writes `next`, which was `before`, with what its payment is told and the question that stands about it.
+    /// Writes `next`, which was `before`, with what its payment is told and the question that stands about it. With
+    /// `guard` only while its payment is still that.
     async fn write_collection(
         &self,
         before: &Collection,
         next: Collection,
+        guard: Option<&Payment>,
         complete: Complete<'_, Collection>,
     ) -> Result<Tried> {
         let after = Collection { version: next.version.saturating_add(1), ..next.clone() };
@@ -179,7 +191,7 @@ impl Desk {
             complete(&after, change);
         };
         let Some(claim) = next.claim(Some(before)) else {
-            let mut change = Change::default();
+            let mut change = Change { payments: guard.cloned().into_iter().collect(), ..Change::default() };
             add(&mut change);
             return Ok(match self.gatherer.commit(change).await? {
                 Answer::Committed => Tried::Ended(Cashed::Written(Box::new(after))),
@@ -189,8 +201,21 @@ impl Desk {
         };
         let told = Observation::new(Source::Collection, self.clock.now(), claim);
         let settle = |_: &_| Settlement::Hold;
-        let taken = self.take(before.payment.into(), &told, None, None, settle, |_, change| add(change)).await?;
+        let moved_on = AtomicBool::new(false);
+        let complete = |_: &Dossier, change: &mut Change| {
+            let same = |p: &Payment| change.payments.iter().any(|c| (c.id, c.version) == (p.id, p.version));
+            let overtaken = guard.is_some_and(|p| !same(p));
+            moved_on.store(overtaken, Ordering::SeqCst);
+            if overtaken {
+                // Nothing at all is written: it is judged again.
+                *change = Change::default();
+            } else {
+                add(change);
+            }
+        };
+        let taken = self.take(before.payment.into(), &told, None, None, settle, complete).await?;
         Ok(match taken {
+            Taken::Written(_) if moved_on.load(Ordering::SeqCst) => Tried::Overtaken,
             Taken::Written(_) => Tried::Ended(Cashed::Written(Box::new(after))),
             // The collection has moved on, or the key is taken.
             Taken::Duplicate | Taken::Fenced => {
