@@ -2,9 +2,11 @@
 //! back.
 //!
 //! The leg's number is the idempotency key, and is written on the refund. Where the channel repeats an old answer, the
-//! refund itself is read. There is a second key only when the channel repeats, of the first, that the balance was too
-//! low: so it is certain that nothing came of that one. After anything less certain a second key could pay twice.
+//! refund itself is read. There is a second key only where nothing came of the first: when the channel repeats, of that
+//! one, that the balance was too low; and when it repeats trouble of its own for so long that a refund, had it come of
+//! the first call, would stand in the list. After anything less certain a second key could pay twice.
 
+use bursar_core::clock::MINUTE_MS;
 use bursar_core::payment::Payment;
 use bursar_core::refund::Leg;
 
@@ -25,6 +27,10 @@ const MAX_REASON_CHARS: usize = 500;
 /// Most pages of the refunds of one payment that are read: far more than there can be.
 const MAX_PAGES: usize = 10;
 
+/// So long after an attempt has ended a refund that came of it, or of an earlier one, stands in the list for certain.
+/// The list shows what was made at once; what is made good after trouble is not promised to be there so soon, hence
+/// more than twice the time that the channel's facts allow for things to show. [M]
+const SETTLED_MS: i64 = 5 * MINUTE_MS;
 /// Most keys for one refund, each after a certain no under the one before. Within a day, for which the channel repeats
 /// itself, there are no more attempts than this.
 const MAX_KEYS: usize = 24;
@@ -42,8 +48,8 @@ fn reason_word(text: &str) -> &'static str {
 /// How an attempt under one key ended.
 enum Sent {
     Ended(Outcome<RefundStanding>),
-    /// The channel repeats that the balance was too low when this key was used first: nothing came of it.
-    WasShort,
+    /// The channel repeats what it said when this key was used first, and nothing came of that.
+    CameToNothing(Refusal),
 }
 
 /// A no, and what it is worth.
@@ -105,19 +111,18 @@ impl Stripe {
                 Err(trouble) => return Outcome::Unknown(trouble.before()),
             }
         }
-        for nth in 1..MAX_KEYS {
+        let mut last = None;
+        for nth in 1..=MAX_KEYS {
             match self.post_refund(request, &form, &intent, nth).await {
                 Sent::Ended(outcome) => return outcome,
-                Sent::WasShort => {}
+                Sent::CameToNothing(refusal) => last = Some(refusal),
             }
         }
-        match self.post_refund(request, &form, &intent, MAX_KEYS).await {
-            Sent::Ended(outcome) => outcome,
-            Sent::WasShort => Outcome::Refused(Refusal {
-                code: "BALANCE".to_owned(),
-                message: "the balance was too low each time; the channel repeats that for a day".to_owned(),
-                class: RefusalClass::NoFunds,
-            }),
+        match last {
+            Some(refusal) if refusal.class == RefusalClass::NoFunds => Outcome::Refused(refusal),
+            _ => {
+                Outcome::Unknown(Why::new(WhyKind::ServerError, "the channel repeats old trouble, and will for a day"))
+            }
         }
     }
 
@@ -137,10 +142,27 @@ impl Stripe {
                 Ok(refunded) => standing(&refunded),
             },
             Ok(Answered::Error(error)) if error.replayed && error.meaning == Some(Meaning::NoFunds) => {
-                return Sent::WasShort;
+                return Sent::CameToNothing(error.refusal(RefusalClass::NoFunds));
             }
-            Ok(Answered::Error(error)) => self.not_refunded(intent, leg, error).await,
+            Ok(Answered::Error(error)) => {
+                let old =
+                    (error.replayed && error.status >= 500).then(|| error.clone().refusal(RefusalClass::Definite));
+                let outcome = self.not_refunded(intent, leg, error).await;
+                match old {
+                    Some(old) if matches!(outcome, Outcome::Unknown(_)) && self.is_settled(intent, leg).await => {
+                        return Sent::CameToNothing(old);
+                    }
+                    _ => outcome,
+                }
+            }
         })
+    }
+
+    /// Whether it is certain that no attempt has had an effect: the last one ended long ago, and the refund is not
+    /// in the list.
+    async fn is_settled(&self, intent: &str, leg: &Leg) -> bool {
+        let long_ago = leg.evidence.no_answer_at.is_some_and(|at| self.now().since_ms(at) >= SETTLED_MS);
+        long_ago && matches!(self.find_refund(intent, leg).await, Ok(None))
     }
 
     /// An error, after the refund was looked for where that could change its meaning.

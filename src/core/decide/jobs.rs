@@ -1,7 +1,7 @@
 //! Jobs that follow from states: it knows which job a payment or a leg must have, and must never run one.
 
 use super::{Effect, Policy};
-use crate::clock::{DAY_MS, HOUR_MS, Timestamp};
+use crate::clock::{DAY_MS, HOUR_MS, MINUTE_MS, Timestamp};
 use crate::id::MerchantId;
 use crate::job::{JobKey, JobKind, NewJob};
 use crate::order::Order;
@@ -98,6 +98,8 @@ pub fn of_leg(before: Option<&Leg>, refund: &Refund, after: &Leg, policy: &Polic
         _ if !changed => return Vec::new(),
         LegState::WaitingFunds => plans.refund_funds.delay_or_last_ms(0),
         LegState::Unknown => plans.unknown.delay_or_last_ms(0),
+        // The channel does not know it, and is called again.
+        LegState::Reserved if before.is_some_and(|b| b.state == LegState::Unknown) => resend_after_ms(after, now),
         // Messages told of success and of trouble, and nobody knows which came first.
         LegState::Succeeded if after.evidence.abnormal_at.is_none() => plans.watch.delay_or_last_ms(0),
         LegState::Processing | LegState::Succeeded => plans.refund.delay_or_last_ms(0),
@@ -108,6 +110,15 @@ pub fn of_leg(before: Option<&Leg>, refund: &Refund, after: &Leg, policy: &Polic
     let mut effects: Vec<_> = old.filter(|old| *old != kind).map(cancel).into_iter().collect();
     effects.push(Effect::Schedule(NewJob::new(JobKey::leg(kind, after.id), refund.merchant, turn.plus_ms(delay_ms))));
     effects
+}
+
+/// Longest wait before a call that had no effect is made again.
+const MAX_RESEND_MS: i64 = 15 * MINUTE_MS;
+
+/// How long a leg waits before the call that had no effect is made again: half as long as it has tried already.
+/// Nobody counts how often; a channel that answers each call with nothing would be called without a pause.
+fn resend_after_ms(leg: &Leg, now: Timestamp) -> i64 {
+    (now.since_ms(leg.created_at) / 2).clamp(0, MAX_RESEND_MS)
 }
 
 /// Whether the channel told of trouble about a leg that had succeeded: it is asked before either is believed.

@@ -7,7 +7,7 @@ use bursar_core::channel::ChannelKind;
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::Payment;
 use bursar_core::refund::{Leg, LegState, Refund, RefundCause, RefundState, Route};
-use bursar_sandbox::RefundEntry;
+use bursar_sandbox::{Channel, RefundEntry};
 use serde::Serialize;
 
 use super::{Audit, Known};
@@ -111,10 +111,12 @@ fn doubled(entry: &RefundEntry) -> u64 {
 fn same(leg: &Leg, entry: Option<&RefundEntry>) -> bool {
     let state = entry.map(|e| e.state.as_str());
     let given = entry.map_or(0, |e| e.succeeded_minor);
+    let stripe = entry.is_some_and(|e| e.channel == Channel::Stripe);
     let alike = match leg.state {
         LegState::Succeeded => state == Some("SUCCESS") && given == leg.amount.minor,
         LegState::Stranded | LegState::Reversed => state == Some("ABNORMAL"),
-        LegState::Failed => state == Some("CLOSED"),
+        // Cards know no second way: what the payer's bank sends back has failed.
+        LegState::Failed => state == Some("CLOSED") || (state == Some("ABNORMAL") && stripe && given == 0),
         LegState::NotPossible | LegState::Abandoned => state.is_none(),
         LegState::Reserved
         | LegState::Sending
@@ -223,6 +225,8 @@ mod tests {
         for state in LegState::ALL.into_iter().filter(|s| *s != LegState::Succeeded) {
             assert!(!same(&leg(state), Some(&entry("SUCCESS", 1, 0))), "{state:?}");
         }
+        let by_card = RefundEntry { channel: Channel::Stripe, ..entry("ABNORMAL", 0, 0) };
+        assert!(same(&leg(LegState::Failed), Some(&by_card)));
         assert!(!same(&leg(LegState::Succeeded), Some(&entry("SUCCESS", 2, 0))));
         let other = RefundEntry { amount_minor: 499, ..entry("PROCESSING", 0, 0) };
         assert!(!same(&leg(LegState::Processing), Some(&other)));

@@ -116,6 +116,29 @@ async fn old_trouble_is_never_worked_around_with_another_key() {
 }
 
 #[tokio::test]
+async fn old_trouble_gives_way_to_the_next_key_when_its_refund_would_have_shown_for_long() {
+    let second = format!("{}-2", leg().number());
+    let listed = |refunds: &'static [&'static str]| {
+        let second = second.clone();
+        Peer::start(move |s: &Seen| match (s.method.as_str(), s.header("idempotency-key")) {
+            ("GET", _) => list(&refunds.iter().map(|state| refund(state)).collect::<Vec<_>>()),
+            (_, key) if key == second => ok(&refund("pending")),
+            _ => error(500, "api_error", "").with("Idempotent-Replayed", "true"),
+        })
+    };
+    let mut old = leg();
+    old.evidence.no_answer_at = Some(NOW);
+    for (passed_ms, shown, posts) in [(299_000, &[][..], 1), (300_000, &[][..], 2), (300_000, &["pending"][..], 1)] {
+        let peer = listed(shown).await;
+        let fixture = Fixture::at(&peer);
+        fixture.clock.advance_ms(passed_ms);
+        let outcome = fixture.refund(&open(Method::Card), &old, "").await;
+        let sent = trace(&peer).iter().filter(|call| call.starts_with("POST")).count();
+        assert_eq!((sent, outcome == processing()), (posts, passed_ms == 300_000), "{passed_ms} {shown:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_want_of_funds_that_is_repeated_gives_way_to_the_next_key_and_one_that_is_fresh_does_not() {
     let short = || error(400, "invalid_request_error", "balance_insufficient");
     let second = format!("{}-2", leg().number());
