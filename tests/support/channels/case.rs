@@ -73,6 +73,11 @@ impl Case {
         Self::Unknown,
     ];
 
+    /// Whether it is played where nobody asks.
+    pub(super) const fn listens(self) -> bool {
+        matches!(self, Self::Notify | Self::ForgedNotices | Self::Duplicate | Self::Late)
+    }
+
     /// Whether it waits for the end of an order's life: such take longest.
     pub(super) const fn waits_for_an_end(self) -> bool {
         matches!(

@@ -2,7 +2,7 @@
 //! and looked at, and must never know how their money comes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bursar::play::cast::Actor;
 use bursar_core::event::EventKind;
@@ -127,13 +127,21 @@ impl Cell {
         self.house.post_as(&self.actor.api_key, path, key, body).await
     }
 
-    /// Waits until the order is as `wanted`.
+    /// Waits until the order is as `wanted`; in vain, it tells all that happened to it.
     pub(super) async fn until(&self, order: OrderId, what: &str, wanted: impl Fn(&Dossier) -> bool) -> Dossier {
-        let found = until(what, WITHIN, || async {
+        let deadline = Instant::now() + WITHIN;
+        loop {
             let dossier = self.house.dossier(order).await;
-            wanted(&dossier).then_some(dossier)
-        });
-        found.await
+            if wanted(&dossier) {
+                return dossier;
+            }
+            if Instant::now() > deadline {
+                let (now, told) = (self.house.stage.program.clock.now(), self.house.timeline(order).await);
+                let seen: Vec<_> = told.observations.iter().map(|o| (o.seen_at, o.source, &o.claim)).collect();
+                panic!("in vain at {now}: {what}\n{seen:#?}\n{:#?}\n{:#?}", told.jobs, told.dossier);
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
     }
 
     /// How the first proof of what the payer did came: whence, and whether a message brought it.

@@ -23,8 +23,6 @@ use crate::{House, PrivatePostgres, Scene};
 /// How many times faster than real time the clock runs: a case takes minutes of the clock. A stall of a second
 /// on a busy machine is three minutes then, and must not matter.
 const SPEED: u32 = 200;
-/// Dense while the payer is awaited, and then not for a day: whoever is told of a payment by then was notified.
-const POLL: &str = "10s 20s 30s 1m 2m then 1d";
 /// Cases under way at once. They mostly wait for the clock; but where all began at the same moment, the first
 /// orders would expire before a busy machine has offered them.
 const AT_ONCE: usize = 12;
@@ -37,16 +35,18 @@ const CASE_WITHIN: Duration = Duration::from_secs(100);
 /// When one fails, naming each that does.
 pub async fn conforms(row: Row) {
     let (server, keys) = (shared_postgres(), shared_keys());
-    let url = server.database(&format!("channel_{}", row.name));
+    let urls = ["asking", "listening"].map(|habit| Some(server.database(&format!("{}_{habit}", row.name))));
     let (sqlite, postgres) =
-        tokio::join!(play(row, "sqlite", None, keys.path()), play(row, "postgres", Some(url), keys.path()));
+        tokio::join!(play(row, "sqlite", [None, None], keys.path()), play(row, "postgres", urls, keys.path()));
     let failed: String = sqlite.into_iter().chain(postgres).collect();
     assert!(failed.is_empty(), "{failed}");
 }
 
-/// Plays every case in a house of its own; what failed, in words.
-async fn play(row: Row, database: &str, url: Option<String>, keys: &Path) -> Vec<String> {
+/// A house and the way of its messages. In one that listens nobody asks where a payment stands while its payer is
+/// awaited, nor after it was closed: what is known there was told.
+async fn open(url: Option<String>, keys: &Path, listens: bool) -> (Arc<House>, Relay) {
     let relay = Relay::start().await;
+    let (poll, watch) = if listens { ("1d then 1d", "1d") } else { ("10s 20s then 30s", "5m 10m 30m 1h 1d") };
     let scene = Scene {
         database: url,
         keys: Some(keys.to_owned()),
@@ -55,7 +55,8 @@ async fn play(row: Row, database: &str, url: Option<String>, keys: &Path) -> Vec
         webhooks: vec![None],
         more: vec![
             ("gateway.public_url", relay.url()),
-            ("plans.poll", POLL.to_owned()),
+            ("plans.poll", poll.to_owned()),
+            ("plans.watch", watch.to_owned()),
             ("worker.lease", "30s".to_owned()),
             ("worker.renew_every", "10s".to_owned()),
         ],
@@ -63,9 +64,16 @@ async fn play(row: Row, database: &str, url: Option<String>, keys: &Path) -> Vec
     };
     let house = Arc::new(House::open(scene).await);
     relay.leads_to(house.stage.gateway_port);
+    (house, relay)
+}
 
+/// Plays every case in two houses on one kind of database; what failed, in words.
+async fn play(row: Row, database: &str, urls: [Option<String>; 2], keys: &Path) -> Vec<String> {
+    let [asking, listening] = urls;
+    let (asking, listening) = tokio::join!(open(asking, keys, false), open(listening, keys, true));
     let mut stands = Vec::new();
     for case in Case::ALL.into_iter().filter(|case| row.not_applicable(*case).is_none()) {
+        let (house, relay) = if case.listens() { &listening } else { &asking };
         stands.push((case, Stand::open(house.clone(), relay.clone(), row, case).await));
     }
     for (_, stand) in &stands {
@@ -95,7 +103,9 @@ async fn play(row: Row, database: &str, url: Option<String>, keys: &Path) -> Vec
         println!("{cell}: {} after {:.1} s", if why.is_some() { "FAILED" } else { "ok" }, took.as_secs_f32());
         failed.extend(why.map(|why| format!("{cell}: {why}\n")));
     }
-    Arc::into_inner(house).expect("all cases have ended").close().await;
+    for (house, _) in [asking, listening] {
+        Arc::into_inner(house).expect("all cases have ended").close().await;
+    }
     failed
 }
 
