@@ -29,7 +29,7 @@ const MAX_PAGES: usize = 10;
 
 /// So long after an attempt has ended a refund that came of it, or of an earlier one, stands in the list for certain.
 /// The list shows what was made at once; what is made good after trouble is not promised to be there so soon, hence
-/// more than twice the time that the channel's facts allow for things to show. [M]
+/// more than twice the time that the channel's facts allow for things to show.
 const SETTLED_MS: i64 = 5 * MINUTE_MS;
 /// Most keys for one refund, each after a certain no under the one before. Within a day, for which the channel repeats
 /// itself, there are no more attempts than this.
