@@ -39,7 +39,12 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     };
     subject.dossier = dossier;
     let notify_url = context.notify_url(&subject.payment);
-    let request = CreateRequest { order: &subject.dossier.order, payment: &subject.payment, notify_url: &notify_url };
+    let request = CreateRequest {
+        order: &subject.dossier.order,
+        payment: &subject.payment,
+        agreement: None,
+        notify_url: &notify_url,
+    };
     let answer = subject.channel.create(&request).await;
     if let Answer::Done(code) = answer {
         return context.conclude(job, Source::Create, Claim::Accepted { code }, &subject.dossier, done).await;

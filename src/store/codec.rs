@@ -139,6 +139,7 @@ pub fn order(record: &Record) -> Result<Order> {
         state: row.code("o_state", OrderState::from_code)?,
         close_reason: row.get("o_close_reason")?,
         late_money: row.get("o_late_money")?,
+        installment: None,
         part_payment: row.get("o_part_payment")?,
         offers: row.maybe_json("o_offers")?.unwrap_or_default(),
         payer: row.get("o_payer")?,
@@ -271,6 +272,7 @@ pub fn book_line(record: &Record) -> Result<BookLine> {
         taken_minor: if state.has_money() { taken } else { 0 },
         transaction_id: evidence.transaction_id().map(str::to_owned),
         late_money: row.get("late_money")?,
+        installment: None,
         returned_minor: row.get("returned_minor")?,
         parked: row.get("parked")?,
     })
