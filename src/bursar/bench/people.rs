@@ -3,12 +3,12 @@
 
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_sandbox::Bank;
-use bursar_sandbox::merchant::{BankAccount, LOOKS, Manner, Placed, Town, keep_books, pay_all, take_cash_over};
+use bursar_sandbox::merchant::{BankAccount, LOOKS, Manner, Placed, Town, keep_books, pay_all};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::run::Plan;
-use super::stage::{Addresses, Place};
+use super::stage::{Addresses, MERCHANTS, Place};
 use crate::play::audit::ByHand;
 use crate::play::cast::Actor;
 
@@ -30,6 +30,13 @@ const fn needs_customers(channel: ChannelKind) -> bool {
     matches!(channel, ChannelKind::Unionpay | ChannelKind::Bank | ChannelKind::Cash)
 }
 
+/// How many workers of each merchant take the cash of a burst: each from some eight customers, as on a busy day. What
+/// he has not handed in yet is read at each collection, so a few workers who take all of it would measure something
+/// else. An odd number: whoever counts orders meets all of them, with merchants who take turns.
+fn workers(orders: u32) -> u32 {
+    (orders / (8 * MERCHANTS)) | 1
+}
+
 /// Customers and staff. Staff goes home when this is dropped.
 pub(super) struct People {
     channel: ChannelKind,
@@ -43,7 +50,7 @@ pub(super) struct Customers(Option<JoinHandle<Result<(), bursar_sandbox::Sandbox
 impl People {
     /// The people around merchants whose accounts at `bank` have these numbers.
     pub(super) fn gather(plan: &Plan, at: &Addresses, place: &Place, bank: Bank) -> anyhow::Result<Self> {
-        let manner = Manner::exact(plan.concurrency);
+        let manner = Manner::exact(plan.concurrency, workers(plan.orders));
         let town = Town::new((&at.gateway, false), &at.sandbox, bank, place.program.clock.clone(), manner)?;
         let banks: Vec<BankAccount> = place
             .actors
@@ -51,20 +58,16 @@ impl People {
             .zip(&place.bank_numbers)
             .filter_map(|(actor, number)| actor.bank_account(number))
             .collect();
-        let drawers: Vec<_> = place.actors.iter().filter_map(Actor::cash_account).collect();
         let mut staff = JoinSet::new();
         if !banks.is_empty() {
             staff.spawn(keep_books(town.clone(), banks));
         }
-        if !drawers.is_empty() {
-            staff.spawn(take_cash_over(town.clone(), drawers));
-        }
         Ok(Self { channel: plan.channel, town, _staff: staff })
     }
 
-    /// Lets the customers of `orders` pay.
-    pub(super) fn serve(&self, actors: &[Actor], orders: mpsc::UnboundedReceiver<Placed>) -> Customers {
-        let (town, backends) = (self.town.clone(), actors.iter().map(Actor::backend).collect::<Vec<_>>());
+    /// Lets the customers of `orders` pay; `seed` is another for each feed.
+    pub(super) fn serve(&self, actors: &[Actor], seed: u64, orders: mpsc::UnboundedReceiver<Placed>) -> Customers {
+        let (town, backends) = (self.town.for_others(seed), actors.iter().map(Actor::backend).collect::<Vec<_>>());
         let serving = async move { pay_all(&backends, &town, orders).await };
         Customers(needs_customers(self.channel).then(|| tokio::spawn(serving)))
     }

@@ -23,8 +23,10 @@ use crate::play::accounts::{Dialect, bank_number};
 use crate::play::audit::{Audit, compare};
 use crate::play::cast::{Actor, Role, enter, webhook_secret};
 
-/// Names of the accounts: a few, as in real life.
-const ACCOUNTS: [&str; 4] = ["a", "b", "c", "d"];
+/// How many merchants take turns: a few, as in real life.
+pub(super) const MERCHANTS: u32 = 4;
+/// Their names.
+const ACCOUNTS: [&str; MERCHANTS as usize] = ["a", "b", "c", "d"];
 /// Everybody pays, and at once.
 const PAYERS: &str = r#"{"soon":1,"late":0,"closing":0,"inflight":0,"never":0,"retry":0,"soon_ms":[0,20]}"#;
 
@@ -180,7 +182,7 @@ impl Stage {
         let chance = SeededChance::new(7);
         let started = Instant::now();
         let (tell, customers) = mpsc::unbounded_channel();
-        let customers = self.people.serve(&self.place.actors, customers);
+        let customers = self.people.serve(&self.place.actors, u64::try_from(before)?, customers);
         let on_placed = |placed: &Placed| {
             // Nobody listens where customers are not needed, or have failed, which is told below.
             let _ = tell.send(placed.clone());

@@ -70,7 +70,7 @@ impl Town {
         if on_hand <= SHORT_MINOR {
             return Ok(());
         }
-        let short_minor = if !self.exact && chance.below(SHORT_OF) == 0 { SHORT_MINOR } else { 0 };
+        let short_minor = if chance.below(SHORT_OF) == 0 { SHORT_MINOR } else { 0 };
         let number = chance.below(u64::MAX);
         let body = json!({
             "worker": worker, "counted_minor": on_hand - short_minor, "received_by": "出纳 Zhao",

@@ -85,7 +85,7 @@ pub(super) async fn collect(affair: Affair) -> Result<(), SandboxError> {
     let chance = affair.chance();
     let plan = if affair.town.exact { Plan::ByCode } else { Plan::draw(&chance) };
     let code = affair.code.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (worker, amount) = (Pockets::worker(affair.order.number), affair.amount_minor);
+    let (worker, amount) = (Pockets::worker(affair.order.number, affair.town.workers), affair.amount_minor);
     let town = affair.town.clone();
     let account = account_of(&affair)?;
     if !town.exact {

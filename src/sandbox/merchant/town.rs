@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::api::{Api, Request, refused};
-use super::cash::Pockets;
+use super::cash::{Pockets, WORKERS};
 use super::feed::Backend;
 use crate::{Bank, SandboxError};
 
@@ -23,6 +23,8 @@ pub struct Manner {
     pub seed: u64,
     /// So many talk to the program in one moment.
     pub at_once: usize,
+    /// How many workers each merchant has who take cash.
+    pub workers: u32,
     /// Everybody does what he has to, at once, once and without a mistake.
     pub exact: bool,
 }
@@ -30,12 +32,12 @@ pub struct Manner {
 impl Manner {
     /// As people are: late, mistaken, impatient.
     pub const fn usual(seed: u64) -> Self {
-        Self { seed, at_once: AT_ONCE, exact: false }
+        Self { seed, at_once: AT_ONCE, workers: WORKERS, exact: false }
     }
 
     /// As measurements need them.
-    pub const fn exact(at_once: usize) -> Self {
-        Self { seed: 0, at_once, exact: true }
+    pub const fn exact(at_once: usize, workers: u32) -> Self {
+        Self { seed: 0, at_once, workers, exact: true }
     }
 }
 
@@ -77,6 +79,8 @@ pub struct Town {
     pub(super) seed: u64,
     /// Nobody is late, mistaken or told twice.
     pub(super) exact: bool,
+    /// How many workers each merchant has who take cash.
+    pub(super) workers: u32,
     /// The bank of all merchants and customers.
     pub bank: Bank,
     /// What workers carry.
@@ -99,18 +103,26 @@ impl Town {
         clock: Arc<dyn Clock>,
         manner: Manner,
     ) -> Result<Self, SandboxError> {
-        let Manner { seed, at_once, exact } = manner;
+        let Manner { seed, at_once, workers, exact } = manner;
         Ok(Self {
             gateway: Api::new(gateway, at_once, patient)?,
             sandbox: Api::new(sandbox, at_once, patient)?,
             clock,
             seed,
             exact,
+            workers,
             bank,
             pockets: Pockets::default(),
             diary: Diary::default(),
             gate: Arc::new(Semaphore::new(at_once)),
         })
+    }
+
+    /// The same town for other customers, who are drawn by `seed`: two feeds count their orders alike, and what a
+    /// customer says must not be taken for what another has said.
+    #[must_use]
+    pub fn for_others(&self, seed: u64) -> Self {
+        Self { seed, ..self.clone() }
     }
 
     /// Lets so many milliseconds of the program's clock pass.
