@@ -145,6 +145,8 @@ async fn attend(town: &Town, backend: &Backend, order: Placed) -> Result<(), San
         tokio::time::sleep(wait).await;
         wait = wait.saturating_mul(2).min(longest);
         let now = town.get(backend, &format!("/v1/orders/{}", order.order)).await?;
+        // Before stories begin: the first thing that they do is to look.
+        tell.send_replace(now.clone());
         let payments = now.get("payments").and_then(Value::as_array).cloned().unwrap_or_default();
         for (payment, nth) in payments.iter().zip(0..) {
             let Some(affair) = Affair::new((town, backend), &order, (payment, nth), &seen) else { continue };
@@ -165,7 +167,6 @@ async fn attend(town: &Town, backend: &Backend, order: Placed) -> Result<(), San
         }
         let over = ended(&now);
         let dealt_with = payments.iter().filter(|payment| is_dealt_with(payment)).count() >= order.methods.len();
-        tell.send_replace(now);
         while let Some(done) = stories.try_join_next() {
             done.map_err(|e| refused(&e.to_string()))??;
         }

@@ -14,7 +14,8 @@ use crate::play::operator::{Means, Operator};
 pub(super) struct People {
     pub(super) town: Town,
     pub(super) operators: Vec<Operator>,
-    customers: JoinHandle<Result<(), SandboxError>>,
+    /// `None` once they have ended well.
+    customers: Option<JoinHandle<Result<(), SandboxError>>>,
     staff: [JoinHandle<()>; 2],
 }
 
@@ -38,23 +39,27 @@ pub(super) fn gather(
     }
     let staff = [tokio::spawn(keep_books(town.clone(), banks)), tokio::spawn(take_cash_over(town.clone(), drawers))];
     let (backends, served) = (backends.to_vec(), town.clone());
-    let customers = tokio::spawn(async move { attend_all(&backends, &served, orders).await });
+    let customers = Some(tokio::spawn(async move { attend_all(&backends, &served, orders).await }));
     Ok(People { town, operators, customers, staff })
 }
 
 impl People {
     /// Whether every customer has done what he wanted.
-    pub(super) fn are_done(&self) -> bool {
-        self.customers.is_finished()
+    ///
+    /// # Errors
+    /// When one of them could not: nothing would ever settle, so nobody waits for it.
+    pub(super) async fn are_done(&mut self) -> Result<bool, Failure> {
+        if let Some(ended) = self.customers.take_if(|customers| customers.is_finished()) {
+            ended.await??;
+        }
+        Ok(self.customers.is_none())
     }
 
     /// Sends everybody home.
-    pub(super) async fn go_home(self) -> Result<Town, Failure> {
+    pub(super) async fn go_home(mut self) -> Result<Town, Failure> {
         self.staff.iter().for_each(JoinHandle::abort);
-        if self.customers.is_finished() {
-            self.customers.await??;
-        } else {
-            self.customers.abort();
+        if !self.are_done().await? {
+            self.customers.iter().for_each(JoinHandle::abort);
             self.town.diary.surprise("not every customer could pay".to_owned());
         }
         Ok(self.town)

@@ -45,7 +45,8 @@ pub(super) async fn settle(
         let counts = store.counts().await?;
         progress.show(&audit, counts.undelivered);
         let money: u64 = audit.paid + audit.late_money + audit.refunds.succeeded;
-        let ended = audit.all_ended() && audit.refunds.open == 0 && customers.is_finished() && people.are_done();
+        let served = people.are_done().await? && customers.is_finished();
+        let ended = audit.all_ended() && audit.refunds.open == 0 && served;
         let settled = ended && counts.undelivered == 0 && audit.books_agree();
         agreed_since = match agreed_since {
             Some((since, then)) if settled && then == money => Some((since, then)),
