@@ -66,6 +66,8 @@ pub struct Change {
     pub lines: Vec<LineRow>,
     /// Cash: collections, hand-ins and payouts.
     pub cash: CashRows,
+    /// Agreements, plans and installments.
+    pub billing: BillingRows,
     /// A notification to store. Guard: not seen before.
     pub notification: Option<Notification>,
     /// An idempotency key to take with its answer. Guard: not taken.
@@ -89,7 +91,7 @@ impl Change {
 
     /// The same without the idempotency key: rows that others may have written in the meantime.
     pub(crate) fn carries_rows(&self) -> bool {
-        self.statement.is_some() || !self.new_lines.is_empty() || !self.lines.is_empty() || !self.cash.is_empty()
+        self.statement.is_some() || !self.new_lines.is_empty() || !self.lines.is_empty() || !self.cash.is_empty() || !self.billing.is_empty()
     }
 }
 

@@ -168,6 +168,7 @@ pub fn payment(record: &Record) -> Result<Option<Payment>> {
         state: row.code("p_state", PaymentState::from_code)?,
         evidence: row.json("p_evidence")?,
         returned_minor: row.get("p_returned_minor")?,
+        agreement: None,
         version: row.get("p_version")?,
         due_at: row.maybe_time("p_due_at")?,
         created_at: row.time("p_created_at")?,
@@ -272,7 +273,6 @@ pub fn book_line(record: &Record) -> Result<BookLine> {
         taken_minor: if state.has_money() { taken } else { 0 },
         transaction_id: evidence.transaction_id().map(str::to_owned),
         late_money: row.get("late_money")?,
-        installment: None,
         returned_minor: row.get("returned_minor")?,
         parked: row.get("parked")?,
     })
