@@ -91,7 +91,11 @@ impl Change {
 
     /// The same without the idempotency key: rows that others may have written in the meantime.
     pub(crate) fn carries_rows(&self) -> bool {
-        self.statement.is_some() || !self.new_lines.is_empty() || !self.lines.is_empty() || !self.cash.is_empty() || !self.billing.is_empty()
+        self.statement.is_some()
+            || !self.new_lines.is_empty()
+            || !self.lines.is_empty()
+            || !self.cash.is_empty()
+            || !self.billing.is_empty()
     }
 }
 
