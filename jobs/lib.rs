@@ -50,5 +50,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::DeliverWebhook => deliver_webhook::run(context, job).await,
         JobKind::SweepStuck => sweep_stuck::run(context, job).await,
         JobKind::Prune => prune::run(context, job).await,
+        // Replaced by the jobs that follow them.
+        JobKind::FollowAgreement | JobKind::FollowPlan => Ok(Outcome::Done),
     }
 }
