@@ -1,6 +1,9 @@
 //! Which call is this? It knows the methods of the gateway that a merchant's server calls; it must never look
 //! at the books.
 
+use jiff::civil::Date;
+
+use crate::alipay::agreement_body::{DebitBody, Named, read_modify};
 use crate::alipay::biz::{Biz, Which};
 use crate::alipay::order_body::{Kind, OrderBody};
 use crate::alipay::refund_body::{RefundBody, RefundQuery};
@@ -16,6 +19,12 @@ pub(crate) enum Call {
     Cancel(Which),
     Refund(Box<RefundBody>),
     QueryRefund(RefundQuery),
+    /// A debit under an agreement.
+    Pay(Box<DebitBody>),
+    QueryAgreement(Named),
+    Unsign(Named),
+    /// The agreement and the new day of its next debit.
+    Modify(String, Date),
     /// The certificate with this digest.
     Certificate(String),
 }
@@ -30,6 +39,12 @@ impl Call {
             "alipay.trade.cancel" => Ok(Self::Cancel(which(&["out_trade_no", "trade_no"])?)),
             "alipay.trade.refund" => Ok(Self::Refund(Box::new(RefundBody::read(biz_content)?))),
             "alipay.trade.fastpay.refund.query" => Ok(Self::QueryRefund(RefundQuery::read(biz_content)?)),
+            "alipay.trade.pay" => Ok(Self::Pay(Box::new(DebitBody::read(biz_content)?))),
+            "alipay.user.agreement.query" => Ok(Self::QueryAgreement(Named::read_query(biz_content)?)),
+            "alipay.user.agreement.unsign" => Ok(Self::Unsign(Named::read_unsign(biz_content)?)),
+            "alipay.user.agreement.executionplan.modify" => {
+                read_modify(biz_content).map(|(no, day)| Self::Modify(no, day))
+            }
             "alipay.open.app.alipaycert.download" => {
                 let biz = Biz::read(biz_content, &["alipay_cert_sn"])?;
                 Ok(Self::Certificate(biz.needed("alipay_cert_sn", 64)?))
@@ -47,6 +62,10 @@ impl Call {
             Self::Cancel(_) => "alipay.cancel",
             Self::Refund(_) => "alipay.refund",
             Self::QueryRefund(_) => "alipay.query_refund",
+            Self::Pay(_) => "alipay.debit",
+            Self::QueryAgreement(_) => "alipay.query_agreement",
+            Self::Unsign(_) => "alipay.unsign",
+            Self::Modify(..) => "alipay.modify_plan",
             Self::Certificate(_) => "alipay.certificate",
         }
     }
@@ -65,7 +84,12 @@ impl Call {
                 None => Subject::Other,
             },
             Self::QueryRefund(query) => Subject::Refund { number: &query.out_request_no, operation: 2 },
-            Self::Certificate(_) => Subject::Other,
+            Self::Pay(body) => Subject::Create {
+                number: &body.order.out_trade_no,
+                description: &body.order.subject,
+                amount_minor: body.order.total_fen,
+            },
+            Self::QueryAgreement(_) | Self::Unsign(_) | Self::Modify(..) | Self::Certificate(_) => Subject::Other,
         }
     }
 }

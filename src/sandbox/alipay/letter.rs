@@ -5,13 +5,15 @@ use http::{HeaderMap, HeaderValue, header};
 use serde_json::json;
 use url::form_urlencoded::Serializer;
 
+use crate::agreements::AgreementNews;
+use crate::alipay::agreement::AgreementFacts;
 use crate::alipay::front::{Alipay, TradeFacts};
 use crate::alipay::keys::Mode;
 use crate::alipay::params::Params;
-use crate::alipay::{amount, moment, sign, view};
+use crate::alipay::{agreement, amount, moment, sign, view};
 use crate::front::Letter;
 use crate::keys::random_text;
-use crate::orders::{Happened, Order};
+use crate::orders::{Happened, Order, Orders};
 use crate::refunds::Refunds;
 use crate::shared::Shared;
 use crate::timers::About;
@@ -49,12 +51,15 @@ impl Alipay {
 fn news(world: &Shared, about: About) -> Option<News> {
     let now_ms = world.pace.now_ms();
     let orders = world.orders();
+    if let About::Agreement { agreement, event } = about {
+        return of_agreement(&orders, agreement, event, now_ms);
+    }
     let (order, mut fields) = match about {
         About::Order { order, event } => {
             let order = orders.list.get(order)?;
             let event = *order.events.get(event)?;
             let mut fields = common(order, &notify_id(order.fate, 0, event.at_ms))?;
-            if event.what == Happened::Expired {
+            if matches!(event.what, Happened::Expired | Happened::Declined) {
                 put(&mut fields, "trade_status", "TRADE_CLOSED");
                 put(&mut fields, "gmt_close", moment::write(order.tab.closed_at_ms.unwrap_or(event.at_ms)));
             } else {
@@ -63,6 +68,7 @@ fn news(world: &Shared, about: About) -> Option<News> {
             }
             (order, fields)
         }
+        About::Agreement { .. } => return None,
         About::Refund { refund, event } => {
             let refund = orders.refunds.list.get(refund)?;
             let at_ms = refund.events.get(event)?.at_ms;
@@ -76,6 +82,34 @@ fn news(world: &Shared, about: About) -> Option<News> {
     };
     put(&mut fields, "notify_time", moment::write(now_ms));
     let facts = order.own.get::<TradeFacts>()?;
+    Some(News { url: facts.notify_url.clone()?, mode: facts.mode, fields })
+}
+
+/// A signature, or an end.
+fn of_agreement(orders: &Orders, position: usize, event: usize, now_ms: i64) -> Option<News> {
+    let one = orders.agreements.list.get(position)?;
+    let facts = one.own.get::<AgreementFacts>()?;
+    let happened = *one.events.get(event)?;
+    let signed = happened.what == AgreementNews::Signed;
+    let mut fields = Params::new();
+    for (name, value) in [
+        ("notify_type", if signed { "dut_user_sign" } else { "dut_user_unsign" }),
+        ("notify_id", &notify_id(one.fate, 2, happened.at_ms)),
+        ("app_id", &one.account),
+        ("auth_app_id", &one.account),
+        ("charset", "utf-8"),
+        ("version", "1.0"),
+        ("status", if signed { "NORMAL" } else { "UNSIGN" }),
+        ("notify_time", &moment::write(now_ms)),
+    ] {
+        put(&mut fields, name, value);
+    }
+    for (name, value) in agreement::members(one, facts) {
+        put(&mut fields, name, value);
+    }
+    if !signed {
+        put(&mut fields, "unsign_time", moment::write(happened.at_ms));
+    }
     Some(News { url: facts.notify_url.clone()?, mode: facts.mode, fields })
 }
 

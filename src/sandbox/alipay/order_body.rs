@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     Wap,
     /// `alipay.trade.app.pay`.
     App,
+    /// `alipay.trade.pay` under an agreement.
+    Debit,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::Page => product_code == Some("FAST_INSTANT_TRADE_PAY"),
             Self::Wap => product_code == Some("QUICK_WAP_WAY"),
             Self::App => matches!(product_code, None | Some("QUICK_MSECURITY_PAY")),
+            Self::Debit => matches!(product_code, Some("CYCLE_PAY_AUTH" | "GENERAL_WITHHOLDING")),
         }
     }
 
@@ -42,7 +45,7 @@ impl Kind {
     const fn default_life_ms(self) -> i64 {
         match self {
             Self::Qr => 3 * HOUR_MS,
-            Self::Page | Self::Wap | Self::App => 15 * DAY_MS,
+            Self::Page | Self::Wap | Self::App | Self::Debit => 15 * DAY_MS,
         }
     }
 }
@@ -83,6 +86,9 @@ const KNOWN: [&str; 28] = [
     "discountable_amount",
 ];
 
+/// Members that a debit has besides.
+const OF_A_DEBIT: [&str; 4] = ["agreement_params", "is_async_pay", "async_type", "pay_params"];
+
 /// An order as the merchant describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OrderBody {
@@ -108,7 +114,8 @@ enum Life {
 
 impl OrderBody {
     pub(crate) fn read(kind: Kind, biz_content: &str) -> Result<Self, Refusal> {
-        let biz = Biz::read(biz_content, &KNOWN)?;
+        let more: &[&str] = if kind == Kind::Debit { &OF_A_DEBIT } else { &[] };
+        let biz = Biz::read(biz_content, &[KNOWN.as_slice(), more].concat())?;
         let out_trade_no = biz.number("out_trade_no")?.ok_or_else(|| Refusal::member("out_trade_no", "is missing"))?;
         let subject = biz.needed("subject", 256)?;
         if subject.contains(['/', '=', '&']) {
