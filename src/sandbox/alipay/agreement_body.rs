@@ -83,6 +83,18 @@ pub(crate) enum Named {
     External(String),
 }
 
+/// What `alipay.trade.pay` pays with.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum PayBody {
+    Agreement(DebitBody),
+    /// From what was frozen; `complete`: the rest is let go.
+    Frozen {
+        order: OrderBody,
+        auth_no: String,
+        complete: bool,
+    },
+}
+
 /// A debit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct DebitBody {
@@ -209,6 +221,29 @@ pub(crate) fn read_modify(biz_content: &str) -> Result<(String, Date), Refusal> 
     let biz = Biz::read(biz_content, &["agreement_no", "deduct_time", "memo"])?;
     let wrong = || Refusal::member("deduct_time", "must look like 2016-12-31");
     Ok((biz.needed("agreement_no", 64)?, read_day(&biz.needed("deduct_time", 10)?).ok_or_else(wrong)?))
+}
+
+impl PayBody {
+    pub(crate) fn read(biz_content: &str) -> Result<Self, Refusal> {
+        let whole: Value = serde_json::from_str(biz_content).unwrap_or_default();
+        let Some(auth_no) = whole.get("auth_no").and_then(Value::as_str) else {
+            return DebitBody::read(biz_content).map(Self::Agreement);
+        };
+        let complete = match whole.get("auth_confirm_mode").and_then(Value::as_str) {
+            Some("COMPLETE") => true,
+            Some("NOT_COMPLETE") | None => false,
+            Some(_) => return Err(Refusal::member("auth_confirm_mode", "must be COMPLETE or NOT_COMPLETE")),
+        };
+        let order = OrderBody::read(Kind::Frozen, biz_content)?;
+        Ok(Self::Frozen { order, auth_no: auth_no.to_owned(), complete })
+    }
+
+    pub(crate) const fn order(&self) -> &OrderBody {
+        match self {
+            Self::Agreement(debit) => &debit.order,
+            Self::Frozen { order, .. } => order,
+        }
+    }
 }
 
 impl DebitBody {

@@ -7,6 +7,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use crate::agreements::{Agreement, AgreementNews};
 use crate::alipay::account::App;
 use crate::alipay::agreement::AgreementFacts;
+use crate::alipay::freeze::HoldFacts;
 use crate::alipay::keys::{AlipayCertificate, AlipayKeys, Mode};
 use crate::alipay::order_body::OrderBody;
 use crate::alipay::page;
@@ -83,11 +84,15 @@ impl Alipay {
 impl Front for Alipay {
     /// A trade has one number for all its life.
     fn transaction_id(&self, order: &Order, _: i64, _: u64) -> String {
-        order.own.get::<TradeFacts>().map(|facts| facts.trade_no.clone()).unwrap_or_default()
+        let held = || order.own.get::<HoldFacts>().map(|facts| facts.auth_no.clone());
+        order.own.get::<TradeFacts>().map(|facts| facts.trade_no.clone()).or_else(held).unwrap_or_default()
     }
 
     /// Payments and the end of unpaid trades are told; a close by the merchant and failed attempts are not.
     fn tells(&self, order: &Order, what: Happened) -> bool {
+        if let Some(facts) = order.own.get::<HoldFacts>() {
+            return facts.notify_url.is_some() && what == Happened::Authorized;
+        }
         let wanted = order.own.get::<TradeFacts>().is_some_and(|facts| facts.notify_url.is_some());
         // Of a debit that left no trade nobody hears.
         let declined = what == Happened::Declined && order.met_at_ms.is_some();

@@ -7,10 +7,11 @@ use url::form_urlencoded::Serializer;
 
 use crate::agreements::AgreementNews;
 use crate::alipay::agreement::AgreementFacts;
+use crate::alipay::freeze::HoldFacts;
 use crate::alipay::front::{Alipay, TradeFacts};
 use crate::alipay::keys::Mode;
 use crate::alipay::params::Params;
-use crate::alipay::{agreement, amount, moment, sign, view};
+use crate::alipay::{agreement, amount, freeze, moment, sign, view};
 use crate::front::Letter;
 use crate::keys::random_text;
 use crate::orders::{Happened, Order, Orders};
@@ -58,6 +59,9 @@ fn news(world: &Shared, about: About) -> Option<News> {
         About::Order { order, event } => {
             let order = orders.list.get(order)?;
             let event = *order.events.get(event)?;
+            if let Some(facts) = order.own.get::<HoldFacts>() {
+                return of_hold(order, facts, event.at_ms, now_ms);
+            }
             let mut fields = common(order, &notify_id(order.fate, 0, event.at_ms))?;
             if matches!(event.what, Happened::Expired | Happened::Declined) {
                 put(&mut fields, "trade_status", "TRADE_CLOSED");
@@ -82,6 +86,27 @@ fn news(world: &Shared, about: About) -> Option<News> {
     };
     put(&mut fields, "notify_time", moment::write(now_ms));
     let facts = order.own.get::<TradeFacts>()?;
+    Some(News { url: facts.notify_url.clone()?, mode: facts.mode, fields })
+}
+
+/// Money was frozen.
+fn of_hold(order: &Order, facts: &HoldFacts, at_ms: i64, now_ms: i64) -> Option<News> {
+    let mut fields = Params::new();
+    for (name, value) in [
+        ("notify_type", "fund_auth_freeze"),
+        ("notify_id", &notify_id(order.fate, 3, at_ms)),
+        ("app_id", &order.account),
+        ("auth_app_id", &order.account),
+        ("charset", "utf-8"),
+        ("version", "1.0"),
+        ("status", "SUCCESS"),
+        ("notify_time", &moment::write(now_ms)),
+    ] {
+        put(&mut fields, name, value);
+    }
+    for (name, value) in freeze::members(order, facts) {
+        put(&mut fields, name, value);
+    }
     Some(News { url: facts.notify_url.clone()?, mode: facts.mode, fields })
 }
 

@@ -11,6 +11,8 @@ pub(crate) mod authority;
 pub(crate) mod biz;
 pub(crate) mod call;
 pub(crate) mod debit;
+pub(crate) mod freeze;
+pub(crate) mod freeze_body;
 pub(crate) mod front;
 pub(crate) mod gateway;
 pub(crate) mod keys;

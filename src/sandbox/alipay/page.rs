@@ -9,7 +9,7 @@ use crate::alipay::front::Alipay;
 use crate::alipay::order_body::{Kind, OrderBody};
 use crate::alipay::params::{self, Params};
 use crate::alipay::refusal::Refusal;
-use crate::alipay::{agreement, trade, verify};
+use crate::alipay::{agreement, freeze, trade, verify};
 use crate::door::{Door, Opened};
 use crate::fates::Subject;
 use crate::reply::Reply;
@@ -27,7 +27,11 @@ pub(crate) fn open(alipay: &Alipay, world: &Shared, door: &Door) -> Option<Resul
         Door::Url(url) => params::read(query_of(url)?, b"", None),
         Door::Form { action, fields } => params::of_form(query_of(action)?, fields),
         // An app's order is the query of a page without its address.
-        Door::OrderString(text) if text.contains("alipay.trade.app.pay") || text.contains(agreement::PAGE_METHOD) => {
+        Door::OrderString(text)
+            if text.contains("alipay.trade.app.pay")
+                || text.contains(agreement::PAGE_METHOD)
+                || text.contains(freeze::APP_METHOD) =>
+        {
             params::read(text, b"", None)
         }
         Door::OrderString(_) => return None,
@@ -39,6 +43,9 @@ pub(crate) fn open(alipay: &Alipay, world: &Shared, door: &Door) -> Option<Resul
 fn come_in(world: &Shared, params: &Params) -> Result<Opened, Refusal> {
     if params.get("method").is_some_and(|method| method == agreement::PAGE_METHOD) {
         return agreement::enter(world, params).map(Opened::Agreement);
+    }
+    if params.get("method").is_some_and(|method| method == freeze::APP_METHOD) {
+        return freeze::open(world, params).map(Opened::Order);
     }
     enter(world, params).map(Opened::Order)
 }

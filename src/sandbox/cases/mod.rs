@@ -18,6 +18,7 @@ mod refund_refusals;
 mod refunder;
 mod refunds;
 mod refusals;
+mod services;
 mod sink;
 mod stripe;
 mod unionpay;

@@ -20,6 +20,7 @@ use crate::wechat::contract_body::SignBody;
 use crate::wechat::notice::Notice;
 use crate::wechat::platform::{PlatformCertificate, PlatformKeys, SignWith};
 use crate::wechat::refund_body::RefundBody;
+use crate::wechat::service::COLLECTS;
 use crate::{Channel, MerchantAccount, SandboxError};
 
 /// Waits after failed attempts, in seconds of the sandbox clock, by the documents: about a day in all.
@@ -98,10 +99,10 @@ impl Front for Wechat {
         format!("42000{:05}{day}{serial:010}", order.fate % 100_000)
     }
 
-    /// Of an order, only its payment and the failure of a debit are told: nobody hears of a close or of an attempt
-    /// that failed.
+    /// Of an order, only its payment, the payer's confirmation of a service and the failure of a debit are told:
+    /// nobody hears of a close or of an attempt that failed.
     fn tells(&self, _: &Order, what: Happened) -> bool {
-        matches!(what, Happened::Paid | Happened::Declined)
+        matches!(what, Happened::Paid | Happened::Authorized | Happened::Declined)
     }
 
     /// Signatures and ends; of a signature that failed nobody hears.
@@ -111,6 +112,12 @@ impl Front for Wechat {
 
     fn tells_refund(&self, refund: &Refund) -> bool {
         refund.own.get::<RefundFacts>().is_some_and(|facts| facts.body.notify_url.is_some())
+    }
+
+    fn runs_errand(&self, world: &Shared, position: usize, errand: u8) {
+        if errand == COLLECTS {
+            world.wechat_collects(position);
+        }
     }
 
     fn letter(&self, world: &Shared, about: About, forged: bool) -> Result<Option<Letter>, SandboxError> {
@@ -135,6 +142,11 @@ impl Front for Wechat {
     /// Payers come by themselves as soon as an order is created, or a contract is asked for. The page of a contract
     /// can be opened all the same.
     fn open(&self, world: &Shared, door: &Door) -> Option<Result<Opened, String>> {
+        if let Door::OrderString(package) = door {
+            let orders = world.orders();
+            let of = |mchid: &String| orders.position_of(Channel::Wechat, mchid, package);
+            return self.merchants.keys().find_map(of).map(Opened::Order).map(Ok);
+        }
         let Door::Url(url) = door else { return None };
         let session = url.strip_prefix(contract::PAGE)?;
         let orders = world.orders();

@@ -6,13 +6,14 @@ use serde_json::{Value, json};
 
 use crate::agreements::AgreementNews;
 use crate::front::Letter;
-use crate::orders::Happened;
+use crate::orders::{Happened, Order};
 use crate::pace::beijing;
 use crate::shared::Shared;
 use crate::timers::About;
 use crate::wechat::front::{ContractFacts, OrderFacts, RefundFacts, Wechat};
 use crate::wechat::platform::SignWith;
-use crate::wechat::{aead, contract, refund, sign, transaction};
+use crate::wechat::service::ServiceFacts;
+use crate::wechat::{aead, contract, refund, service, sign, transaction};
 use crate::{SandboxError, dice};
 
 /// What goes into one.
@@ -68,6 +69,9 @@ fn news(world: &Shared, about: About) -> Option<News> {
     match about {
         About::Order { order, event } => {
             let order = orders.list.get(order)?;
+            if let Some(facts) = order.own.get::<ServiceFacts>() {
+                return of_service(order, facts, event);
+            }
             let facts = order.own.get::<OrderFacts>()?;
             let failed = order.events.get(event)?.what == Happened::Declined;
             Some(News {
@@ -118,6 +122,23 @@ fn news(world: &Shared, about: About) -> Option<News> {
             })
         }
     }
+}
+
+/// A payer has confirmed, or paid.
+fn of_service(order: &Order, facts: &ServiceFacts, event: usize) -> Option<News> {
+    let happened = *order.events.get(event)?;
+    let confirmed = happened.what == Happened::Authorized;
+    Some(News {
+        url: facts.body.notify_url.clone(),
+        mchid: order.account.clone(),
+        sign_with: facts.sign_with,
+        id: notification_id(order.fate, u64::try_from(event).unwrap_or(u64::MAX).saturating_add(1)),
+        at_ms: happened.at_ms,
+        event_type: if confirmed { "PAYSCORE.USER_CONFIRM" } else { "PAYSCORE.USER_PAID" }.to_owned(),
+        summary: if confirmed { "用户确认订单" } else { "用户支付成功" },
+        original_type: "payscore",
+        plain: service::write(order, facts),
+    })
 }
 
 /// In the form of a UUID, the same in every attempt; `nth`: the charge of an order, the event of a refund.

@@ -9,6 +9,7 @@ use crate::wechat::contract_calls::ContractCall;
 use crate::wechat::refund_body::read_refund;
 use crate::wechat::refund_calls::RefundCall;
 use crate::wechat::refusal::Refusal;
+use crate::wechat::service_calls::ServiceCall;
 use crate::wechat::verify::Received;
 
 /// A call whose request is well formed.
@@ -20,6 +21,7 @@ pub(crate) enum Call {
     Close(String),
     Refund(RefundCall),
     Contract(Box<ContractCall>),
+    Service(Box<ServiceCall>),
     Certificates,
 }
 
@@ -69,6 +71,9 @@ impl Call {
             (_, ["v3", "papay", ..]) => {
                 Ok(Self::Contract(Box::new(ContractCall::read(request, &parts, query, merchant)?)))
             }
+            (_, ["v3", "payscore", ..]) => {
+                Ok(Self::Service(Box::new(ServiceCall::read(request, &parts, query, merchant)?)))
+            }
             ("GET", ["v3", "certificates"]) => Ok(Self::Certificates),
             _ => Err(Refusal::new(404, "RESOURCE_NOT_EXISTS", "there is no such method and path")),
         }
@@ -86,6 +91,7 @@ impl Call {
             Self::Close(number) => Subject::Order { number, operation: 3 },
             Self::Refund(call) => call.subject(),
             Self::Contract(call) => call.subject(),
+            Self::Service(call) => call.subject(),
             Self::QueryByTransaction(_) | Self::Certificates => Subject::Other,
         }
     }
@@ -97,6 +103,7 @@ impl Call {
             Self::Close(_) => "close",
             Self::Refund(call) => call.name(),
             Self::Contract(call) => call.name(),
+            Self::Service(call) => call.name(),
             Self::Certificates => "certificates",
         }
     }

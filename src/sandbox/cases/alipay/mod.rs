@@ -6,6 +6,7 @@ mod app;
 mod certificates;
 mod debits;
 mod faults;
+mod freezes;
 mod notices;
 mod pages;
 mod receiver;
