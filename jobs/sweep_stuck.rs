@@ -1,5 +1,5 @@
-//! Gives every open payment, order that expires, leg of a refund, undelivered event and line of a statement its
-//! job back when it has none: a job row is a hint, never the truth. Subject: nil. Must never change one of them.
+//! Gives every open payment, order that expires, leg of a refund, undelivered event, line of a statement and
+//! schedule its job back when it has none: a job row is a hint, never the truth. Subject: nil. Must never change one of them.
 
 use bursar_core::decide::{owed_job, owed_order_job, owed_refund_job};
 use bursar_core::job::{JobKey, JobKind, NewJob};
@@ -34,6 +34,9 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     }
     for (line, merchant) in store.stuck_lines(before, limit).await? {
         jobs.push(NewJob::new(JobKey::line(JobKind::MatchStatementLine, line), merchant, now));
+    }
+    for (schedule, merchant) in store.stuck_schedules(before, limit).await? {
+        jobs.push(NewJob::new(JobKey::schedule(JobKind::FireSchedule, schedule), merchant, now));
     }
     let found = jobs.len();
     if found > 0 {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::id::{self, LegId, LineId, MerchantId, OrderId, PaymentId};
+use crate::id::{self, LegId, LineId, MerchantId, OrderId, PaymentId, ScheduleId};
 
 /// Which stream of work a job belongs to. Each queue has its own slots in a worker, so that dead
 /// merchant endpoints never delay money. A queue can be paused.
@@ -89,6 +89,8 @@ pub enum JobKind {
     ExpireOrder,
     /// Find what a line of a bank's statement is about. Subject: line.
     MatchStatementLine,
+    /// Fire a schedule for what is due. Subject: schedule.
+    FireSchedule,
     /// Tell a merchant endpoint. Subject: delivery.
     DeliverWebhook,
     /// Give open payments without a live job their job back. Subject: nil.
@@ -99,7 +101,7 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -111,6 +113,7 @@ impl JobKind {
         Self::CapturePayment,
         Self::ExpireOrder,
         Self::MatchStatementLine,
+        Self::FireSchedule,
         Self::DeliverWebhook,
         Self::SweepStuck,
         Self::Prune,
@@ -133,6 +136,7 @@ impl JobKind {
             Self::CapturePayment => 12,
             Self::ExpireOrder => 13,
             Self::MatchStatementLine => 14,
+            Self::FireSchedule => 15,
         }
     }
 
@@ -153,6 +157,7 @@ impl JobKind {
             Self::CapturePayment => "capture_payment",
             Self::ExpireOrder => "expire_order",
             Self::MatchStatementLine => "match_statement_line",
+            Self::FireSchedule => "fire_schedule",
         }
     }
 
@@ -166,6 +171,7 @@ impl JobKind {
             | Self::CapturePayment
             | Self::ExpireOrder
             | Self::MatchStatementLine
+            | Self::FireSchedule
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
@@ -188,6 +194,7 @@ impl JobKind {
             | Self::CapturePayment
             | Self::ExpireOrder
             | Self::MatchStatementLine
+            | Self::FireSchedule
             | Self::SettleLateMoney => 12,
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
@@ -226,8 +233,8 @@ impl FromStr for JobKind {
 pub struct JobKey {
     /// What it does.
     pub kind: JobKind,
-    /// What it does it to: the 128 bits of the id of a payment, leg, order, notification, delivery or
-    /// line, or nil.
+    /// What it does it to: the 128 bits of the id of a payment, leg, order, notification, delivery,
+    /// line or schedule, or nil.
     pub subject: Uuid,
 }
 
@@ -250,6 +257,11 @@ impl JobKey {
     /// The key of a job about a line of a statement.
     pub const fn line(kind: JobKind, line: LineId) -> Self {
         Self::new(kind, line.uuid())
+    }
+
+    /// The key of a job about a schedule.
+    pub const fn schedule(kind: JobKind, schedule: ScheduleId) -> Self {
+        Self::new(kind, schedule.uuid())
     }
 
     /// The key of a job about a leg of a refund.

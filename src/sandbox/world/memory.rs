@@ -33,7 +33,7 @@ pub(crate) fn has_not<T>(what: &str) -> Result<T> {
     Err(StoreError::Misuse(format!("the simulated database has no {what}")))
 }
 
-fn some(limit: u32) -> usize {
+pub(crate) fn some(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 

@@ -30,6 +30,7 @@ mod holds;
 mod laws;
 mod leases;
 mod memory;
+mod memory_schedules;
 mod memory_statements;
 mod memory_till;
 mod message;

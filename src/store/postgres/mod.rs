@@ -13,6 +13,7 @@ mod hints;
 mod job;
 mod pass;
 mod refund;
+mod schedule;
 mod schema;
 mod settle;
 

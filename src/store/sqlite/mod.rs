@@ -10,6 +10,7 @@ mod commit;
 mod guard;
 mod job;
 mod refund;
+mod schedule;
 mod schema;
 
 use std::time::Duration;
