@@ -145,6 +145,10 @@ ids! {
     HandInId = "hin";
     /// Cash that was given back out of a drawer; the device makes the id, so that it dedupes.
     PayoutId = "out";
+    /// A payer's standing consent to be charged.
+    AgreementId = "agr";
+    /// Amounts that are due on dates.
+    PlanId = "pln";
     /// One message received from a channel; derived from the channel's own id, so that it dedupes.
     NotificationId = "ntf";
     /// One merchant event for one endpoint.

@@ -89,6 +89,10 @@ pub enum JobKind {
     ExpireOrder,
     /// Find what a line of a bank's statement is about. Subject: line.
     MatchStatementLine,
+    /// Have an agreement signed, look whether it holds, or end it. Subject: agreement.
+    FollowAgreement,
+    /// Charge what a plan's installments owe, and follow them. Subject: plan.
+    FollowPlan,
     /// Tell a merchant endpoint. Subject: delivery.
     DeliverWebhook,
     /// Give open payments without a live job their job back. Subject: nil.
@@ -99,7 +103,7 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -111,6 +115,8 @@ impl JobKind {
         Self::CapturePayment,
         Self::ExpireOrder,
         Self::MatchStatementLine,
+        Self::FollowAgreement,
+        Self::FollowPlan,
         Self::DeliverWebhook,
         Self::SweepStuck,
         Self::Prune,
@@ -133,6 +139,9 @@ impl JobKind {
             Self::CapturePayment => 12,
             Self::ExpireOrder => 13,
             Self::MatchStatementLine => 14,
+            // 15 is the firing of schedules.
+            Self::FollowAgreement => 16,
+            Self::FollowPlan => 17,
         }
     }
 
@@ -153,6 +162,8 @@ impl JobKind {
             Self::CapturePayment => "capture_payment",
             Self::ExpireOrder => "expire_order",
             Self::MatchStatementLine => "match_statement_line",
+            Self::FollowAgreement => "follow_agreement",
+            Self::FollowPlan => "follow_plan",
         }
     }
 
@@ -166,6 +177,8 @@ impl JobKind {
             | Self::CapturePayment
             | Self::ExpireOrder
             | Self::MatchStatementLine
+            | Self::FollowAgreement
+            | Self::FollowPlan
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
@@ -188,6 +201,8 @@ impl JobKind {
             | Self::CapturePayment
             | Self::ExpireOrder
             | Self::MatchStatementLine
+            | Self::FollowAgreement
+            | Self::FollowPlan
             | Self::SettleLateMoney => 12,
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
@@ -227,7 +242,7 @@ pub struct JobKey {
     /// What it does.
     pub kind: JobKind,
     /// What it does it to: the 128 bits of the id of a payment, leg, order, notification, delivery or
-    /// line, or nil.
+    /// line, agreement, plan, or nil.
     pub subject: Uuid,
 }
 
