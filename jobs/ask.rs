@@ -21,6 +21,8 @@ pub(crate) fn claim(standing: Standing) -> Claim {
         Standing::Absent => Claim::Absent,
         Standing::Unpaid => Claim::Unpaid,
         Standing::AttemptFailed(reason) => Claim::AttemptFailed { reason },
+        // The number is closed at the channel before another is used.
+        Standing::Declined(decline) => Claim::Declined { decline, ended: false },
         Standing::Authorized(hold) => Claim::Authorized(hold),
         Standing::Paid(receipt) => Claim::Paid(receipt),
         Standing::Closed => Claim::ClosedAtChannel,

@@ -5,6 +5,9 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
+use bursar_core::agreement::Agreement;
+use bursar_core::bank::Day;
+use bursar_core::money::Money;
 use bursar_core::observation::PayCode;
 use bursar_core::order::Order;
 use bursar_core::payment::Payment;
@@ -13,7 +16,7 @@ use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
 use bursar_core::refund::Leg;
 
-use crate::outcome::{Closed, Outcome, RefundStanding, Refusal, Standing, Why};
+use crate::outcome::{AgreementStanding, Closed, Outcome, RefundStanding, Refusal, Standing, Why};
 
 /// What a channel needs to know in order to make a payment payable. Every attempt for the same payment
 /// must give the same values: the same number with other values is a conflict at the channel.
@@ -23,8 +26,33 @@ pub struct CreateRequest<'a> {
     pub order: &'a Order,
     /// The payment; its number is what the channel will know it by.
     pub payment: &'a Payment,
+    /// By which the payer is charged, when the payment's method debits; it is signed.
+    pub agreement: Option<&'a Agreement>,
     /// Where the channel shall tell us of it: public, without a query.
     pub notify_url: &'a str,
+}
+
+/// What a channel needs to know in order to offer an agreement to its payer. Every attempt for the same agreement
+/// must give the same values.
+#[derive(Clone, Copy, Debug)]
+pub struct SignRequest<'a> {
+    /// The agreement; its number is what the channel will know it by.
+    pub agreement: &'a Agreement,
+    /// Where the channel shall tell us of it: public, without a query.
+    pub notify_url: &'a str,
+}
+
+/// A charge through an agreement that the payer must be told of before.
+#[derive(Clone, Copy, Debug)]
+pub struct Announcement<'a> {
+    /// The agreement; it is signed.
+    pub agreement: &'a Agreement,
+    /// Most that will be charged.
+    pub amount: Money,
+    /// The first day on which it will be.
+    pub from: Day,
+    /// On how many days it may be, the first included.
+    pub days: u8,
 }
 
 /// What a channel needs to know in order to give money back. Every attempt for the same leg must give the
@@ -84,6 +112,27 @@ pub trait Channel: Send + Sync + Debug {
 
     /// Asks where the refund of `payment` by `leg` stands.
     async fn query_refund(&self, payment: &Payment, leg: &Leg) -> Outcome<RefundStanding>;
+
+    /// Offers an agreement to its payer. Safe to repeat: the channel answers with a fresh code.
+    async fn sign(&self, _request: &SignRequest<'_>) -> Outcome<PayCode> {
+        Outcome::Refused(Refusal::ours("AGREEMENT", "this account has no agreements"))
+    }
+
+    /// Asks where an agreement stands.
+    async fn query_agreement(&self, _agreement: &Agreement) -> Outcome<AgreementStanding> {
+        Outcome::Refused(Refusal::ours("AGREEMENT", "this account has no agreements"))
+    }
+
+    /// Asks the channel to end an agreement, whether it is signed or not. Safe to repeat. What it has come to is
+    /// asked for afterwards.
+    async fn end_agreement(&self, _agreement: &Agreement) -> Outcome<()> {
+        Outcome::Refused(Refusal::ours("AGREEMENT", "this account has no agreements"))
+    }
+
+    /// Has the channel tell a payer that he will be charged. Safe to repeat.
+    async fn announce(&self, _announcement: &Announcement<'_>) -> Outcome<()> {
+        Outcome::Refused(Refusal::ours("AGREEMENT", "this channel tells nobody before"))
+    }
 
     /// Asks the channel to pay a refund whose money came back from the payer's bank to `payee` instead, as
     /// [`Channel::seal_payee`] sealed him. `refund_id` is the channel's own number. Safe to repeat: a channel

@@ -74,6 +74,8 @@ pub enum About {
     Refund(String),
     /// The payment that the channel knows by a number of its own ([`crate::Channel::number_of`] tells ours).
     ChannelsPayment(String),
+    /// The agreement with this number, as the channel knows it. May be none of ours.
+    Agreement(String),
 }
 
 impl Notice {

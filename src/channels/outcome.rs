@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bursar_core::agreement::Signature;
+use bursar_core::decline::{Decline, DeclineClass};
 use bursar_core::observation::{Hold, Receipt};
 use bursar_core::refund::RefundReceipt;
 
@@ -37,12 +39,25 @@ pub enum Standing {
     Unpaid,
     /// One attempt of the payer failed, with the channel's reason; he may try again.
     AttemptFailed(String),
+    /// The payer was not charged by his agreement, and why.
+    Declined(Decline),
     /// The amount is held on the payer's card.
     Authorized(Hold),
     /// Money was taken. Whether it is the right amount is the core's question.
     Paid(Receipt),
     /// Closed or revoked at the channel.
     Closed,
+}
+
+/// Where an agreement stands, by the channel's word.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AgreementStanding {
+    /// The channel does not know the number, or knows it as not signed (yet).
+    Unsigned,
+    /// It is signed and in force.
+    Signed(Signature),
+    /// It has ended, by whom or why, in the channel's words; also when it was refused for good.
+    Ended(String),
 }
 
 /// Where a refund stands, by the channel's word.
@@ -117,13 +132,23 @@ pub enum RefusalClass {
     NoFunds,
     /// The channel wants more time between two calls like this: nothing happened, the same call later.
     TooSoon,
+    /// The payer was not charged by his agreement, and will not be through this number.
+    Declined(DeclineClass),
 }
 
 impl RefusalClass {
     /// Whether the refusal proves that no money can come through this number. When it does not, the
     /// channel must be queried.
     pub const fn rules_out_money(self) -> bool {
-        matches!(self, Self::Definite | Self::Configuration | Self::NumberClosed | Self::NoFunds | Self::TooSoon)
+        matches!(
+            self,
+            Self::Definite
+                | Self::Configuration
+                | Self::NumberClosed
+                | Self::NoFunds
+                | Self::TooSoon
+                | Self::Declined(_)
+        )
     }
 }
 

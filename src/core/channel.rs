@@ -160,6 +160,33 @@ impl Default for RefundLimits {
     }
 }
 
+/// What a channel demands of charges through an agreement. Days are calendar days of the plan's time zone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DebitRules {
+    /// The payer must be told so many days before; `None`: he need not.
+    pub notice_days: Option<u8>,
+    /// So many days, the first included, may be charged after one notice.
+    pub notice_holds_days: u8,
+    /// The first try is so many days before the due day: where the channel takes nothing after it, the days
+    /// before it are for trying again.
+    pub first_days_before: u8,
+    /// The last day, counted from the due day; `None`: no such limit.
+    pub days_after: Option<u8>,
+    /// Most tries within thirty days by one agreement; `None`: no such limit.
+    pub tries_in_30_days: Option<u32>,
+}
+
+impl DebitRules {
+    /// No demands.
+    pub const FREE: Self = Self {
+        notice_days: None,
+        notice_holds_days: 0,
+        first_days_before: 0,
+        days_after: None,
+        tries_in_30_days: None,
+    };
+}
+
 /// How the payer pays: a product of a channel.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Method {
@@ -171,6 +198,8 @@ pub enum Method {
     WechatH5,
     /// A merchant's own app.
     WechatApp,
+    /// Through an agreement (委托代扣): the payer does nothing.
+    WechatDebit,
     /// A QR code shown by us, scanned with Alipay.
     AlipayQr,
     /// Alipay's page in a browser on a computer.
@@ -179,14 +208,20 @@ pub enum Method {
     AlipayWap,
     /// A merchant's own app with Alipay's SDK.
     AlipayApp,
+    /// Through an agreement (周期扣款 or 商家扣款): the payer does nothing.
+    AlipayDebit,
     /// UnionPay's page, which the payer's browser opens by posting a form.
     UnionpayWeb,
     /// A merchant's own app with UnionPay's SDK.
     UnionpayApp,
+    /// Through an agreement (a token of the payer's card): the payer does nothing.
+    UnionpayDebit,
     /// A card; the money is taken at once.
     Card,
     /// A card; the amount is held, and taken when the merchant says so.
     CardHold,
+    /// Through an agreement (a saved card, off session): the payer does nothing.
+    CardDebit,
     /// A transfer to the merchant's bank account.
     BankTransfer,
     /// Cash, collected on site.
@@ -195,19 +230,23 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 18] = [
         Self::WechatNative,
         Self::WechatJsapi,
         Self::WechatH5,
         Self::WechatApp,
+        Self::WechatDebit,
         Self::AlipayQr,
         Self::AlipayPage,
         Self::AlipayWap,
         Self::AlipayApp,
+        Self::AlipayDebit,
         Self::UnionpayWeb,
         Self::UnionpayApp,
+        Self::UnionpayDebit,
         Self::Card,
         Self::CardHold,
+        Self::CardDebit,
         Self::BankTransfer,
         Self::Cash,
     ];
@@ -219,14 +258,18 @@ impl Method {
             Self::WechatJsapi => "wechat_jsapi",
             Self::WechatH5 => "wechat_h5",
             Self::WechatApp => "wechat_app",
+            Self::WechatDebit => "wechat_debit",
             Self::AlipayQr => "alipay_qr",
             Self::AlipayPage => "alipay_page",
             Self::AlipayWap => "alipay_wap",
             Self::AlipayApp => "alipay_app",
+            Self::AlipayDebit => "alipay_debit",
             Self::UnionpayWeb => "unionpay_web",
             Self::UnionpayApp => "unionpay_app",
+            Self::UnionpayDebit => "unionpay_debit",
             Self::Card => "card",
             Self::CardHold => "card_hold",
+            Self::CardDebit => "card_debit",
             Self::BankTransfer => "bank_transfer",
             Self::Cash => "cash",
         }
@@ -239,14 +282,18 @@ impl Method {
             Self::WechatJsapi => 2,
             Self::WechatH5 => 3,
             Self::WechatApp => 4,
+            Self::WechatDebit => 5,
             Self::AlipayQr => 11,
             Self::AlipayPage => 12,
             Self::AlipayWap => 13,
             Self::AlipayApp => 14,
+            Self::AlipayDebit => 15,
             Self::UnionpayWeb => 21,
             Self::UnionpayApp => 22,
+            Self::UnionpayDebit => 23,
             Self::Card => 31,
             Self::CardHold => 32,
+            Self::CardDebit => 33,
             Self::BankTransfer => 41,
             Self::Cash => 51,
         }
@@ -268,13 +315,34 @@ impl Method {
         matches!(self, Self::CardHold)
     }
 
+    /// Whether it is charged through an agreement, without the payer: what fails is not tried again by him.
+    pub const fn debits(self) -> bool {
+        matches!(self, Self::WechatDebit | Self::AlipayDebit | Self::UnionpayDebit | Self::CardDebit)
+    }
+
+    /// What its channel demands of debits; `None` for what the payer does himself.
+    pub const fn debit_rules(self) -> Option<DebitRules> {
+        match self {
+            Self::WechatDebit => Some(DebitRules { notice_days: Some(2), notice_holds_days: 3, ..DebitRules::FREE }),
+            Self::AlipayDebit => Some(DebitRules { first_days_before: 2, days_after: Some(0), ..DebitRules::FREE }),
+            Self::UnionpayDebit => Some(DebitRules::FREE),
+            // Card schemes allow 8 to 15 tries in thirty days; the strictest is kept.
+            Self::CardDebit => Some(DebitRules { tries_in_30_days: Some(8), ..DebitRules::FREE }),
+            _ => None,
+        }
+    }
+
     /// The channel that it belongs to.
     pub const fn channel(self) -> ChannelKind {
         match self {
-            Self::WechatNative | Self::WechatJsapi | Self::WechatH5 | Self::WechatApp => ChannelKind::Wechat,
-            Self::AlipayQr | Self::AlipayPage | Self::AlipayWap | Self::AlipayApp => ChannelKind::Alipay,
-            Self::UnionpayWeb | Self::UnionpayApp => ChannelKind::Unionpay,
-            Self::Card | Self::CardHold => ChannelKind::Stripe,
+            Self::WechatNative | Self::WechatJsapi | Self::WechatH5 | Self::WechatApp | Self::WechatDebit => {
+                ChannelKind::Wechat
+            }
+            Self::AlipayQr | Self::AlipayPage | Self::AlipayWap | Self::AlipayApp | Self::AlipayDebit => {
+                ChannelKind::Alipay
+            }
+            Self::UnionpayWeb | Self::UnionpayApp | Self::UnionpayDebit => ChannelKind::Unionpay,
+            Self::Card | Self::CardHold | Self::CardDebit => ChannelKind::Stripe,
             Self::BankTransfer => ChannelKind::Bank,
             Self::Cash => ChannelKind::Cash,
         }

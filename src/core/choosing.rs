@@ -116,6 +116,7 @@ mod tests {
             state: OrderState::Created,
             close_reason: None,
             late_money: false,
+            installment: None,
             part_payment: false,
             offers: OFFERED.to_vec(),
             payer: Some("p".into()),

@@ -48,11 +48,62 @@ pub enum EventKind {
     /// A complaint ended.
     #[serde(rename = "dispute.closed")]
     DisputeClosed,
+    /// The payer has signed an agreement.
+    #[serde(rename = "agreement.signed")]
+    AgreementSigned,
+    /// An agreement that was signed has ended.
+    #[serde(rename = "agreement.ended")]
+    AgreementEnded,
+    /// An agreement was not signed, and will not be.
+    #[serde(rename = "agreement.declined")]
+    AgreementDeclined,
+    /// The payer can sign an agreement.
+    #[serde(rename = "agreement.offered")]
+    AgreementOffered,
+    /// Installments of a plan fall due from now on.
+    #[serde(rename = "plan.activated")]
+    PlanActivated,
+    /// Nothing of a plan falls due until somebody resumes it.
+    #[serde(rename = "plan.paused")]
+    PlanPaused,
+    /// A plan goes on.
+    #[serde(rename = "plan.resumed")]
+    PlanResumed,
+    /// What a plan asks for has changed.
+    #[serde(rename = "plan.changed")]
+    PlanChanged,
+    /// All of a plan was paid.
+    #[serde(rename = "plan.completed")]
+    PlanCompleted,
+    /// All of a plan was paid before its time.
+    #[serde(rename = "plan.settled_early")]
+    PlanSettledEarly,
+    /// A plan has ended, and something of it was written off.
+    #[serde(rename = "plan.defaulted")]
+    PlanDefaulted,
+    /// A plan was ended before its time.
+    #[serde(rename = "plan.cancelled")]
+    PlanCancelled,
+    /// An installment has an order: it is charged, or can be paid.
+    #[serde(rename = "installment.due")]
+    InstallmentDue,
+    /// An installment was paid.
+    #[serde(rename = "installment.paid")]
+    InstallmentPaid,
+    /// A charge was declined, and is tried again.
+    #[serde(rename = "installment.retrying")]
+    InstallmentRetrying,
+    /// An installment is not charged again by itself; the payer can pay it by hand.
+    #[serde(rename = "installment.overdue")]
+    InstallmentOverdue,
+    /// An installment ended unpaid.
+    #[serde(rename = "installment.written_off")]
+    InstallmentWrittenOff,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 29] = [
         Self::OrderPaid,
         Self::OrderClosed,
         Self::OrderLateMoney,
@@ -65,6 +116,23 @@ impl EventKind {
         Self::PaymentReversed,
         Self::DisputeOpened,
         Self::DisputeClosed,
+        Self::AgreementSigned,
+        Self::AgreementEnded,
+        Self::AgreementDeclined,
+        Self::AgreementOffered,
+        Self::PlanActivated,
+        Self::PlanPaused,
+        Self::PlanResumed,
+        Self::PlanChanged,
+        Self::PlanCompleted,
+        Self::PlanSettledEarly,
+        Self::PlanDefaulted,
+        Self::PlanCancelled,
+        Self::InstallmentDue,
+        Self::InstallmentPaid,
+        Self::InstallmentRetrying,
+        Self::InstallmentOverdue,
+        Self::InstallmentWrittenOff,
     ];
 
     /// The stable number in the database.
@@ -82,6 +150,23 @@ impl EventKind {
             Self::PaymentReversed => 10,
             Self::DisputeOpened => 11,
             Self::DisputeClosed => 12,
+            Self::AgreementSigned => 13,
+            Self::AgreementEnded => 14,
+            Self::AgreementDeclined => 15,
+            Self::AgreementOffered => 16,
+            Self::PlanActivated => 17,
+            Self::PlanPaused => 18,
+            Self::PlanResumed => 19,
+            Self::PlanChanged => 20,
+            Self::PlanCompleted => 21,
+            Self::PlanSettledEarly => 22,
+            Self::PlanDefaulted => 23,
+            Self::PlanCancelled => 24,
+            Self::InstallmentDue => 25,
+            Self::InstallmentPaid => 26,
+            Self::InstallmentRetrying => 27,
+            Self::InstallmentOverdue => 28,
+            Self::InstallmentWrittenOff => 29,
         }
     }
 
@@ -100,6 +185,23 @@ impl EventKind {
             Self::PaymentReversed => "payment.reversed",
             Self::DisputeOpened => "dispute.opened",
             Self::DisputeClosed => "dispute.closed",
+            Self::AgreementSigned => "agreement.signed",
+            Self::AgreementEnded => "agreement.ended",
+            Self::AgreementDeclined => "agreement.declined",
+            Self::AgreementOffered => "agreement.offered",
+            Self::PlanActivated => "plan.activated",
+            Self::PlanPaused => "plan.paused",
+            Self::PlanResumed => "plan.resumed",
+            Self::PlanChanged => "plan.changed",
+            Self::PlanCompleted => "plan.completed",
+            Self::PlanSettledEarly => "plan.settled_early",
+            Self::PlanDefaulted => "plan.defaulted",
+            Self::PlanCancelled => "plan.cancelled",
+            Self::InstallmentDue => "installment.due",
+            Self::InstallmentPaid => "installment.paid",
+            Self::InstallmentRetrying => "installment.retrying",
+            Self::InstallmentOverdue => "installment.overdue",
+            Self::InstallmentWrittenOff => "installment.written_off",
         }
     }
 

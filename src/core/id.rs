@@ -147,6 +147,10 @@ ids! {
     PayoutId = "out";
     /// A schedule of a merchant.
     ScheduleId = "sch";
+    /// A payer's standing consent to be charged.
+    AgreementId = "agr";
+    /// Amounts that are due on dates.
+    PlanId = "pln";
     /// One message received from a channel; derived from the channel's own id, so that it dedupes.
     NotificationId = "ntf";
     /// One merchant event for one endpoint.

@@ -91,6 +91,10 @@ pub enum JobKind {
     MatchStatementLine,
     /// Fire a schedule for what is due. Subject: schedule.
     FireSchedule,
+    /// Have an agreement signed, look whether it holds, or end it. Subject: agreement.
+    FollowAgreement,
+    /// Charge what a plan's installments owe, and follow them. Subject: plan.
+    FollowPlan,
     /// Tell a merchant endpoint. Subject: delivery.
     DeliverWebhook,
     /// Give open payments without a live job their job back. Subject: nil.
@@ -101,7 +105,7 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -114,6 +118,8 @@ impl JobKind {
         Self::ExpireOrder,
         Self::MatchStatementLine,
         Self::FireSchedule,
+        Self::FollowAgreement,
+        Self::FollowPlan,
         Self::DeliverWebhook,
         Self::SweepStuck,
         Self::Prune,
@@ -137,6 +143,8 @@ impl JobKind {
             Self::ExpireOrder => 13,
             Self::MatchStatementLine => 14,
             Self::FireSchedule => 15,
+            Self::FollowAgreement => 16,
+            Self::FollowPlan => 17,
         }
     }
 
@@ -158,6 +166,8 @@ impl JobKind {
             Self::ExpireOrder => "expire_order",
             Self::MatchStatementLine => "match_statement_line",
             Self::FireSchedule => "fire_schedule",
+            Self::FollowAgreement => "follow_agreement",
+            Self::FollowPlan => "follow_plan",
         }
     }
 
@@ -172,6 +182,8 @@ impl JobKind {
             | Self::ExpireOrder
             | Self::MatchStatementLine
             | Self::FireSchedule
+            | Self::FollowAgreement
+            | Self::FollowPlan
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
@@ -195,6 +207,8 @@ impl JobKind {
             | Self::ExpireOrder
             | Self::MatchStatementLine
             | Self::FireSchedule
+            | Self::FollowAgreement
+            | Self::FollowPlan
             | Self::SettleLateMoney => 12,
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
@@ -234,7 +248,7 @@ pub struct JobKey {
     /// What it does.
     pub kind: JobKind,
     /// What it does it to: the 128 bits of the id of a payment, leg, order, notification, delivery,
-    /// line or schedule, or nil.
+    /// line, schedule, agreement or plan, or nil.
     pub subject: Uuid,
 }
 

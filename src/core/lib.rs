@@ -4,7 +4,9 @@
 //! Start reading at [`decide::decide`]: an observation goes in, the next state, ledger postings and effects
 //! come out. [`payment::Evidence`] explains why the order of observations does not matter.
 
+pub mod agreement;
 pub mod bank;
+pub mod billing;
 pub mod cash;
 pub mod chance;
 pub mod channel;
@@ -12,6 +14,7 @@ pub mod choosing;
 pub mod clock;
 mod compact;
 pub mod decide;
+pub mod decline;
 pub mod diagram;
 pub mod event;
 pub mod id;

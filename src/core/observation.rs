@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::agreement::AgreementClaim;
 use crate::clock::Timestamp;
-use crate::id::{LegId, NotificationId, OrderId, PaymentId, RefundId};
+use crate::decline::Decline;
+use crate::id::{AgreementId, LegId, NotificationId, OrderId, PaymentId, RefundId};
 use crate::money::Money;
 use crate::refund::RefundClaim;
 
@@ -126,6 +128,8 @@ pub enum PayCode {
         /// What the payer tells the collector: it confirms the amount.
         code: String,
     },
+    /// Nothing: the channel charges the payer by his agreement.
+    Debit,
 }
 
 /// What a channel says about money that it took.
@@ -230,6 +234,13 @@ pub enum Claim {
         /// The channel's reason.
         reason: String,
     },
+    /// The payer was not charged by his agreement.
+    Declined {
+        /// Why.
+        decline: Decline,
+        /// Whether that is the end of the number: no money is possible through it.
+        ended: bool,
+    },
     /// Money was taken.
     Paid(Receipt),
     /// The amount is held on the payer's card.
@@ -279,6 +290,8 @@ pub enum Claim {
     },
     /// About a refund or one of its legs.
     Refund(RefundClaim),
+    /// About an agreement.
+    Agreement(AgreementClaim),
 }
 
 impl Claim {
@@ -306,7 +319,9 @@ impl Claim {
             Self::CloseAccepted => "close_accepted",
             Self::UnpaidAfterClose => "unpaid_after_close",
             Self::LateMoneyAnswered { .. } => "late_money_answered",
+            Self::Declined { .. } => "debit_declined",
             Self::Refund(claim) => claim.name(),
+            Self::Agreement(claim) => claim.name(),
         }
     }
 }
@@ -322,6 +337,8 @@ pub enum Subject {
     Leg(LegId),
     /// An order as a whole.
     Order(OrderId),
+    /// An agreement.
+    Agreement(AgreementId),
 }
 
 impl Subject {
@@ -332,6 +349,7 @@ impl Subject {
             Self::Refund(id) => id.uuid(),
             Self::Leg(id) => id.uuid(),
             Self::Order(id) => id.uuid(),
+            Self::Agreement(id) => id.uuid(),
         }
     }
 }
@@ -367,6 +385,7 @@ impl std::fmt::Display for Subject {
             Self::Refund(id) => id.fmt(f),
             Self::Leg(id) => id.fmt(f),
             Self::Order(id) => id.fmt(f),
+            Self::Agreement(id) => id.fmt(f),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::billing::InstallmentKey;
 use crate::channel::Method;
 use crate::clock::Timestamp;
 use crate::id::{LegId, MerchantId, OrderId, PaymentId, RefundId};
@@ -106,6 +107,8 @@ pub struct Order {
     pub offers: Vec<Method>,
     /// The merchant's own number of the payer: what he chose last is offered first.
     pub payer: Option<String>,
+    /// The installment that it is, when it is one.
+    pub installment: Option<InstallmentKey>,
     /// The last moment to pay.
     pub expires_at: Timestamp,
     /// How many merchant events it has caused.
@@ -116,6 +119,13 @@ pub struct Order {
     pub due_at: Option<Timestamp>,
     /// When it was accepted.
     pub created_at: Timestamp,
+}
+
+impl Order {
+    /// Whether another payment may follow when one ends unpaid: its payer chooses, or its plan tries again.
+    pub const fn may_be_tried_again(&self) -> bool {
+        !self.offers.is_empty() || self.installment.is_some()
+    }
 }
 
 /// How much of an order's money went back: computed, never stored.
@@ -259,10 +269,10 @@ impl Dossier {
         if whole && !refused_late {
             return OrderState::Paid;
         }
-        if self.payments.is_empty() && self.order.offers.is_empty() && !closing {
+        if self.payments.is_empty() && !self.order.may_be_tried_again() && !closing {
             return OrderState::Created;
         }
-        let choosing = !self.order.offers.is_empty() && !closing;
+        let choosing = self.order.may_be_tried_again() && !closing;
         if !open && !held {
             let part = captured > 0 && !whole && (self.order.part_payment || choosing);
             return match (part, choosing) {

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::channel::{ChannelFacts, Method};
 use crate::clock::Timestamp;
 use crate::compact::{dated, instant, pair};
-use crate::id::{ChannelAccountId, MerchantId, OrderId, PaymentId};
+use crate::decline::Decline;
+use crate::id::{AgreementId, ChannelAccountId, MerchantId, OrderId, PaymentId};
 use crate::join::{earliest, latest, smaller};
 use crate::money::Money;
 use crate::observation::{Claim, Dispute, Hold, Observation, PayCode, Piece, Receipt};
@@ -156,6 +157,9 @@ pub struct Evidence {
     /// The latest failed attempt of the payer and its reason.
     #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
     pub attempt_failed: Option<(Timestamp, String)>,
+    /// The latest no to a charge through an agreement.
+    #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
+    pub declined: Option<(Timestamp, Decline)>,
     /// The earliest request to close and its reason.
     #[serde(with = "dated", skip_serializing_if = "Option::is_none")]
     pub close_requested: Option<(Timestamp, String)>,
@@ -218,6 +222,12 @@ impl Evidence {
             Claim::Absent => self.join_absent(at),
             Claim::Refused { reason } => earliest(&mut self.refused, (at, reason.clone())),
             Claim::AttemptFailed { reason } => latest(&mut self.attempt_failed, (at, reason.clone())),
+            Claim::Declined { decline, ended } => {
+                latest(&mut self.declined, (at, decline.clone()));
+                if *ended {
+                    earliest(&mut self.refused, (at, decline.reason.clone()));
+                }
+            }
             Claim::CloseRequested { reason } => earliest(&mut self.close_requested, (at, reason.clone())),
             Claim::CloseAccepted => earliest(&mut self.close_accepted_at, at),
             Claim::UnpaidAfterClose => earliest(&mut self.unpaid_after_close_at, at),
@@ -239,7 +249,7 @@ impl Evidence {
                 earliest(&mut self.close_requested, (at, format!("the payer chose {by}")));
             }
             Claim::Disputed(dispute) => self.join_dispute(dispute),
-            Claim::Refund(_) => {}
+            Claim::Refund(_) | Claim::Agreement(_) => {}
         }
         self
     }
@@ -462,6 +472,8 @@ pub struct Payment {
     pub amount: Money,
     /// What the channel's call needs to know of the payer (openid, IP address), as JSON.
     pub payer: PayerDetails,
+    /// By which agreement the payer is charged, when he is.
+    pub agreement: Option<AgreementId>,
     /// Where it stands: always `evidence.state(amount, facts)`.
     pub state: PaymentState,
     /// What was observed.
@@ -525,11 +537,13 @@ impl Payment {
         !self.state.is_final() && self.rests()
     }
 
-    /// Whether it is being closed because its order is. What was replaced by another way is closed alone.
+    /// Whether it is being closed because its order is. What was replaced by another way, or declined, is closed
+    /// alone.
     pub(crate) fn closes_order(&self) -> bool {
         let state = self.state;
         let closing = !state.is_final() && state != PaymentState::Capturing;
-        closing && self.evidence.close_requested.is_some() && self.evidence.replaced.is_none()
+        let alone = self.evidence.replaced.is_some() || self.evidence.declined.is_some();
+        closing && self.evidence.close_requested.is_some() && !alone
     }
 
     /// Whether a person was asked about its money, which came for a closed order: it is due back at `due_at`.

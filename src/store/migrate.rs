@@ -34,8 +34,13 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         version: 4,
-        postgres: include_str!("migrations/postgres/0004_schedules.sql"),
-        sqlite: include_str!("migrations/sqlite/0004_schedules.sql"),
+        postgres: include_str!("migrations/postgres/0004_billing.sql"),
+        sqlite: include_str!("migrations/sqlite/0004_billing.sql"),
+    },
+    Step {
+        version: 5,
+        postgres: include_str!("migrations/postgres/0005_schedules.sql"),
+        sqlite: include_str!("migrations/sqlite/0005_schedules.sql"),
     },
 ];
 

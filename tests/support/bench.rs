@@ -163,6 +163,7 @@ impl Bench {
             state: OrderState::Paying,
             close_reason: None,
             late_money: false,
+            installment: None,
             part_payment: false,
             offers: Vec::new(),
             payer: None,

@@ -117,7 +117,7 @@ enum Verb {
     Worker(serve::Plain),
     /// Run the gateway only.
     Gateway(serve::Serve),
-    /// Run a WeChat Pay look-alike on loopback to integrate against.
+    /// Run look-alikes of WeChat Pay, Alipay, UnionPay and Stripe on loopback to integrate against.
     Sandbox(sandbox::Sandbox),
     /// Bring the database's schema up to date.
     Migrate(serve::Plain),

@@ -1,4 +1,4 @@
-//! `sandbox`: a WeChat Pay look-alike on loopback, with keys in a folder.
+//! `sandbox`: look-alikes of the channels on loopback, with keys in a folder.
 
 use std::path::PathBuf;
 

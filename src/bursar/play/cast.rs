@@ -8,7 +8,7 @@ use bursar_core::id::{ChannelAccountId, EndpointId, MerchantId};
 use bursar_core::merchant::{Endpoint, Merchant, MerchantPolicy};
 use bursar_core::{Chance, Timestamp};
 use bursar_sandbox::Provisioned;
-use bursar_sandbox::merchant::Till;
+use bursar_sandbox::merchant::{Backend, BankAccount, CashAccount, Till};
 use bursar_store::Store;
 
 use super::accounts::{self, Dialect};
@@ -114,6 +114,27 @@ impl Actor {
     /// Its first account of `channel`.
     pub fn till(&self, channel: ChannelKind) -> Option<ChannelAccountId> {
         self.tills.iter().find(|till| till.channel == channel).map(|till| till.account)
+    }
+
+    /// Its backend.
+    pub fn backend(&self) -> Backend {
+        Backend { api_key: self.api_key.clone() }
+    }
+
+    /// Its bank account as its bookkeeper knows it, which has this number at the bank.
+    pub fn bank_account(&self, number: &str) -> Option<BankAccount> {
+        let account = self.till(ChannelKind::Bank)?;
+        Some(BankAccount { backend: self.backend(), account, number: number.to_owned() })
+    }
+
+    /// Its cash account as its cashier knows it.
+    pub fn cash_account(&self) -> Option<CashAccount> {
+        self.till(ChannelKind::Cash).map(|account| CashAccount { backend: self.backend(), account })
+    }
+
+    /// Where Stripe is to send its messages, below the gateway at `gateway`.
+    pub fn stripe_endpoint(&self, gateway: &str) -> Option<String> {
+        self.till(ChannelKind::Stripe).map(|account| format!("{gateway}/notify/stripe/{account}"))
     }
 }
 

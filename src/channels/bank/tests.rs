@@ -64,6 +64,7 @@ fn order() -> Order {
         state: OrderState::Paying,
         close_reason: None,
         late_money: false,
+        installment: None,
         expires_at: NOW,
         event_count: 0,
         offers: Vec::new(),
@@ -87,6 +88,7 @@ fn payment() -> Payment {
         evidence: Evidence::default(),
         version: 1,
         returned_minor: 0,
+        agreement: None,
         due_at: None,
         created_at: NOW,
     }
@@ -94,7 +96,8 @@ fn payment() -> Payment {
 
 async fn fields(channel: &dyn Channel) -> BTreeMap<String, String> {
     let (order, payment) = (order(), payment());
-    let request = CreateRequest { order: &order, payment: &payment, notify_url: "https://pay.example/notify" };
+    let request =
+        CreateRequest { order: &order, payment: &payment, agreement: None, notify_url: "https://pay.example/notify" };
     match channel.create(&request).await {
         Outcome::Done(PayCode::Transfer { fields }) => fields,
         other => panic!("{other:?}"),
@@ -131,7 +134,7 @@ async fn a_virtual_account_takes_the_place_of_the_accounts_number() {
 async fn another_currency_than_the_accounts_is_refused_for_good() {
     let channel = channel(json!({ "currency": "HKD" })).unwrap();
     let (order, payment) = (order(), payment());
-    let request = CreateRequest { order: &order, payment: &payment, notify_url: "" };
+    let request = CreateRequest { order: &order, payment: &payment, agreement: None, notify_url: "" };
     let Outcome::Refused(refusal) = channel.create(&request).await else { panic!("yuan on an account of dollars") };
     assert!(refusal.to_string().contains("HKD"), "{refusal}");
 }

@@ -50,6 +50,19 @@ impl Day {
         Self(self.0.saturating_add(span))
     }
 
+    /// The day of its month, from 1.
+    pub fn day(self) -> i8 {
+        self.0.day()
+    }
+
+    /// The same day so many months later; where that month is shorter, its last day. Counted from this day each time,
+    /// the 31st comes back after a short month.
+    #[must_use]
+    pub fn plus_months(self, months: i64) -> Self {
+        let span = i32::try_from(months).ok().map(|n| jiff::Span::new().try_months(n));
+        Self(span.and_then(Result::ok).map_or(self.0, |span| self.0.saturating_add(span)))
+    }
+
     /// Days from `earlier` to this day (negative when it is later).
     pub fn days_since(self, earlier: Self) -> i64 {
         self.0.duration_since(earlier.0).as_hours() / 24

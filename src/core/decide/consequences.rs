@@ -86,11 +86,24 @@ impl Case<'_> {
             match state {
                 OrderState::Paid => self.tell(EventKind::OrderPaid, None),
                 OrderState::Closed => self.tell(EventKind::OrderClosed, None),
+                // Its plan tries again, or asks the payer to choose.
+                OrderState::Created if self.next.order.installment.is_some() => {}
                 OrderState::Created => self.tell(EventKind::OrderChooseAgain, None),
                 OrderState::Paying | OrderState::PartiallyPaid | OrderState::Closing => {}
             }
         }
+        self.wake_plan();
         self.follow_expiry();
+    }
+
+    /// The plan of an installment looks at it when its order stands elsewhere, or when a charge has ended.
+    fn wake_plan(&mut self) {
+        let Some(installment) = self.next.order.installment else { return };
+        let ended = |d: &Dossier| d.payments.iter().filter(|p| p.state.is_final()).count();
+        if self.next.order.state != self.before.order.state || ended(&self.next) != ended(self.before) {
+            let key = JobKey::new(JobKind::FollowPlan, installment.plan.uuid());
+            self.effects.push(Effect::Schedule(NewJob::new(key, self.next.order.merchant, self.now)));
+        }
     }
 
     /// An order whose payer chooses expires while he may: not once it is closed or paid, or is being closed; and
@@ -100,7 +113,7 @@ impl Case<'_> {
         let over = order.state.is_final() || order.state == OrderState::Closing;
         if over && order.due_at.take().is_some() {
             self.effects.push(Effect::Cancel(jobs::expire(order).key));
-        } else if !over && order.due_at.is_none() && !order.offers.is_empty() {
+        } else if !over && order.due_at.is_none() && order.may_be_tried_again() {
             order.due_at = Some(order.expires_at);
             self.effects.push(Effect::Schedule(jobs::expire(order)));
         }
@@ -427,6 +440,8 @@ fn leg_question(dossier: &Dossier, refund: &Refund, leg: &Leg, kind: QuestionKin
         | QuestionKind::LateMoney
         | QuestionKind::CaptureReversed
         | QuestionKind::Dispute
+        | QuestionKind::PlanStalled
+        | QuestionKind::ChargeAtRisk
         | QuestionKind::CollectionDisputed => {
             let reason = leg.evidence.mismatch.as_deref().unwrap_or("the channel contradicts itself");
             format!("{reason}. What did the channel really give back?")

@@ -30,6 +30,8 @@ pub fn of_payment(before: &Payment, after: &Payment, policy: &Policy<'_>, now: T
         PaymentState::AwaitingPayer if changed || got_code => match after.evidence.code() {
             // A statement or a person will tell.
             Some(_) if after.rests() => cancel_all(before, key),
+            // A charge through an agreement gives no code; asking is enough.
+            None if after.method.debits() => vec![at(JobKind::PollPayment, policy.plans.poll.delay_or_last_ms(0))],
             Some(_) => vec![at(JobKind::PollPayment, policy.plans.poll.delay_or_last_ms(0))],
             // The channel has it, but its answer was lost: the same call again fetches the code.
             None => vec![at(JobKind::CreatePayment, 0), Effect::Cancel(key(JobKind::PollPayment))],

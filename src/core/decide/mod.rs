@@ -81,11 +81,15 @@ pub enum QuestionKind {
     Dispute,
     /// It is not clear whether cash was collected, or how much.
     CollectionDisputed,
+    /// A plan cannot charge any more: its agreement does not hold.
+    PlanStalled,
+    /// A charge of a plan looks like fraud.
+    ChargeAtRisk,
 }
 
 impl QuestionKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::LateMoney,
         Self::IntegrityHold,
         Self::TransferDue,
@@ -94,6 +98,8 @@ impl QuestionKind {
         Self::CaptureReversed,
         Self::Dispute,
         Self::CollectionDisputed,
+        Self::PlanStalled,
+        Self::ChargeAtRisk,
     ];
 
     /// The stable number in the database.
@@ -107,6 +113,8 @@ impl QuestionKind {
             Self::CaptureReversed => 6,
             Self::Dispute => 7,
             Self::CollectionDisputed => 8,
+            Self::PlanStalled => 9,
+            Self::ChargeAtRisk => 10,
         }
     }
 
@@ -121,6 +129,8 @@ impl QuestionKind {
             Self::CaptureReversed => "capture_reversed",
             Self::Dispute => "dispute",
             Self::CollectionDisputed => "collection_disputed",
+            Self::PlanStalled => "plan_stalled",
+            Self::ChargeAtRisk => "charge_at_risk",
         }
     }
 
@@ -182,7 +192,7 @@ pub fn open(order: Order, mut payments: Vec<Payment>, now: Timestamp) -> Decisio
         effects.push(Effect::Schedule(jobs::create(first, now)));
         order.state = OrderState::Paying;
     }
-    if !order.offers.is_empty() {
+    if order.may_be_tried_again() {
         order.due_at = Some(order.expires_at);
         effects.push(Effect::Schedule(jobs::expire(&order)));
     }
@@ -225,10 +235,11 @@ pub fn add_payment(
 /// Why he cannot choose (it), in words for the caller.
 pub fn pick(dossier: &Dossier, payment: Payment, policy: &Policy<'_>, now: Timestamp) -> Result<Decision, String> {
     let order = &dossier.order;
-    if order.offers.is_empty() {
+    let charged = payment.method.debits() && order.installment.is_some();
+    if order.offers.is_empty() && !charged {
         return Err("the merchant has named the way to pay this order; nothing can be chosen".to_owned());
     }
-    if !order.offers.contains(&payment.method) {
+    if !order.offers.contains(&payment.method) && !charged {
         let offers: Vec<_> = order.offers.iter().map(|m| m.name()).collect();
         return Err(format!("{} is not offered; there are {}", payment.method, offers.join(", ")));
     }
@@ -271,6 +282,8 @@ pub fn decide(
         Subject::Refund(id) => case.observe_refund(id, observation),
         Subject::Leg(id) => case.observe_leg(id, observation),
         Subject::Order(id) => case.observe_order(id, observation),
+        // Agreements stand beside orders; see `crate::agreement::decide`.
+        Subject::Agreement(_) => false,
     };
     if news { case.close() } else { Decision::nothing(dossier) }
 }

@@ -17,6 +17,7 @@ impl Case<'_> {
     pub fn follow_rules(&mut self) {
         for _ in 0..MAX_ROUNDS {
             let mut changed = self.derive_order();
+            changed |= self.end_declined_debits();
             changed |= self.close_what_must_not_be_paid();
             changed |= self.settle_prepared();
             changed |= self.drop_the_needless();
@@ -50,6 +51,21 @@ impl Case<'_> {
         changed
     }
 
+    /// What the channel declined is not left open at the channel: the next try has a number of its own.
+    fn end_declined_debits(&mut self) -> bool {
+        let open = |p: &&Payment| !p.state.is_final() && p.evidence.close_requested.is_none();
+        let declined = self.next.payments.iter().filter(open).filter_map(|p| {
+            let (_, decline) = p.evidence.declined.as_ref()?;
+            Some((p.id, format!("declined: {}", decline.reason)))
+        });
+        let declined: Vec<_> = declined.collect();
+        for (id, reason) in &declined {
+            let observation = self.rule(Claim::CloseRequested { reason: reason.clone() });
+            self.observe_payment(*id, &observation);
+        }
+        !declined.is_empty()
+    }
+
     /// Nothing stays payable that nobody wants to be paid any more.
     fn close_what_must_not_be_paid(&mut self) -> bool {
         let order = &self.next.order;
@@ -57,7 +73,7 @@ impl Case<'_> {
             OrderState::Paid => "its order is paid".to_owned(),
             OrderState::Closed => "its order is closed".to_owned(),
             OrderState::Closing => order.close_reason.clone().unwrap_or_else(|| "its order is being closed".to_owned()),
-            _ if !order.part_payment && order.offers.is_empty() && self.possible_minor() < order.amount.minor => {
+            _ if !order.part_payment && !order.may_be_tried_again() && self.possible_minor() < order.amount.minor => {
                 "the order cannot become whole any more".to_owned()
             }
             _ => return false,

@@ -198,6 +198,7 @@ pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Vec<Payme
         state: OrderState::Created,
         close_reason: None,
         late_money: false,
+        installment: None,
         part_payment: request.part_payment.unwrap_or_default(),
         offers,
         payer: request.customer,

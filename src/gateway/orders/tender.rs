@@ -173,6 +173,7 @@ pub fn payment(id: PaymentId, order: &Order, way: Way, scene: Scene<'_>) -> Paym
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
+        agreement: None,
         version: 0,
         due_at: None,
         created_at: scene.now,

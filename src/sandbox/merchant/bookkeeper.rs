@@ -51,7 +51,7 @@ impl Town {
             Transfer { account, amount_minor, name, text, meaning }
         };
         // Only with other news, so that the account comes to rest.
-        if self.bank.has_news(&account.number) && chance.below(STRANGE_OF) == 0 {
+        if !self.exact && self.bank.has_news(&account.number) && chance.below(STRANGE_OF) == 0 {
             match chance.below(2) {
                 0 => drop(self.bank.pay_out(&strange("物业公司", "办公室房租", 500_000))),
                 _ => {
@@ -61,7 +61,7 @@ impl Town {
         }
         if let Some(file) = self.bank.next_file(&account.number) {
             let path = format!("/v1/bank/{}/statements?name={}", account.account, file.name);
-            let times = if chance.below(TWICE_OF) == 0 { 2 } else { 1 };
+            let times = if !self.exact && chance.below(TWICE_OF) == 0 { 2 } else { 1 };
             for time in 0..times {
                 let key = format!("{}-{}-{time}", account.account, file.name);
                 let (status, answer) = self.upload(&account.backend, &path, &key, &file.bytes).await?;

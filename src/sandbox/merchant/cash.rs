@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bursar_core::id::ChannelAccountId;
 use tokio::sync::OwnedMutexGuard;
 
-/// How many workers each merchant has.
-const WORKERS: u32 = 4;
+/// How many workers each merchant usually has.
+pub(super) const WORKERS: u32 = 4;
 
 /// What cash came to, by what it really was for. In minor units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,14 +40,14 @@ pub struct Hands {
 }
 
 impl Pockets {
-    /// The worker that customer `number` meets.
-    pub(super) fn worker(number: u32) -> String {
-        format!("w-{}", 1_001 + number % WORKERS)
+    /// The worker whom customer `number` meets, of `workers` whom his merchant has.
+    pub(super) fn worker(number: u32, workers: u32) -> String {
+        format!("w-{}", 1_001 + number % workers.max(1))
     }
 
     /// All workers of a merchant.
     pub(super) fn workers() -> impl Iterator<Item = String> {
-        (0..WORKERS).map(Self::worker)
+        (0..WORKERS).map(|number| Self::worker(number, WORKERS))
     }
 
     /// Takes a worker by the hands.
@@ -112,7 +112,7 @@ mod tests {
     async fn pockets_hold_what_came_less_what_went() {
         let (pockets, account) =
             (Pockets::default(), ChannelAccountId::fresh(Timestamp::from_millis(1), &SeededChance::new(1)));
-        let worker = Pockets::worker(0);
+        let worker = Pockets::worker(0, WORKERS);
         {
             let hands = pockets.hands(account, &worker).await;
             hands.take_for("pay_1", 500);

@@ -46,6 +46,19 @@ const PLANS: [(u64, Plan); 9] = [
     (6, Plan::Never),
 ];
 
+impl Plan {
+    fn draw(chance: &dyn Chance) -> Self {
+        let mut point = chance.below(100);
+        for (weight, plan) in PLANS {
+            if point < weight {
+                return plan;
+            }
+            point -= weight;
+        }
+        Self::Never
+    }
+}
+
 /// Notes that customers have, in minor units.
 const NOTE_MINOR: i64 = 10_000;
 /// Of so many collections a device sends one twice.
@@ -70,20 +83,14 @@ struct Door {
 /// A customer pays (or does not) in cash.
 pub(super) async fn collect(affair: Affair) -> Result<(), SandboxError> {
     let chance = affair.chance();
-    let mut point = chance.below(100);
-    let mut plan = Plan::Never;
-    for (weight, candidate) in PLANS {
-        if point < weight {
-            plan = candidate;
-            break;
-        }
-        point -= weight;
-    }
+    let plan = if affair.town.exact { Plan::ByCode } else { Plan::draw(&chance) };
     let code = affair.code.get("code").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (worker, amount) = (Pockets::worker(affair.order.number), affair.amount_minor);
+    let (worker, amount) = (Pockets::worker(affair.order.number, affair.town.workers), affair.amount_minor);
     let town = affair.town.clone();
     let account = account_of(&affair)?;
-    town.wait_ms(6_000 + chance.below(90_000)).await;
+    if !town.exact {
+        town.wait_ms(6_000 + chance.below(90_000)).await;
+    }
     let mut door = Door { affair, account, worker, chance, nth: 0 };
     match plan {
         Plan::Never => town.diary.note("cash_never_paid"),
@@ -183,7 +190,7 @@ impl Door {
         let (town, order) = (&self.affair.town, self.affair.order.order);
         let path = format!("/v1/orders/{order}/collections");
         let mut told = Vec::new();
-        let times = if self.chance.below(TOLD_TWICE_OF) == 0 { 2 } else { 1 };
+        let times = if !town.exact && self.chance.below(TOLD_TWICE_OF) == 0 { 2 } else { 1 };
         for time in 0..times {
             let key = format!("{}-collected-{}-{time}", self.affair.payment, self.nth);
             let (status, answer) = town.post(&self.affair.backend, &path, &key, body).await?;

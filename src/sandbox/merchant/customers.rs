@@ -41,6 +41,38 @@ pub(super) struct Affair {
 }
 
 impl Affair {
+    /// The affair with the `nth` payment of an order; `None` while the customer has nothing to pay with.
+    pub(super) fn new(
+        (town, backend): (&Town, &Backend),
+        order: &Placed,
+        (payment, nth): (&Value, u64),
+        seen: &watch::Receiver<Value>,
+    ) -> Option<Self> {
+        Some(Self {
+            town: town.clone(),
+            backend: backend.clone(),
+            order: order.clone(),
+            payment: payment.get("id")?.as_str()?.to_owned(),
+            nth,
+            amount_minor: payment.get("amount_minor").and_then(Value::as_i64).unwrap_or_default(),
+            code: payment.get("code")?.clone(),
+            seen: seen.clone(),
+        })
+    }
+
+    /// What the customer was given to pay with.
+    pub(super) fn kind(&self) -> Option<&str> {
+        self.code.get("kind").and_then(Value::as_str)
+    }
+
+    /// The customer's device opens what he was given, if it is to be opened.
+    pub(super) async fn meet(&self, order: &Value, chance: &dyn Chance) -> Result<(), SandboxError> {
+        match door(&self.code) {
+            Some(door) => self.town.meet(order, &self.payment, &door, chance).await,
+            None => Ok(()),
+        }
+    }
+
     /// Draws of its own, whatever other customers do.
     pub(super) fn chance(&self) -> SeededChance {
         SeededChance::new(self.town.seed ^ (u64::from(self.order.number) << 20) ^ (self.nth << 56) ^ 0x6166_6661)
@@ -117,30 +149,14 @@ async fn attend(town: &Town, backend: &Backend, order: Placed) -> Result<(), San
         tell.send_replace(now.clone());
         let payments = now.get("payments").and_then(Value::as_array).cloned().unwrap_or_default();
         for (payment, nth) in payments.iter().zip(0..) {
-            let (Some(code), Some(id)) = (payment.get("code"), payment.get("id").and_then(Value::as_str)) else {
-                continue;
-            };
-            if !given.insert(id.to_owned()) {
+            let Some(affair) = Affair::new((town, backend), &order, (payment, nth), &seen) else { continue };
+            if !given.insert(affair.payment.clone()) {
                 continue;
             }
-            let affair = || Affair {
-                town: town.clone(),
-                backend: backend.clone(),
-                order: order.clone(),
-                payment: id.to_owned(),
-                nth,
-                amount_minor: payment.get("amount_minor").and_then(Value::as_i64).unwrap_or_default(),
-                code: code.clone(),
-                seen: seen.clone(),
-            };
-            match code.get("kind").and_then(Value::as_str) {
-                Some("transfer") => drop(stories.spawn(super::transfers::transfer(affair()))),
-                Some("cash") => drop(stories.spawn(super::collect::collect(affair()))),
-                _ => {
-                    if let Some(door) = door(code) {
-                        town.meet(&now, id, &door, &chance).await?;
-                    }
-                }
+            match affair.kind() {
+                Some("transfer") => drop(stories.spawn(super::transfers::transfer(affair))),
+                Some("cash") => drop(stories.spawn(super::collect::collect(affair))),
+                _ => affair.meet(&now, &chance).await?,
             }
         }
         staff.look_at_holds(&payments, &chance).await?;

@@ -38,6 +38,7 @@ impl Town {
         chance: &dyn Chance,
     ) -> Result<(), SandboxError> {
         let times = match (chance.below(NEVER_OF), chance.below(TWICE_OF)) {
+            _ if self.exact => 1,
             (0, _) => 0,
             (_, 0) => 2,
             _ => 1,

@@ -9,12 +9,37 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::api::{Api, Request, refused};
-use super::cash::Pockets;
-use super::feed::{Backend, Feed};
+use super::cash::{Pockets, WORKERS};
+use super::feed::Backend;
 use crate::{Bank, SandboxError};
 
 /// People who talk to the program in one moment.
 const AT_ONCE: usize = 16;
+
+/// How the people of a town go about their business.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Manner {
+    /// Decides who does what.
+    pub seed: u64,
+    /// So many talk to the program in one moment.
+    pub at_once: usize,
+    /// How many workers each merchant has who take cash.
+    pub workers: u32,
+    /// Everybody does what he has to, at once, once and without a mistake.
+    pub exact: bool,
+}
+
+impl Manner {
+    /// As people are: late, mistaken, impatient.
+    pub const fn usual(seed: u64) -> Self {
+        Self { seed, at_once: AT_ONCE, workers: WORKERS, exact: false }
+    }
+
+    /// As measurements need them.
+    pub const fn exact(at_once: usize, workers: u32) -> Self {
+        Self { seed: 0, at_once, workers, exact: true }
+    }
+}
 
 /// What people did, counted by what it was, and what surprised them.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +77,10 @@ pub struct Town {
     pub(super) clock: Arc<dyn Clock>,
     /// Decides who does what.
     pub(super) seed: u64,
+    /// Nobody is late, mistaken or told twice.
+    pub(super) exact: bool,
+    /// How many workers each merchant has who take cash.
+    pub(super) workers: u32,
     /// The bank of all merchants and customers.
     pub bank: Bank,
     /// What workers carry.
@@ -62,21 +91,38 @@ pub struct Town {
 }
 
 impl Town {
-    /// A town around `feed`'s gateway and the sandbox at `sandbox` (without a slash at the end).
+    /// A town around `gateway` and the sandbox at `sandbox` (both without a slash at the end). `patient` people try
+    /// again for ever while they are away.
     ///
     /// # Errors
     /// When no HTTP client can be made.
-    pub fn new(feed: &Feed, sandbox: &str, bank: Bank, clock: Arc<dyn Clock>, seed: u64) -> Result<Self, SandboxError> {
+    pub fn new(
+        (gateway, patient): (&str, bool),
+        sandbox: &str,
+        bank: Bank,
+        clock: Arc<dyn Clock>,
+        manner: Manner,
+    ) -> Result<Self, SandboxError> {
+        let Manner { seed, at_once, workers, exact } = manner;
         Ok(Self {
-            gateway: Api::new(&feed.gateway, AT_ONCE, feed.patient)?,
-            sandbox: Api::new(sandbox, AT_ONCE, feed.patient)?,
+            gateway: Api::new(gateway, at_once, patient)?,
+            sandbox: Api::new(sandbox, at_once, patient)?,
             clock,
             seed,
+            exact,
+            workers,
             bank,
             pockets: Pockets::default(),
             diary: Diary::default(),
-            gate: Arc::new(Semaphore::new(AT_ONCE)),
+            gate: Arc::new(Semaphore::new(at_once)),
         })
+    }
+
+    /// The same town for other customers, who are drawn by `seed`: two feeds count their orders alike, and what a
+    /// customer says must not be taken for what another has said.
+    #[must_use]
+    pub fn for_others(&self, seed: u64) -> Self {
+        Self { seed, ..self.clone() }
     }
 
     /// Lets so many milliseconds of the program's clock pass.

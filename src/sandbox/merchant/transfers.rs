@@ -54,6 +54,9 @@ const PLANS: [(u64, Plan); 11] = [
 
 impl Plan {
     fn of(affair: &Affair, chance: &dyn Chance) -> Self {
+        if affair.town.exact {
+            return Self::Exact;
+        }
         let mut point = chance.below(100);
         for (weight, plan) in PLANS {
             if point < weight {
@@ -96,7 +99,9 @@ pub(super) async fn transfer(affair: Affair) -> Result<(), SandboxError> {
     let name = customer_name(affair.order.number);
     let mut customer = Customer { account, reference, name, affair };
     let (town, amount) = (customer.affair.town.clone(), customer.affair.amount_minor);
-    town.wait_ms(6_000 + chance.below(60_000)).await;
+    if !town.exact {
+        town.wait_ms(6_000 + chance.below(60_000)).await;
+    }
     let exact = customer.reference.clone();
     match plan {
         Plan::Never => town.diary.note("transfers_never_made"),

@@ -36,7 +36,7 @@ pub enum Kind {
     Offered,
 }
 
-/// How many of 10,000 orders are of which kind; the rest is plain. Without accounts all are, and paid by WeChat.
+/// How many of 10,000 orders are of which kind; the rest is plain. Without accounts all are.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Variety {
     /// Combined orders.
@@ -47,6 +47,8 @@ pub struct Variety {
     pub offered: u64,
     /// The channel accounts of each backend. One that has any names one in each payment.
     pub tills: Vec<Vec<Till>>,
+    /// By what orders are paid that name no account; WeChat's code when it is `None`.
+    pub method: Option<Method>,
 }
 
 /// What is sent for one order.
@@ -81,7 +83,7 @@ impl Variety {
         });
         let tills = Tills(self.tills.get(index).map_or(&[][..], Vec::as_slice));
         let Some(first) = tills.draw(chance) else {
-            let method = Method::WechatNative;
+            let method = self.method.unwrap_or(Method::WechatNative);
             put(&mut body, "method", json!(method.name()));
             let methods = vec![method];
             return Errand {
@@ -198,6 +200,8 @@ mod tests {
         assert_eq!(errand.kind, Kind::Plain);
         assert!(errand.body.get("account_id").is_none() && errand.again.is_none());
         assert_eq!(errand.body["method"], "wechat_native");
+        let errand = Variety { method: Some(Method::Card), ..variety }.errand(&feed(), 1, 0, &SeededChance::new(3));
+        assert_eq!((errand.methods, &errand.body["method"]), (vec![Method::Card], &json!("card")));
     }
 
     #[test]

@@ -52,6 +52,9 @@ impl Store for Memory {
         if changes.iter().any(|c| !c.cash.is_empty()) {
             return has_not("drawers");
         }
+        for change in changes {
+            change.billing.check(&change.new_deliveries)?;
+        }
         let settles_upkeep = |c: &Change| c.settle.as_ref().is_some_and(|s| s.key.kind.queue() == Queue::Upkeep);
         let seam = if changes.iter().all(settles_upkeep) { "upkeep: commit" } else { "commit" };
         self.world.database(self.pid, seam, |s| s.commit(self.pid, changes)).await

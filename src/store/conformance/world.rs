@@ -46,6 +46,7 @@ pub fn order(merchant: MerchantId, number: &str) -> Order {
         state: OrderState::Paying,
         close_reason: None,
         late_money: false,
+        installment: None,
         part_payment: false,
         offers: Vec::new(),
         payer: None,
@@ -69,6 +70,7 @@ pub fn payment(order: &Order) -> Payment {
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
+        agreement: None,
         version: 0,
         due_at: Some(NOW),
         created_at: NOW,
@@ -179,7 +181,7 @@ pub fn idempotency(merchant: MerchantId, key: &str) -> IdempotencyKey {
 pub fn delivery(order: &Order, endpoint: bool) -> NewDelivery {
     NewDelivery {
         id: DeliveryId(uuid()),
-        order: order.id,
+        about: order.id.into(),
         sequence: 1,
         kind: EventKind::OrderPaid,
         endpoint: endpoint.then(|| EndpointId(uuid())),

@@ -28,6 +28,8 @@ enum Key<'a> {
     Schedule(Uuid),
     ScheduleName(MerchantId, &'a str),
     PaidOut(LegId),
+    Billing(Uuid),
+    PlanNumber(MerchantId, &'a str),
     Notification(NotificationId),
     Idempotency(MerchantId, &'a str),
     Job(JobKey),
@@ -52,6 +54,8 @@ fn keys(change: &Change) -> impl Iterator<Item = Key<'_>> {
         .chain(c.cash.new_payouts.iter().map(|p| Key::PaidOut(p.leg)))
         .chain(c.schedules.ids().map(Key::Schedule))
         .chain(c.schedules.new.iter().map(|s| Key::ScheduleName(s.merchant, &s.name)))
+        .chain(c.billing.ids().map(Key::Billing))
+        .chain(c.billing.new_plans.iter().map(|p| Key::PlanNumber(p.merchant, &p.number)))
         .chain(c.notification.iter().map(|n| Key::Notification(n.id)))
         .chain(c.idempotency.iter().map(|i| Key::Idempotency(i.merchant, &i.key)))
         .chain(c.jobs.iter().map(|j| Key::Job(j.key)))
@@ -83,8 +87,13 @@ pub fn choose(changes: &[Change], pending: &[usize]) -> Vec<usize> {
 /// What a change can be answered without asking the database, after `committed` was written in the same
 /// call: its unique key is taken now, or its version has moved on.
 pub fn foregone(change: &Change, committed: &Change) -> Option<Answer> {
+    let plans = |c: &Change| versions(&c.billing.plans, |p| (p.id.uuid(), p.version));
+    // A plan that has moved on makes its change stale, though the order that it would open is there too.
+    let stale_plan = moved(change, committed, plans);
     let unique = |c: &Change| -> HashSet<String> {
-        let orders = c.new_orders.iter().map(|o| format!("o{}{}", o.merchant, o.number));
+        let orders = c.new_orders.iter().filter(|_| !stale_plan).map(|o| format!("o{}{}", o.merchant, o.number));
+        let plans = c.billing.new_plans.iter().map(|p| format!("p{}{}", p.merchant, p.number));
+        let billing = plans.chain(c.billing.new_ids().map(|id| format!("b{id}")));
         let notification = c.notification.iter().map(|n| n.id.to_string());
         let idempotency = c.idempotency.iter().map(|i| format!("i{}{}", i.merchant, i.key));
         let statement = c.statement.iter().map(|s| format!("s{}{:?}{}", s.account, s.digest, s.ordinal));
@@ -92,13 +101,15 @@ pub fn foregone(change: &Change, committed: &Change) -> Option<Answer> {
         let paid_out = c.cash.new_payouts.iter().map(|p| format!("l{}", p.leg));
         let names = c.schedules.new.iter().map(|s| format!("n{}{}", s.merchant, s.name));
         let fires = c.schedules.fires.iter().map(|f| format!("f{}{}", f.schedule, f.due_at.as_millis()));
-        let rows = orders.chain(notification).chain(idempotency).chain(statement);
+        let rows = orders.chain(billing).chain(notification).chain(idempotency).chain(statement);
         rows.chain(cash).chain(paid_out).chain(names).chain(fires).collect()
     };
     if !unique(change).is_disjoint(&unique(committed)) {
         return Some(Answer::Duplicate);
     }
-    let moved = moved(change, committed, |c| versions(&c.payments, |p| (p.id.uuid(), p.version)))
+    let moved = stale_plan
+        || moved(change, committed, |c| versions(&c.billing.agreements, |a| (a.id.uuid(), a.version)))
+        || moved(change, committed, |c| versions(&c.payments, |p| (p.id.uuid(), p.version)))
         || moved(change, committed, |c| versions(&c.orders, |o| (o.id.uuid(), o.version)))
         || moved(change, committed, |c| versions(&c.refunds, |r| (r.id.uuid(), r.version)))
         || moved(change, committed, |c| versions(&c.legs, |l| (l.id.uuid(), l.version)))

@@ -12,12 +12,13 @@ use std::time::Instant;
 
 use bursar_core::chance::SeededChance;
 use bursar_sandbox::Faults;
-use bursar_sandbox::merchant::{Backend, Feed, Placed, Variety, place_varied, want_back};
+use bursar_sandbox::merchant::{Feed, Placed, Variety, place_varied, want_back};
 use clap::{Args, ValueEnum};
 use tokio::sync::mpsc;
 
 use super::{Done, Failure, Globals, output};
 use crate::clock::SystemClock;
+use crate::play::cast::Actor;
 use crate::serve::{Parts, bind, start};
 use progress::Progress;
 use summary::Ending;
@@ -92,9 +93,9 @@ pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
     };
     let seeded = SeededChance::new(demo.seed);
     let progress = Progress::new(demo.orders);
-    let backends: Vec<_> = stage.actors.iter().map(|a| Backend { api_key: a.api_key.clone() }).collect();
+    let backends: Vec<_> = stage.actors.iter().map(Actor::backend).collect();
     let tills = stage.actors.iter().map(|a| a.tills.clone()).collect();
-    let variety = Variety { combined: COMBINED, twice: TWICE, offered: OFFERED, tills };
+    let variety = Variety { combined: COMBINED, twice: TWICE, offered: OFFERED, tills, method: None };
     let (tell, orders) = mpsc::unbounded_channel();
     let mut people = people::gather(&stage, &feed, &backends, demo.seed, orders)?;
     let on_placed = |placed: &Placed| {

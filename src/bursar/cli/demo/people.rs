@@ -1,11 +1,8 @@
 //! The people of the demonstration: it knows who lives in its town and how long each works, and must never know what
 //! they do.
 
-use bursar_core::channel::ChannelKind;
 use bursar_sandbox::SandboxError;
-use bursar_sandbox::merchant::{
-    Backend, BankAccount, CashAccount, Feed, Placed, Town, attend_all, keep_books, take_cash_over,
-};
+use bursar_sandbox::merchant::{Backend, Feed, Manner, Placed, Town, attend_all, keep_books, take_cash_over};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -31,12 +28,11 @@ pub(super) fn gather(
     orders: mpsc::UnboundedReceiver<Placed>,
 ) -> Result<People, Failure> {
     let clock = stage.program.clock.clone();
-    let town = Town::new(feed, &stage.sandbox.base_url(), stage.bank.clone(), clock, seed)?;
+    let (gateway, sandbox) = ((feed.gateway.as_str(), feed.patient), stage.sandbox.base_url());
+    let town = Town::new(gateway, &sandbox, stage.bank.clone(), clock, Manner::usual(seed))?;
     let (mut banks, mut drawers, mut operators) = (Vec::new(), Vec::new(), Vec::new());
-    for ((actor, backend), number) in stage.actors.iter().zip(backends).zip(&stage.bank_numbers) {
-        let (Some(bank), Some(cash)) = (actor.till(ChannelKind::Bank), actor.till(ChannelKind::Cash)) else { continue };
-        let bank = BankAccount { backend: backend.clone(), account: bank, number: number.clone() };
-        let cash = CashAccount { backend: backend.clone(), account: cash };
+    for (actor, number) in stage.actors.iter().zip(&stage.bank_numbers) {
+        let (Some(bank), Some(cash)) = (actor.bank_account(number), actor.cash_account()) else { continue };
         banks.push(bank.clone());
         drawers.push(cash.clone());
         operators.push(Operator::new(Means { merchant: actor.merchant, town: town.clone(), bank, cash }));

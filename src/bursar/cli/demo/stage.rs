@@ -83,8 +83,8 @@ pub(super) async fn set(globals: &Globals, demo: &Demo, public_url: &str) -> Res
             facts: None,
         };
         let mut actor = enter(store, &role, program.clock.now(), chance).await?;
-        let endpoint = actor.till(ChannelKind::Stripe).map(|id| format!("{public_url}/notify/stripe/{id}"));
-        let stripe = sandbox.set_stripe_endpoint(&keys.stripe.account_id, &endpoint.unwrap_or_default());
+        let endpoint = actor.stripe_endpoint(public_url).unwrap_or_default();
+        let stripe = sandbox.set_stripe_endpoint(&keys.stripe.account_id, &endpoint);
         stripe.map_err(Failure::usage)?;
         bank_numbers.push(bank_number(keys));
         bank.open_account(&bank_number(keys), name, format);

@@ -125,7 +125,7 @@ impl Fixture {
     }
 
     pub(super) async fn create_of(&self, order: &Order, payment: &Payment, notify_url: &str) -> Outcome<PayCode> {
-        self.channel.create(&CreateRequest { order, payment, notify_url }).await
+        self.channel.create(&CreateRequest { order, payment, agreement: None, notify_url }).await
     }
 }
 
@@ -140,6 +140,7 @@ pub(super) fn order() -> Order {
         state: OrderState::Paying,
         close_reason: None,
         late_money: false,
+        installment: None,
         expires_at: NOW.plus_ms(HOUR_MS),
         event_count: 0,
         offers: Vec::new(),
@@ -163,6 +164,7 @@ pub(super) fn payment(method: Method) -> Payment {
         evidence: Evidence::default(),
         version: 1,
         returned_minor: 0,
+        agreement: None,
         due_at: None,
         created_at: NOW,
     }

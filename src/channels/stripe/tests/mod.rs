@@ -104,7 +104,9 @@ impl Fixture {
 
     pub(super) async fn create(&self, payment: &Payment) -> Outcome<PayCode> {
         let order = order();
-        self.channel.create(&CreateRequest { order: &order, payment, notify_url: "https://pay.example/n" }).await
+        self.channel
+            .create(&CreateRequest { order: &order, payment, agreement: None, notify_url: "https://pay.example/n" })
+            .await
     }
 
     pub(super) async fn refund(&self, payment: &Payment, leg: &Leg, reason: &str) -> Outcome<RefundStanding> {
@@ -125,6 +127,7 @@ pub(super) fn order() -> Order {
         state: OrderState::Paying,
         close_reason: None,
         late_money: false,
+        installment: None,
         expires_at: NOW.plus_ms(HOUR_MS),
         event_count: 0,
         version: 1,
@@ -147,6 +150,7 @@ pub(super) fn payment(method: Method) -> Payment {
         evidence: Evidence::default(),
         version: 1,
         returned_minor: 0,
+        agreement: None,
         due_at: None,
         created_at: NOW,
     }

@@ -10,7 +10,10 @@ const NOTIFY_URL: &str = "https://pay.example/notify/unionpay/acc_1";
 
 async fn create(fixture: &Fixture, method: Method) -> Outcome<PayCode> {
     let (order, payment) = (order(), payment(method));
-    fixture.channel.create(&CreateRequest { order: &order, payment: &payment, notify_url: NOTIFY_URL }).await
+    fixture
+        .channel
+        .create(&CreateRequest { order: &order, payment: &payment, agreement: None, notify_url: NOTIFY_URL })
+        .await
 }
 
 fn purchase(more: &[(&str, &str)]) -> Members {
@@ -134,7 +137,7 @@ async fn a_call_that_cannot_be_written_is_refused_without_being_sent() {
         (&order(), &huge, NOTIFY_URL, "AMOUNT"),
         (&order(), &wechat, NOTIFY_URL, "METHOD"),
     ] {
-        let outcome = fixture.channel.create(&CreateRequest { order, payment, notify_url }).await;
+        let outcome = fixture.channel.create(&CreateRequest { order, payment, agreement: None, notify_url }).await;
         assert!(matches!(&outcome, Outcome::Refused(refusal) if refusal.code == code), "{code}: {outcome:?}");
     }
     assert_eq!(peer.seen().len(), 0);

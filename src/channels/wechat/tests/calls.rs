@@ -16,7 +16,10 @@ const NOTIFY_URL: &str = "https://pay.example/notify/wechat/acc_1";
 
 async fn create(fixture: &Fixture, method: Method) -> Outcome<PayCode> {
     let (order, payment) = (order(), payment(method));
-    fixture.channel.create(&CreateRequest { order: &order, payment: &payment, notify_url: NOTIFY_URL }).await
+    fixture
+        .channel
+        .create(&CreateRequest { order: &order, payment: &payment, agreement: None, notify_url: NOTIFY_URL })
+        .await
 }
 
 fn authorization(seen: &Seen) -> BTreeMap<String, String> {
@@ -122,7 +125,8 @@ async fn a_call_that_cannot_be_written_is_refused_without_being_sent() {
     let yen = Money::new(100, "JPY".parse().unwrap());
     cases.push((Payment { amount: yen, ..payment(Method::WechatNative) }, NOTIFY_URL));
     for (payment, notify_url) in &cases {
-        let outcome = fixture.channel.create(&CreateRequest { order: &order, payment, notify_url }).await;
+        let outcome =
+            fixture.channel.create(&CreateRequest { order: &order, payment, agreement: None, notify_url }).await;
         assert!(matches!(outcome, Outcome::Refused(r) if r.class.rules_out_money()), "{:?}", payment.method);
     }
     assert_eq!(peer.seen().len(), 0);

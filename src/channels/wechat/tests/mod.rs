@@ -120,6 +120,7 @@ pub(super) fn order() -> Order {
         state: OrderState::Paying,
         close_reason: None,
         late_money: false,
+        installment: None,
         expires_at: NOW.plus_ms(HOUR_MS),
         event_count: 0,
         offers: Vec::new(),
@@ -147,6 +148,7 @@ pub(super) fn payment(method: Method) -> Payment {
         evidence: Evidence::default(),
         version: 1,
         returned_minor: 0,
+        agreement: None,
         due_at: None,
         created_at: NOW,
     }

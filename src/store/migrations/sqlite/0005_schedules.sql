@@ -1,4 +1,4 @@
--- Schedules: what merchants want to happen again and again. Twin of migrations/postgres/0004_schedules.sql.
+-- Schedules: what merchants want to happen again and again. Twin of migrations/postgres/0005_schedules.sql.
 
 create table schedule (
   created_at integer not null,

@@ -1,4 +1,4 @@
--- Schedules: what merchants want to happen again and again. Twin of migrations/sqlite/0004_schedules.sql.
+-- Schedules: what merchants want to happen again and again. Twin of migrations/sqlite/0005_schedules.sql.
 
 create table schedule (
   created_at bigint not null,
