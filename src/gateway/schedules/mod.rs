@@ -77,10 +77,11 @@ fn time(name: &str, text: &str, reader: &mut Reader<'_>) -> Option<Timestamp> {
 fn refused(member: &str, why: &Unschedulable) -> Problem {
     match why {
         Unschedulable::Removed => Problem::new(Kind::ScheduleRemoved, "The schedule is removed."),
-        Unschedulable::TooMany { .. } | Unschedulable::TooLong => Problem::new(Kind::BackfillTooLong, why.to_string()),
+        Unschedulable::TooMany { .. } => Problem::new(Kind::BackfillTooLong, why.to_string()),
         Unschedulable::Calendar(_)
         | Unschedulable::Fraction(_)
         | Unschedulable::Ahead(_)
+        | Unschedulable::TooOld(_)
         | Unschedulable::Backwards { .. } => Problem::member(member, why.to_string()),
     }
 }
