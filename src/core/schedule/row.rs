@@ -278,9 +278,7 @@ pub enum Unschedulable {
         until: Timestamp,
     },
     /// More than anybody means.
-    #[error(
-        "the range has {count} due instants; a backfill takes at most {BACKFILL_MAX}: shorten it, or look at the expression"
-    )]
+    #[error("the range has {count} due instants, a backfill takes at most {BACKFILL_MAX}: is the expression right?")]
     TooMany {
         /// How many.
         count: u64,
