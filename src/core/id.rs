@@ -145,12 +145,12 @@ ids! {
     HandInId = "hin";
     /// Cash that was given back out of a drawer; the device makes the id, so that it dedupes.
     PayoutId = "out";
-    /// A schedule of a merchant.
-    ScheduleId = "sch";
     /// A payer's standing consent to be charged.
     AgreementId = "agr";
     /// Amounts that are due on dates.
     PlanId = "pln";
+    /// A schedule of a merchant.
+    ScheduleId = "sch";
     /// One message received from a channel; derived from the channel's own id, so that it dedupes.
     NotificationId = "ntf";
     /// One merchant event for one endpoint.

@@ -89,12 +89,12 @@ pub enum JobKind {
     ExpireOrder,
     /// Find what a line of a bank's statement is about. Subject: line.
     MatchStatementLine,
-    /// Fire a schedule for what is due. Subject: schedule.
-    FireSchedule,
     /// Have an agreement signed, look whether it holds, or end it. Subject: agreement.
     FollowAgreement,
     /// Charge what a plan's installments owe, and follow them. Subject: plan.
     FollowPlan,
+    /// Fire a schedule for what is due. Subject: schedule.
+    FireSchedule,
     /// Tell a merchant endpoint. Subject: delivery.
     DeliverWebhook,
     /// Give open payments without a live job their job back. Subject: nil.
@@ -117,9 +117,9 @@ impl JobKind {
         Self::CapturePayment,
         Self::ExpireOrder,
         Self::MatchStatementLine,
-        Self::FireSchedule,
         Self::FollowAgreement,
         Self::FollowPlan,
+        Self::FireSchedule,
         Self::DeliverWebhook,
         Self::SweepStuck,
         Self::Prune,
@@ -165,9 +165,9 @@ impl JobKind {
             Self::CapturePayment => "capture_payment",
             Self::ExpireOrder => "expire_order",
             Self::MatchStatementLine => "match_statement_line",
-            Self::FireSchedule => "fire_schedule",
             Self::FollowAgreement => "follow_agreement",
             Self::FollowPlan => "follow_plan",
+            Self::FireSchedule => "fire_schedule",
         }
     }
 
@@ -181,9 +181,9 @@ impl JobKind {
             | Self::CapturePayment
             | Self::ExpireOrder
             | Self::MatchStatementLine
-            | Self::FireSchedule
             | Self::FollowAgreement
             | Self::FollowPlan
+            | Self::FireSchedule
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
@@ -206,9 +206,9 @@ impl JobKind {
             | Self::CapturePayment
             | Self::ExpireOrder
             | Self::MatchStatementLine
-            | Self::FireSchedule
             | Self::FollowAgreement
             | Self::FollowPlan
+            | Self::FireSchedule
             | Self::SettleLateMoney => 12,
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
@@ -247,8 +247,8 @@ impl FromStr for JobKind {
 pub struct JobKey {
     /// What it does.
     pub kind: JobKind,
-    /// What it does it to: the 128 bits of the id of a payment, leg, order, notification, delivery,
-    /// line, schedule, agreement or plan, or nil.
+    /// What it does it to: the 128 bits of the id of a payment, leg, order, notification, delivery, line,
+    /// schedule, agreement or plan, or nil.
     pub subject: Uuid,
 }
 

@@ -69,10 +69,10 @@ pub struct Change {
     pub lines: Vec<LineRow>,
     /// Cash: collections, hand-ins and payouts.
     pub cash: CashRows,
-    /// Schedules and their fires.
-    pub schedules: ScheduleRows,
     /// Agreements, plans and installments.
     pub billing: BillingRows,
+    /// Schedules and their fires.
+    pub schedules: ScheduleRows,
     /// A notification to store. Guard: not seen before.
     pub notification: Option<Notification>,
     /// An idempotency key to take with its answer. Guard: not taken.
@@ -97,7 +97,7 @@ impl Change {
     /// The same without the idempotency key: rows that others may have written in the meantime.
     pub(crate) fn carries_rows(&self) -> bool {
         let of_bank = self.statement.is_some() || !self.new_lines.is_empty() || !self.lines.is_empty();
-        of_bank || !self.cash.is_empty() || !self.schedules.is_empty() || !self.billing.is_empty()
+        of_bank || !self.cash.is_empty() || !self.billing.is_empty() || !self.schedules.is_empty()
     }
 }
 
@@ -166,9 +166,9 @@ pub enum Answer {
     Stale,
     /// Our lease is gone: drop it.
     Fenced,
-    /// The number of the order or plan, or the agreement, notification, statement, collection, hand-in, payout, name or
-    /// fire of a schedule, or idempotency key was there before: read that. Said rather than that something is stale, so
-    /// that a repeated request is not decided again.
+    /// The number of the order or plan, or the agreement, notification, statement, collection, hand-in, payout, name
+    /// or fire of a schedule, or idempotency key was there before: read that. Said rather than that something is
+    /// stale, so that a repeated request is not decided again.
     Duplicate,
 }
 

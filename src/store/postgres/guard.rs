@@ -43,8 +43,8 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> std::result::Result<
     refund::insert(tx, pass, &mut refused).await?;
     bank::update_lines(tx, pass, &mut refused).await?;
     cash::run(tx, pass, &mut refused).await?;
-    schedule::run(tx, pass, &mut refused).await?;
     billing::insert(tx, pass, &mut refused).await?;
+    schedule::run(tx, pass, &mut refused).await?;
     bank::insert_statements(tx, pass, &mut refused).await?;
     insert_notifications(tx, pass, &mut refused).await?;
     insert_idempotency(tx, pass, &mut refused).await?;

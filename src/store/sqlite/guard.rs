@@ -87,11 +87,11 @@ async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Re
     if let Some(refused) = cash::run(connection, &change.cash).await? {
         return Ok(Some(refused));
     }
-    if let Some(refused) = schedule::run(connection, &change.schedules).await? {
-        return Ok(Some(refused));
-    }
     if !billing::insert(connection, &change.billing).await? {
         return Ok(Some(Answer::Duplicate));
+    }
+    if let Some(refused) = schedule::run(connection, &change.schedules).await? {
+        return Ok(Some(refused));
     }
     if let Some(statement) = &change.statement
         && !touched(connection, bank::insert_statement(statement)?).await?
