@@ -6,7 +6,7 @@ use bursar_core::bank::{LineRow, StatementRow};
 use bursar_core::channel::Method;
 use bursar_core::decide::{Question, QuestionKind};
 use bursar_core::event::EventKind;
-use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId};
+use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId};
 use bursar_core::job::{JobKey, NewJob};
 use bursar_core::ledger::Posting;
 use bursar_core::observation::{Observation, Subject};
@@ -15,6 +15,8 @@ use bursar_core::payment::Payment;
 use bursar_core::refund::{Leg, Refund};
 use uuid::Uuid;
 
+use crate::about::About;
+use crate::billing::BillingRows;
 use crate::cash::CashRows;
 
 /// Rows that are written together or not at all. A guard that does not hold refuses the whole change.
@@ -164,8 +166,8 @@ pub enum Answer {
     Stale,
     /// Our lease is gone: drop it.
     Fenced,
-    /// The order number, notification, statement, collection, hand-in, payout or idempotency key was there
-    /// before: read that. Said rather than that something is stale, so that a repeated request is not decided
+    /// The number of the order or plan, or the agreement, notification, statement, collection, hand-in, payout or
+    /// idempotency key was there before: read that. Said rather than that something is stale, so that a repeated request is not decided
     /// again.
     Duplicate,
 }
@@ -209,9 +211,9 @@ pub struct IdempotencyKey {
 pub struct NewDelivery {
     /// Its id; also the webhook's id, the same on every attempt.
     pub id: DeliveryId,
-    /// The order.
-    pub order: OrderId,
-    /// The event's number within the order.
+    /// What it tells of.
+    pub about: About,
+    /// The event's number among those of the same order, plan or agreement: 1, 2, 3 … without gaps.
     pub sequence: i64,
     /// What happened.
     pub kind: EventKind,

@@ -237,6 +237,8 @@ impl Desk {
                 Some(order) => self.gatherer.store().dossier(order).await,
                 None => Ok(None),
             },
+            // What is observed of one is no part of any order.
+            Subject::Agreement(_) => Ok(None),
         }
     }
 }

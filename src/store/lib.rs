@@ -5,6 +5,7 @@
 //! all. Reads are named for what they answer. SQLite and PostgreSQL stand behind the one trait, and one
 //! conformance suite runs on both.
 
+pub mod about;
 pub mod billing;
 pub mod cash;
 pub mod change;
@@ -39,6 +40,7 @@ use bursar_core::order::Dossier;
 use bursar_core::refund::Refund;
 use uuid::Uuid;
 
+pub use about::About;
 pub use billing::{AgreementFilter, Billing, BillingRows, Extent, PlanFilter};
 pub use cash::{CashRows, CollectionFilter, Contents, HandInFilter, Till};
 pub use change::{Answer, Change, IdempotencyKey, LastPaid, NewDelivery, Notification, Settle, Settlement};

@@ -32,6 +32,11 @@ pub const STEPS: &[Step] = &[
         postgres: include_str!("migrations/postgres/0003_channels.sql"),
         sqlite: include_str!("migrations/sqlite/0003_channels.sql"),
     },
+    Step {
+        version: 4,
+        postgres: include_str!("migrations/postgres/0004_billing.sql"),
+        sqlite: include_str!("migrations/sqlite/0004_billing.sql"),
+    },
 ];
 
 /// The table that remembers what was done; the same text on both databases.

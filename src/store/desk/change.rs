@@ -57,7 +57,7 @@ impl Desk {
         let endpoints = entries.endpoints.get(&dossier.order.merchant).unwrap_or(&none);
         let delivery = |endpoint| NewDelivery {
             id: DeliveryId::fresh(now, self.chance.as_ref()),
-            order: dossier.order.id,
+            about: dossier.order.id.into(),
             sequence: told.sequence,
             kind: told.kind,
             endpoint,

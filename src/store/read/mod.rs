@@ -2,6 +2,7 @@
 //! never take a lock or know which database answers.
 
 pub mod bank;
+pub mod billing;
 pub mod cash;
 pub mod dossier;
 pub mod history;

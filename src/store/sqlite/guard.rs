@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
-use super::{bank, cash, refund};
+use super::{bank, billing, cash, refund};
 use crate::codec::{offers_json, payer_json, payment_reference, plain, to_json};
 use crate::numbering::{self, Place};
 use crate::{Answer, Change, IdempotencyKey, Notification, Result, Settle, Settlement, returned};
@@ -37,7 +37,7 @@ async fn was_taken(connection: &mut SqliteConnection, change: &Change) -> Result
     {
         return Ok(true);
     }
-    if cash::is_known(connection, &change.cash).await? {
+    if cash::is_known(connection, &change.cash).await? || billing::is_known(connection, &change.billing).await? {
         return Ok(true);
     }
     let Some(key) = &change.idempotency else { return Ok(false) };
@@ -62,7 +62,7 @@ async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Re
             return Ok(Some(Answer::Stale));
         }
     }
-    if !refund::update(connection, change).await? {
+    if !refund::update(connection, change).await? || !billing::update(connection, change).await? {
         return Ok(Some(Answer::Stale));
     }
     for order in &change.new_orders {
@@ -83,6 +83,9 @@ async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Re
     }
     if let Some(refused) = cash::run(connection, &change.cash).await? {
         return Ok(Some(refused));
+    }
+    if !billing::insert(connection, &change.billing).await? {
+        return Ok(Some(Answer::Duplicate));
     }
     if let Some(statement) = &change.statement
         && !touched(connection, bank::insert_statement(statement)?).await?
@@ -172,8 +175,9 @@ fn update_order(order: &Order) -> Statement<'static> {
 
 fn insert_order(order: &Order) -> Result<Statement<'static>> {
     let sql = "insert into orders (created_at, amount_minor, id, merchant, number, currency, description, expires_at,
-                 version, event_count, state, late_money, part_payment, close_reason, offers, payer, due_at, active)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14, $15, $16, $16 is not null)
+                 version, event_count, state, late_money, part_payment, close_reason, offers, payer, due_at, active,
+                 plan, seq)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14, $15, $16, $16 is not null, $17, $18)
                on conflict do nothing";
     Ok(sqlx::query(sql)
         .bind(order.created_at.as_millis())
@@ -191,15 +195,18 @@ fn insert_order(order: &Order) -> Result<Statement<'static>> {
         .bind(order.close_reason.as_deref().map(plain))
         .bind(offers_json(&order.offers)?)
         .bind(order.payer.as_deref().map(plain))
-        .bind(order.due_at.map(|t| t.as_millis())))
+        .bind(order.due_at.map(|t| t.as_millis()))
+        .bind(order.installment.map(|i| i.plan.uuid()))
+        .bind(order.installment.map(|i| i64::from(i.seq))))
 }
 
 fn insert_payment(place: Place<'_>) -> Result<Statement<'static>> {
     let payment = place.payment;
     let sql = "insert into payment (created_at, amount_minor, id, order_id, merchant, account, method, currency, payer,
-                 version, due_at, state, active, returned_minor, taken_minor, position, reference, evidence)
+                 version, due_at, state, active, returned_minor, taken_minor, position, reference, evidence,
+                 agreement)
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $10 is not null, $12, $13,
-                 coalesce($14, (select count(*) + 1 from payment where order_id = $4)), $15, $16)
+                 coalesce($14, (select count(*) + 1 from payment where order_id = $4)), $15, $16, $17)
                on conflict do nothing";
     Ok(sqlx::query(sql)
         .bind(payment.created_at.as_millis())
@@ -217,7 +224,8 @@ fn insert_payment(place: Place<'_>) -> Result<Statement<'static>> {
         .bind(payment.returnable_minor())
         .bind(place.first.then_some(place.nth))
         .bind(payment_reference(payment))
-        .bind(to_json(&payment.evidence)?))
+        .bind(to_json(&payment.evidence)?)
+        .bind(payment.agreement.map(|a| a.uuid())))
 }
 
 fn insert_notification(notification: &Notification) -> Statement<'static> {

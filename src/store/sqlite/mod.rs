@@ -5,6 +5,7 @@
 
 mod append;
 mod bank;
+mod billing;
 mod cash;
 mod commit;
 mod guard;
