@@ -163,6 +163,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// `true` or `false`, that must be there. `None` was noted.
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        self.required(name, Self::optional_bool)
+    }
+
     /// A list of strings that may be absent.
     pub fn optional_texts(&mut self, name: &str) -> Option<Vec<String>> {
         let raw = self.take(name)?;
@@ -175,13 +180,18 @@ impl<'a> Reader<'a> {
 
     /// A list of objects that may be absent. Hand each reader back to [`Reader::absorb`].
     pub fn optional_objects(&mut self, name: &str) -> Option<Vec<Reader<'a>>> {
+        self.optional_objects_up_to(name, MEMBERS_MAX)
+    }
+
+    /// A list of at most `max` objects that may be absent. Hand each reader back to [`Reader::absorb`].
+    pub fn optional_objects_up_to(&mut self, name: &str, max: usize) -> Option<Vec<Reader<'a>>> {
         let raw = self.take(name)?;
         let Ok(items) = serde_json::from_str::<Vec<&'a RawValue>>(raw) else {
             self.refuse(name, format!("`{name}` must be a list of objects"));
             return None;
         };
-        if items.len() > MEMBERS_MAX {
-            self.refuse(name, format!("`{name}` has more than {MEMBERS_MAX} items"));
+        if items.len() > max {
+            self.refuse(name, format!("`{name}` has more than {max} items"));
             return None;
         }
         let mut readers = Vec::with_capacity(items.len());

@@ -3,16 +3,17 @@
 
 pub(crate) mod add_payment;
 pub(crate) mod capture;
-mod checks;
+pub(crate) mod checks;
 pub(crate) mod close;
 pub(crate) mod create;
+mod debit;
 pub(crate) mod intake;
 pub(crate) mod late_money;
 pub(crate) mod list;
 pub(crate) mod methods;
 pub(crate) mod pick;
 pub(crate) mod show;
-mod tender;
+pub(crate) mod tender;
 pub(crate) mod timeline;
 pub mod view;
 mod words;
