@@ -178,6 +178,16 @@ impl<'a> Reader<'a> {
         read
     }
 
+    /// A list of whole numbers that may be absent.
+    pub fn optional_integers(&mut self, name: &str) -> Option<Vec<i64>> {
+        let raw = self.take(name)?;
+        let read = serde_json::from_str::<Vec<i64>>(raw).ok().filter(|items| items.len() <= MEMBERS_MAX);
+        if read.is_none() {
+            self.refuse(name, format!("`{name}` must be a list of at most {MEMBERS_MAX} whole numbers"));
+        }
+        read
+    }
+
     /// A list of objects that may be absent. Hand each reader back to [`Reader::absorb`].
     pub fn optional_objects(&mut self, name: &str) -> Option<Vec<Reader<'a>>> {
         self.optional_objects_up_to(name, MEMBERS_MAX)
@@ -209,6 +219,11 @@ impl<'a> Reader<'a> {
         Some(readers)
     }
 
+    /// An object that must be there. Hand its reader back to [`Reader::absorb`]. `None` was noted.
+    pub fn object(&mut self, name: &str) -> Option<Reader<'a>> {
+        self.required(name, Self::optional_object)
+    }
+
     /// An object that may be absent. Hand its reader back to [`Reader::absorb`].
     pub fn optional_object(&mut self, name: &str) -> Option<Reader<'a>> {
         let raw = self.take(name)?;
@@ -225,6 +240,14 @@ impl<'a> Reader<'a> {
     /// Takes over what was wrong in a part, its unread members included.
     pub fn absorb(&mut self, part: Reader<'_>) {
         self.errors.extend(part.errors());
+    }
+
+    /// The same for a part that `pointer`, from here, leads to and that did not know where it stands.
+    pub fn absorb_at(&mut self, pointer: &str, part: Reader<'_>) {
+        for error in part.errors() {
+            let inner = error.pointer.unwrap_or_default();
+            self.errors.push(FieldError::at(format!("{}{pointer}{inner}", self.pointer), error.message));
+        }
     }
 
     fn errors(mut self) -> Vec<FieldError> {
