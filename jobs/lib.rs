@@ -13,6 +13,8 @@ mod context;
 pub mod create_payment;
 pub mod deliver_webhook;
 pub mod expire_order;
+pub mod follow_agreement;
+pub mod follow_plan;
 pub mod handle_notification;
 pub mod match_statement_line;
 mod observe;
@@ -50,5 +52,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::DeliverWebhook => deliver_webhook::run(context, job).await,
         JobKind::SweepStuck => sweep_stuck::run(context, job).await,
         JobKind::Prune => prune::run(context, job).await,
+        JobKind::FollowAgreement => follow_agreement::run(context, job).await,
+        JobKind::FollowPlan => follow_plan::run(context, job).await,
     }
 }

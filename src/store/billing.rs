@@ -137,6 +137,14 @@ pub enum Extent {
     All,
 }
 
+impl Extent {
+    /// Whether `installment` is among them.
+    pub fn takes(self, installment: &Installment) -> bool {
+        let owes = || installment.give_back.iter().any(|g| !g.asked);
+        self == Self::All || !installment.state.is_final() || owes()
+    }
+}
+
 /// What is asked of a database about agreements and plans. Rows are never deleted: they are books.
 #[async_trait]
 pub trait Billing: Send + Sync {

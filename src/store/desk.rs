@@ -1,6 +1,7 @@
 //! The desk: the one place where an observation is taken in. It knows the loop — load, decide, commit,
 //! and once more when somebody was faster — and must never know where an observation came from.
 
+pub mod billing;
 pub mod cash;
 mod change;
 mod grant;

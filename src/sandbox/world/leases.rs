@@ -137,7 +137,7 @@ impl Tables {
                 && d.created_at < before
                 && !self.jobs.contains_key(&JobKey::new(JobKind::DeliverWebhook, d.id.uuid()))
         };
-        let merchant = |d: &DeliveryRow| self.orders.get(&d.order).map(|o| (d.id, o.merchant));
+        let merchant = |d: &DeliveryRow| self.merchant_of(d.about).map(|merchant| (d.id, merchant));
         self.deliveries.values().filter(owed).filter_map(merchant).collect()
     }
 }

@@ -4,9 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bursar_core::Timestamp;
+use bursar_core::agreement::Agreement;
+use bursar_core::billing::{Installment, Plan};
 use bursar_core::decide::QuestionKind;
 use bursar_core::id::{
-    ChannelAccountId, DeliveryId, EndpointId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId,
+    AgreementId, ChannelAccountId, DeliveryId, EndpointId, LegId, MerchantId, NotificationId, OrderId, PaymentId,
+    PlanId, RefundId,
 };
 use bursar_core::job::{JobKey, NewJob, Queue};
 use bursar_core::merchant::{ChannelAccount, Endpoint, Merchant};
@@ -47,6 +50,9 @@ pub(crate) struct Tables {
     pub refunds_of: BTreeMap<OrderId, BTreeSet<RefundId>>,
     pub legs: BTreeMap<LegId, Leg>,
     pub legs_of: BTreeMap<RefundId, BTreeSet<LegId>>,
+    pub agreements: BTreeMap<AgreementId, Agreement>,
+    pub plans: BTreeMap<PlanId, Plan>,
+    pub installments: BTreeMap<(PlanId, u32), Installment>,
     pub observations: Vec<ObservationRow>,
     pub postings: Vec<PostingRow>,
     pub questions: BTreeMap<(Uuid, QuestionKind), ParkedRow>,
@@ -110,6 +116,9 @@ impl Tables {
         if change.settle.as_ref().is_some_and(|s| !held(s)) {
             return Some(Answer::Fenced);
         }
+        if let Some(refused) = self.billing_refusal(change) {
+            return Some(refused);
+        }
         let stale = change.payments.iter().any(|p| self.payments.get(&p.id).is_none_or(|r| r.version != p.version))
             || change.orders.iter().any(|o| self.orders.get(&o.id).is_none_or(|r| r.version != o.version))
             || change.refunds.iter().any(|r| self.refunds.get(&r.id).is_none_or(|row| row.version != r.version))
@@ -168,6 +177,7 @@ impl Tables {
             self.payments.insert(payment.id, Payment { version: payment.version + 1, ..payment.clone() });
         }
         self.refund_books(change);
+        self.billing_books(change);
         for (subject, seen) in &change.observations {
             self.observations.push(ObservationRow {
                 subject: subject.uuid(),
@@ -183,10 +193,10 @@ impl Tables {
             self.questions.remove(key);
         }
         for question in &change.questions {
-            let Some(order) = self.order_of(question.subject) else { continue };
+            let Some(about) = self.about(question.subject) else { continue };
             self.questions.entry((question.subject, question.kind)).or_insert_with(|| ParkedRow {
                 subject: question.subject,
-                order,
+                about,
                 kind: question.kind,
                 text: question.text.clone(),
                 opened_at: Timestamp::default(),
@@ -243,7 +253,7 @@ impl Tables {
         for new in &change.new_deliveries {
             self.deliveries.entry(new.id).or_insert_with(|| DeliveryRow {
                 id: new.id,
-                order: new.order,
+                about: new.about,
                 sequence: new.sequence,
                 kind: new.kind,
                 endpoint: new.endpoint,

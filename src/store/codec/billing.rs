@@ -110,11 +110,6 @@ pub fn rhythm_json(agreement: &Agreement) -> Result<Option<String>> {
     agreement.rhythm.as_ref().map(to_json).transpose()
 }
 
-/// An installment's column `open`; see [`crate::Extent::Open`].
-pub fn is_open(installment: &Installment) -> bool {
-    !installment.state.is_final() || installment.give_back.iter().any(|g| !g.asked)
-}
-
 /// Which installment an order is: `o_plan`, `o_seq`.
 pub fn installment_key(row: Reading<'_>) -> Result<Option<InstallmentKey>> {
     let Some(plan) = row.get::<Option<Uuid>>("o_plan")? else { return Ok(None) };

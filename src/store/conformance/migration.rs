@@ -107,7 +107,7 @@ async fn rows_of_version_1_are_read_back_and_go_on(db: Db) {
     let parked = db.store.parked(None, 9).await.unwrap();
     assert_eq!(t.questions, parked);
     assert_eq!(
-        (parked[0].subject, parked[0].order.uuid(), parked[0].kind, parked[0].text.as_str()),
+        (parked[0].subject, parked[0].about.uuid(), parked[0].kind, parked[0].text.as_str()),
         (captured.id.uuid(), old.order, QuestionKind::LateMoney, "Keep it?")
     );
     let delivery = (t.deliveries[0].id.uuid(), t.deliveries[0].endpoint.map(|e| e.uuid()), t.deliveries[0].attempts);

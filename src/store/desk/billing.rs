@@ -13,8 +13,7 @@ use bursar_core::billing::wishes::{FnRefund, Meeting, Wish, grant};
 use bursar_core::billing::{Installment, PlanFile};
 use bursar_core::clock::DAY_MS;
 use bursar_core::decide::{self, Question, QuestionKind, RefundRequest};
-use bursar_core::event::EventKind;
-use bursar_core::id::{AgreementId, DeliveryId, MerchantId, OrderId, PaymentId, PlanId, RefundId};
+use bursar_core::id::{AgreementId, MerchantId, OrderId, PaymentId, PlanId, RefundId};
 use bursar_core::job::{JobKey, JobKind, NewJob};
 use bursar_core::observation::{Claim, Observation, Source, Subject};
 use bursar_core::order::Dossier;
@@ -22,7 +21,7 @@ use bursar_core::refund::Allocation;
 
 use super::{Desk, MAX_RACES, Run, scheduled, too_many_races};
 use crate::billing::{Extent, PlanFilter};
-use crate::{Answer, Change, NewDelivery, Result, Settle, Settlement, StoreError};
+use crate::{Answer, Change, Result, Settle, Settlement, StoreError};
 
 /// Tries count against a channel's budget for so long.
 const BUDGET_MS: i64 = 30 * DAY_MS;
@@ -137,7 +136,7 @@ impl Desk {
                 Some(decision) => {
                     if decision.tell {
                         let (kind, body) = (agreement_kind(&next), agreement_body(&next, now).to_string());
-                        self.tell_about(&mut change, next.merchant, Subject::Agreement(id).uuid(), (kind, next.event_count), &body).await?;
+                        self.tell_about(&mut change, next.merchant, id.into(), (kind, next.event_count), body).await?;
                     }
                     if decision.wake_plans {
                         change.jobs.extend(self.wake_plans_of(id, now).await?);
@@ -361,7 +360,8 @@ impl Desk {
                 let claim = Claim::CloseRequested { reason: "its plan was cancelled".to_owned() };
                 let observation = Observation::new(Source::Merchant, now, claim);
                 let subject = Subject::Order(*id);
-                self.about_order(dossier, |policy| Ok(decide::decide(dossier, subject, &observation, policy, now))).await
+                self.about_order(dossier, |policy| Ok(decide::decide(dossier, subject, &observation, policy, now)))
+                    .await
             }
         }
     }
@@ -399,7 +399,7 @@ impl Desk {
         for event in &step.tell {
             let body = plan_body(*event, &step.next).to_string();
             let PlanEvent { kind, sequence, .. } = *event;
-            self.tell_about(change, step.next.plan.merchant, id.uuid(), (kind, sequence), &body).await?;
+            self.tell_about(change, step.next.plan.merchant, id.into(), (kind, sequence), body).await?;
         }
         Ok(())
     }

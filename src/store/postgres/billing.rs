@@ -9,9 +9,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::guard::{Done, Pass, Refused, expect, gather, id};
-use crate::codec::billing::{course_json, is_open, progress_json, rhythm_json, terms_json};
+use crate::codec::billing::{course_json, progress_json, rhythm_json, terms_json};
 use crate::codec::{payer_json, plain, to_json};
-use crate::{Answer, Change, Result};
+use crate::{Answer, Change, Extent, Result};
 
 /// Updates agreements and plans whose versions are still those that were read.
 pub async fn update(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) -> Done {
@@ -178,7 +178,7 @@ pub async fn put_installments(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
         .bind(rows.iter().map(|(_, i)| i.due_on.to_string()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, i)| i.order.map(|o| o.uuid())).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, i)| i.state.code()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, i)| is_open(i)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, i)| Extent::Open.takes(i)).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, i)| course_json(i)).collect::<Result<Vec<_>>>()?);
     query.execute(tx).await?;
     Ok(())

@@ -8,9 +8,9 @@ use sqlx::SqliteConnection;
 use super::append;
 use super::guard::{Statement, touched};
 use crate::billing::BillingRows;
-use crate::codec::billing::{course_json, is_open, progress_json, rhythm_json, terms_json};
+use crate::codec::billing::{course_json, progress_json, rhythm_json, terms_json};
 use crate::codec::{payer_json, plain, to_json};
-use crate::{Change, Result};
+use crate::{Change, Extent, Result};
 
 /// Updates agreements and plans; `false` when a version has moved on.
 pub async fn update(connection: &mut SqliteConnection, change: &Change) -> Result<bool> {
@@ -79,7 +79,7 @@ pub async fn put_installments(connection: &mut SqliteConnection, changes: &[Chan
             .push_bind(installment.due_on.to_string())
             .push_bind(installment.order.map(|o| o.uuid()))
             .push_bind(installment.state.code())
-            .push_bind(is_open(installment))
+            .push_bind(Extent::Open.takes(installment))
             .push_bind(course.clone());
     })
     .await
