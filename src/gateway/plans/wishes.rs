@@ -162,7 +162,7 @@ impl Asked<'_> {
         self,
         path: Result<Path<String>, PathRejection>,
         body: Body,
-        read: impl FnOnce(&[u8]) -> Result<Wanted, Problem>,
+        read: fn(&[u8]) -> Result<Wanted, Problem>,
     ) -> Result<Response, Problem> {
         let Self { app, caller, verb, headers } = self;
         let id = super::id(path)?;
