@@ -29,13 +29,10 @@ pub(crate) async fn owned(app: &App, caller: Caller, id: AgreementId) -> Result<
 }
 
 /// The agreements of `merchant` among `ids`; what cannot be an id is none.
-pub(crate) async fn named(
-    app: &App,
-    merchant: MerchantId,
-    ids: impl IntoIterator<Item = &str>,
-) -> Result<Vec<Agreement>, Problem> {
+pub(crate) async fn named(app: &App, merchant: MerchantId, ids: &[&str]) -> Result<Vec<Agreement>, Problem> {
     let mut found: Vec<Agreement> = Vec::new();
-    for id in ids.into_iter().filter_map(|text| text.parse::<AgreementId>().ok()) {
+    for text in ids {
+        let Ok(id) = text.parse::<AgreementId>() else { continue };
         if found.iter().any(|a| a.id == id) {
             continue;
         }

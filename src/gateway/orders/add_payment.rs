@@ -141,7 +141,7 @@ async fn draft(app: &App, dossier: &Dossier, request: &AddPayment) -> Result<(Pa
     let merchant = order.merchant;
     let entries = super::entries(app, merchant, [request.method.as_str()]).await?;
     let now = app.clock.now();
-    let agreements = agreements::named(app, merchant, request.agreement.as_deref()).await?;
+    let agreements = agreements::named(app, merchant, request.agreement.as_deref().as_slice()).await?;
     let scene = Scene {
         merchant,
         entries: &entries,

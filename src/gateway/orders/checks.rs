@@ -94,8 +94,7 @@ pub fn payer(
         let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         if openid.is_empty() || openid.len() > limits::OPENID_MAX_CHARS || !openid.chars().all(lawful) {
             // The value is personal: it is not repeated.
-            errors
-                .refuse_at(&at("openid"), "`openid` must be the payer's WeChat openid: letters, digits, `_` or `-`");
+            errors.refuse_at(&at("openid"), "`openid` must be the payer's WeChat openid: letters, digits, `_` or `-`");
         }
     }
     if let Some(address) = &details.client_ip

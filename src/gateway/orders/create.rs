@@ -82,7 +82,8 @@ async fn draft(app: &App, caller: Caller, request: CreateOrder) -> Result<(Order
     let parts = request.payments.iter().flatten().map(|part| part.method.as_str());
     let entries = super::entries(app, merchant, request.method.as_deref().into_iter().chain(parts)).await?;
     let parts = request.payments.iter().flatten().filter_map(|part| part.agreement.as_deref());
-    let agreements = agreements::named(app, merchant, request.agreement.as_deref().into_iter().chain(parts)).await?;
+    let named: Vec<&str> = request.agreement.as_deref().into_iter().chain(parts).collect();
+    let agreements = agreements::named(app, merchant, &named).await?;
     let scene = Scene {
         merchant,
         entries: &entries,

@@ -7,8 +7,8 @@ use bursar_core::order::Order;
 use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
 use bursar_core::{Currency, Money};
 
-use super::{checks, debit};
 use super::intake::{CreateOrder, CreatePart, CreatePayer, Scene};
+use super::{checks, debit};
 use crate::json::Reader;
 use crate::limits;
 
@@ -66,8 +66,10 @@ pub fn offers(request: &CreateOrder, currency: Currency, errors: &mut Reader<'_>
         let debits = request.agreement.is_some() || parts.into_iter().any(|p| p.agreement.is_some());
         match &request.customer {
             Some(customer) if debits => checks::plain_number("customer", customer, errors),
-            Some(_) => errors
-                .refuse("customer", "`customer` belongs to `offers` or an `agreement`: otherwise nothing is remembered"),
+            Some(_) => errors.refuse(
+                "customer",
+                "`customer` belongs to `offers` or an `agreement`: otherwise nothing is remembered",
+            ),
             None => {}
         }
         return Vec::new();
@@ -102,7 +104,8 @@ pub fn offered(names: &[String], currency: Currency, errors: &mut Reader<'_>) ->
                 errors.refuse_at(&pointer, format!("`{method}` is offered twice"));
             }
             Ok(method) if method.debits() => {
-                errors.refuse_at(&pointer, format!("`{method}` charges the payer by an agreement; he cannot choose it"));
+                errors
+                    .refuse_at(&pointer, format!("`{method}` charges the payer by an agreement; he cannot choose it"));
             }
             Ok(method) if !method.channel().takes(currency) => {
                 errors.refuse_at(&pointer, format!("{} does not take {currency}", method.channel().name()));

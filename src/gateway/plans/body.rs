@@ -186,10 +186,7 @@ fn part<'a, T>(name: &str, whole: &mut Reader<'a>, read: impl FnOnce(&mut Reader
 }
 
 fn cadence(reader: &mut Reader<'_>) -> CreateCadence {
-    CreateCadence {
-        every: reader.integer("every").unwrap_or_default(),
-        unit: reader.text("unit").unwrap_or_default(),
-    }
+    CreateCadence { every: reader.integer("every").unwrap_or_default(), unit: reader.text("unit").unwrap_or_default() }
 }
 
 fn installments(reader: &mut Reader<'_>) -> CreateInstallments {

@@ -88,7 +88,7 @@ async fn draft(app: &App, caller: Caller, request: CreatePlan) -> Result<(PlanFi
     let merchant = caller.merchant;
     let entries = app.desk.directory.entries_with(|e| e.merchants.contains_key(&merchant)).await?;
     let policy = entries.merchants.get(&merchant).map(|m| m.policy.clone()).unwrap_or_default();
-    let agreement = agreements::named(app, merchant, request.agreement.as_deref()).await?.pop();
+    let agreement = agreements::named(app, merchant, request.agreement.as_deref().as_slice()).await?.pop();
     let scene = Scene {
         merchant,
         policy: &policy,

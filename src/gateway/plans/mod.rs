@@ -21,6 +21,8 @@ use crate::App;
 use crate::auth::Caller;
 use crate::problem::Problem;
 
+pub use wishes::largest_minor;
+
 fn no_such_plan() -> Problem {
     Problem::not_found("plan")
 }

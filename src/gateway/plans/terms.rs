@@ -84,7 +84,9 @@ fn own_parts(
     if let Some(total) = given.total_minor.filter(|total| *total != sum) {
         errors.refuse(
             "total_minor",
-            format!("the parts add up to {sum} minor units, not to {total}: mend one of them, or leave `total_minor` out"),
+            format!(
+                "the parts add up to {sum} minor units, not to {total}: mend one of them, or leave `total_minor` out"
+            ),
         );
     }
     Some(read).filter(|read| read.len() == parts.len())

@@ -198,7 +198,7 @@ async fn meant(
             Wish::Reprice { minor }
         }
         Wanted::ChargeBy(ChargePlanBy { agreement: text }) => {
-            let named = agreements::named(app, caller.merchant, [text.as_str()]).await?.pop();
+            let named = agreements::named(app, caller.merchant, &[text.as_str()]).await?.pop();
             let largest = largest_minor(file);
             let usable = draft::usable(named.as_ref(), &text, &file.plan, largest, app.clock.now());
             let agreement = usable.map_err(|why| Problem::member("/agreement", why))?;
@@ -246,9 +246,7 @@ async fn write(
         *said.lock().unwrap_or_else(PoisonError::into_inner) = answer;
     });
     match granted.await? {
-        PlanGranted::Written(_) => {
-            Ok(json(StatusCode::OK, said.into_inner().unwrap_or_else(PoisonError::into_inner)))
-        }
+        PlanGranted::Written(_) => Ok(json(StatusCode::OK, said.into_inner().unwrap_or_else(PoisonError::into_inner))),
         PlanGranted::Duplicate => keyed.again(app).await,
         PlanGranted::NoSuchPlan => Err(super::no_such_plan()),
         PlanGranted::Refused(why) => {
