@@ -13,6 +13,7 @@ mod context;
 pub mod create_payment;
 pub mod deliver_webhook;
 pub mod expire_order;
+pub mod fire_schedule;
 pub mod follow_agreement;
 pub mod follow_plan;
 pub mod handle_notification;
@@ -49,6 +50,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::CapturePayment => capture_payment::run(context, job).await,
         JobKind::ExpireOrder => expire_order::run(context, job).await,
         JobKind::MatchStatementLine => match_statement_line::run(context, job).await,
+        JobKind::FireSchedule => fire_schedule::run(context, job).await,
         JobKind::DeliverWebhook => deliver_webhook::run(context, job).await,
         JobKind::SweepStuck => sweep_stuck::run(context, job).await,
         JobKind::Prune => prune::run(context, job).await,

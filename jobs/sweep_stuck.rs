@@ -1,6 +1,6 @@
-//! Gives every open payment, order that expires, leg of a refund, undelivered event, line of a statement, agreement
-//! and plan its job back when it has none: a job row is a hint, never the truth. Subject: nil. Must never change one
-//! of them.
+//! Gives every open payment, order that expires, leg of a refund, undelivered event, line of a statement, agreement,
+//! plan and schedule its job back when it has none: a job row is a hint, never the truth. Subject: nil. Must never
+//! change one of them.
 
 use bursar_core::agreement::Agreement;
 use bursar_core::billing::Plan;
@@ -43,6 +43,9 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     jobs.extend(agreements.iter().map(of_agreement));
     let of_plan = |p: &Plan| NewJob::new(JobKey::new(JobKind::FollowPlan, p.id.uuid()), p.merchant, now);
     jobs.extend(plans.iter().map(of_plan));
+    for (schedule, merchant) in store.stuck_schedules(before, limit).await? {
+        jobs.push(NewJob::new(JobKey::schedule(JobKind::FireSchedule, schedule), merchant, now));
+    }
     let found = jobs.len();
     if found > 0 {
         tracing::warn!(found, "the sweep gave work its jobs back");

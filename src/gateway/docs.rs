@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::{Kind, Problem};
-use crate::{App, agreements, bank, cash, health, notify, orders, plans, refunds};
+use crate::{App, agreements, bank, cash, health, notify, orders, plans, refunds, schedules};
 
 struct ApiKeyScheme;
 
@@ -51,6 +51,9 @@ impl Modify for ApiKeyScheme {
         plans::create::create, plans::list::list, plans::show::show, plans::wishes::pause, plans::wishes::resume,
         plans::wishes::cancel, plans::wishes::pay_off, plans::wishes::give_back, plans::wishes::reprice,
         plans::wishes::charge_by,
+        schedules::create::create, schedules::list::list, schedules::show::show, schedules::fires::list,
+        schedules::state::pause, schedules::state::resume, schedules::state::remove, schedules::run::run,
+        schedules::backfill::backfill,
         notify::receive, health::livez, health::readyz, health::metrics, openapi, problem_page, index,
     ),
     modifiers(&ApiKeyScheme),
@@ -61,6 +64,7 @@ impl Modify for ApiKeyScheme {
         (name = "cash", description = "Cash that workers collect: claimed, confirmed, handed in, banked."),
         (name = "agreements", description = "Payers' standing consent to be charged."),
         (name = "plans", description = "Amounts that fall due on dates: fixed sums in parts, and subscriptions."),
+        (name = "schedules", description = "What happens again and again."),
         (name = "notifications", description = "What channels tell us."),
         (name = "health", description = "For operators and their tools."),
         (name = "documentation", description = "This, and what errors mean."),

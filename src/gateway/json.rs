@@ -219,11 +219,6 @@ impl<'a> Reader<'a> {
         Some(readers)
     }
 
-    /// An object that must be there. Hand its reader back to [`Reader::absorb`]. `None` was noted.
-    pub fn object(&mut self, name: &str) -> Option<Reader<'a>> {
-        self.required(name, Self::optional_object)
-    }
-
     /// An object that may be absent. Hand its reader back to [`Reader::absorb`].
     pub fn optional_object(&mut self, name: &str) -> Option<Reader<'a>> {
         let raw = self.take(name)?;
@@ -235,6 +230,11 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    /// An object that must be there. Hand its reader back to [`Reader::absorb`]. `None` was noted.
+    pub fn object(&mut self, name: &str) -> Option<Reader<'a>> {
+        self.required(name, Self::optional_object)
     }
 
     /// Takes over what was wrong in a part, its unread members included.

@@ -5,6 +5,7 @@ pub mod bank;
 pub mod billing;
 pub mod cash;
 mod refund;
+pub mod schedule;
 
 use bursar_core::bank::reference;
 use bursar_core::channel::{ChannelKind, Method};

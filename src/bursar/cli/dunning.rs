@@ -29,7 +29,8 @@ pub(super) struct HoursFlag(Hours);
 impl FromStr for HoursFlag {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let (from, until) = text.split_once('-').ok_or_else(|| format!("`{text}` is not hours, such as 08:00-22:00"))?;
+        let (from, until) =
+            text.split_once('-').ok_or_else(|| format!("`{text}` is not hours, such as 08:00-22:00"))?;
         Ok(Self(Hours { from: from.parse()?, until: until.parse()? }))
     }
 }

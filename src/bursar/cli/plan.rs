@@ -159,9 +159,7 @@ pub(crate) async fn run(globals: &Globals, verb: Plan) -> Done {
             careful(globals, program, plan, &Wish::Cancel { reason, refund_unserved }, sure).await
         }
         Plan::Payoff { plan, sure } => careful(globals, program, plan, &Wish::PayOff, sure).await,
-        Plan::GiveBack { plan, minor, sure } => {
-            careful(globals, program, plan, &Wish::GiveBack { minor }, sure).await
-        }
+        Plan::GiveBack { plan, minor, sure } => careful(globals, program, plan, &Wish::GiveBack { minor }, sure).await,
         Plan::Reprice { plan, minor, sure } => {
             check_price(program, plan, minor).await?;
             careful(globals, program, plan, &Wish::Reprice { minor }, sure).await

@@ -2,9 +2,7 @@
 
 use bursar_core::channel::Method;
 use bursar_core::id::{AgreementId, MerchantId};
-use bursar_gateway::plans::body::{
-    CreateCadence, CreateInstallments, CreatePlan, CreatePlanPart, CreateSubscription,
-};
+use bursar_gateway::plans::body::{CreateCadence, CreateInstallments, CreatePlan, CreatePlanPart, CreateSubscription};
 use bursar_gateway::plans::draft::{self, Scene};
 use bursar_store::Answer;
 use clap::Args;

@@ -1,8 +1,8 @@
 //! Plans as people see them: it knows tables and JSON, and must never decide anything.
 
+use bursar_core::Timestamp;
 use bursar_core::agreement::Agreement;
 use bursar_core::billing::{Installment, Plan, PlanFile};
-use bursar_core::Timestamp;
 use bursar_gateway::explain;
 use bursar_gateway::limits::UPCOMING_MAX;
 use bursar_gateway::plans::upcoming::{Upcoming, upcoming};
@@ -41,7 +41,14 @@ pub(super) fn show(globals: &Globals, file: &PlanFile, agreement: Option<&Agreem
         (Some(id), Some((_, method))) => format!("by {method} through {id}"),
         _ => "by hand".to_owned(),
     };
-    output::line(&format!("{} {} of {}, {by}, in {}: {}", plan.id, plan.number, plan.payer, plan.zone, plan.state.name()))?;
+    output::line(&format!(
+        "{} {} of {}, {by}, in {}: {}",
+        plan.id,
+        plan.number,
+        plan.payer,
+        plan.zone,
+        plan.state.name()
+    ))?;
     output::table(
         &["#", "DUE", "AMOUNT", "STATE", "TRIES", "ORDER", ""],
         &file.installments.iter().map(|i| row(plan, i)).collect::<Vec<_>>(),

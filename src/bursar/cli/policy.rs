@@ -222,7 +222,8 @@ mod tests {
     fn the_words_of_a_policy_are_the_flags_that_make_it() {
         for after_close in ["refund", "reopen", "park=3d", "park=90m", "park=1500ms"] {
             for approval in ["never", "0", "50000"] {
-                let policy = flags(Some(LateMoney::Never), after_close, approval).over(MerchantPolicy::default()).unwrap();
+                let policy =
+                    flags(Some(LateMoney::Never), after_close, approval).over(MerchantPolicy::default()).unwrap();
                 let words: Vec<_> = words(&policy).into_iter().map(|(_, word)| word).collect();
                 assert_eq!(words[..3], ["never", after_close, approval]);
             }
@@ -232,7 +233,14 @@ mod tests {
     #[test]
     fn what_is_not_given_stays() {
         let before = flags(Some(LateMoney::Never), "park=3d", "100").over(MerchantPolicy::default()).unwrap();
-        let none = PolicyFlags { late_money: None, after_close: None, approval_above: None, method: Vec::new(), zone: None, dunning: DunningFlags::default() };
+        let none = PolicyFlags {
+            late_money: None,
+            after_close: None,
+            approval_above: None,
+            method: Vec::new(),
+            zone: None,
+            dunning: DunningFlags::default(),
+        };
         assert!(none.is_empty());
         assert_eq!(none.over(before.clone()).unwrap(), before);
         let one = PolicyFlags { after_close: Some("refund".parse().unwrap()), ..none };
@@ -241,7 +249,14 @@ mod tests {
 
     #[test]
     fn dunning_that_cannot_be_is_refused_and_a_zone_is_said_as_it_was_given() {
-        let none = PolicyFlags { late_money: None, after_close: None, approval_above: None, method: Vec::new(), zone: None, dunning: DunningFlags::default() };
+        let none = PolicyFlags {
+            late_money: None,
+            after_close: None,
+            approval_above: None,
+            method: Vec::new(),
+            zone: None,
+            dunning: DunningFlags::default(),
+        };
         let zone = PolicyFlags { zone: Some("Europe/Berlin".parse().unwrap()), ..none };
         let policy = zone.over(MerchantPolicy::default()).unwrap();
         assert!(words(&policy).contains(&("zone", "Europe/Berlin".to_owned())));

@@ -264,6 +264,7 @@ async fn plans_are_listed_by_what_they_are_in_pages_without_their_schedules() {
         house.clock.advance_ms(1_000);
         house.plan(&format!("p-{n}"), &json!({})).await;
     }
+    house.clock.advance_ms(1_000);
     house.plan("p-9", &json!({ "agreement": agreement["id"] })).await;
     let numbers = async |query: &str| {
         let page = house.get(&format!("/v1/plans?{query}")).await.expect(200).json();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bursar_core::Timestamp;
-use bursar_core::id::{DeliveryId, LegId, MerchantId, OrderId, PaymentId};
+use bursar_core::id::{DeliveryId, LegId, MerchantId, OrderId, PaymentId, ScheduleId};
 use bursar_core::job::{JobKey, JobKind, Queue};
 use bursar_core::order::Order;
 use bursar_core::payment::Payment;
@@ -126,6 +126,13 @@ impl Tables {
         let kinds = [JobKind::SendRefund, JobKind::PollRefund];
         let orphan = |l: &Leg| !kinds.iter().any(|k| self.jobs.contains_key(&JobKey::leg(*k, l.id)));
         self.legs.values().filter(|l| l.due_at.is_some_and(|due| due < before) && orphan(l)).map(|l| l.id).collect()
+    }
+
+    /// The same for schedules.
+    pub fn stuck_schedules(&self, before: Timestamp) -> Vec<(ScheduleId, MerchantId)> {
+        let orphan = |id| !self.jobs.contains_key(&JobKey::schedule(JobKind::FireSchedule, id));
+        let due = self.schedules.values().filter(|s| s.next_due_at.is_some_and(|due| due < before) && orphan(s.id));
+        due.map(|s| (s.id, s.merchant)).collect()
     }
 
     /// Deliveries that are owed and have no job.

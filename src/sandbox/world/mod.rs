@@ -31,6 +31,7 @@ mod laws;
 mod leases;
 mod memory;
 mod memory_billing;
+mod memory_schedules;
 mod memory_statements;
 mod memory_till;
 mod message;

@@ -9,13 +9,14 @@ use bursar_core::billing::{Installment, Plan};
 use bursar_core::decide::QuestionKind;
 use bursar_core::id::{
     AgreementId, ChannelAccountId, DeliveryId, EndpointId, LegId, MerchantId, NotificationId, OrderId, PaymentId,
-    PlanId, RefundId,
+    PlanId, RefundId, ScheduleId,
 };
 use bursar_core::job::{JobKey, NewJob, Queue};
 use bursar_core::merchant::{ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::{Dossier, Order};
 use bursar_core::payment::Payment;
 use bursar_core::refund::{Leg, Refund};
+use bursar_core::schedule::{Fire, Schedule};
 use bursar_store::{
     Answer, Change, DeliveryRow, IdempotencyRow, Notification, ObservationRow, ParkedRow, PostingRow, Settle,
     Settlement,
@@ -63,6 +64,8 @@ pub(crate) struct Tables {
     pub merchants: BTreeMap<MerchantId, Merchant>,
     pub accounts: BTreeMap<ChannelAccountId, ChannelAccount>,
     pub endpoints: BTreeMap<EndpointId, Endpoint>,
+    pub schedules: BTreeMap<ScheduleId, Schedule>,
+    pub fires: BTreeMap<(ScheduleId, Timestamp), Fire>,
     pub paused: BTreeSet<Queue>,
     pub fences: i64,
 }
@@ -106,6 +109,7 @@ impl Tables {
         }
         self.settle(change.settle.as_ref());
         self.books(change);
+        self.write_schedules(change);
         self.work(change);
         self.messages(change);
         Answer::Committed
@@ -125,14 +129,14 @@ impl Tables {
             || change.legs.iter().any(|l| self.legs.get(&l.id).is_none_or(|row| row.version != l.version))
             || change.new_refunds.iter().any(|r| self.refunds.contains_key(&r.id))
             || change.new_legs.iter().any(|l| self.legs.contains_key(&l.id) || self.takes_too_much(change, l.payment));
-        if stale {
+        if stale || self.schedules_moved(change) {
             return Some(Answer::Stale);
         }
         let known = change.new_orders.iter().any(|o| self.numbers.contains_key(&(o.merchant, o.number.clone())))
             || change.new_payments.iter().any(|p| self.payments.contains_key(&p.id))
             || change.notification.as_ref().is_some_and(|n| self.notifications.contains_key(&n.id))
             || change.idempotency.as_ref().is_some_and(|k| self.idempotency.contains_key(&(k.merchant, k.key.clone())));
-        known.then_some(Answer::Duplicate)
+        (known || self.schedules_known(change)).then_some(Answer::Duplicate)
     }
 
     /// Whether more would be given back of a payment than was taken, as `change` leaves it.

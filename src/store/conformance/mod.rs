@@ -21,6 +21,7 @@ mod reads;
 mod refund_desk;
 mod refund_guards;
 mod refund_rows;
+mod schedules;
 mod schema;
 mod statements;
 mod upkeep;

@@ -14,6 +14,7 @@ mod hints;
 mod job;
 mod pass;
 mod refund;
+mod schedule;
 mod schema;
 mod settle;
 

@@ -25,6 +25,8 @@ enum Key<'a> {
     Statements(ChannelAccountId),
     Line(LineId),
     Cash(Uuid),
+    Schedule(Uuid),
+    ScheduleName(MerchantId, &'a str),
     PaidOut(LegId),
     Billing(Uuid),
     PlanNumber(MerchantId, &'a str),
@@ -52,6 +54,8 @@ fn keys(change: &Change) -> impl Iterator<Item = Key<'_>> {
         .chain(c.cash.new_payouts.iter().map(|p| Key::PaidOut(p.leg)))
         .chain(c.billing.ids().map(Key::Billing))
         .chain(c.billing.new_plans.iter().map(|p| Key::PlanNumber(p.merchant, &p.number)))
+        .chain(c.schedules.ids().map(Key::Schedule))
+        .chain(c.schedules.new.iter().map(|s| Key::ScheduleName(s.merchant, &s.name)))
         .chain(c.notification.iter().map(|n| Key::Notification(n.id)))
         .chain(c.idempotency.iter().map(|i| Key::Idempotency(i.merchant, &i.key)))
         .chain(c.jobs.iter().map(|j| Key::Job(j.key)))
@@ -95,8 +99,10 @@ pub fn foregone(change: &Change, committed: &Change) -> Option<Answer> {
         let statement = c.statement.iter().map(|s| format!("s{}{:?}{}", s.account, s.digest, s.ordinal));
         let cash = c.cash.new_ids().map(|id| format!("c{id}"));
         let paid_out = c.cash.new_payouts.iter().map(|p| format!("l{}", p.leg));
-        let orders = orders.chain(billing);
-        orders.chain(notification).chain(idempotency).chain(statement).chain(cash).chain(paid_out).collect()
+        let names = c.schedules.new.iter().map(|s| format!("n{}{}", s.merchant, s.name));
+        let fires = c.schedules.fires.iter().map(|f| format!("f{}{}", f.schedule, f.due_at.as_millis()));
+        let rows = orders.chain(billing).chain(notification).chain(idempotency).chain(statement);
+        rows.chain(cash).chain(paid_out).chain(names).chain(fires).collect()
     };
     if !unique(change).is_disjoint(&unique(committed)) {
         return Some(Answer::Duplicate);
@@ -109,6 +115,7 @@ pub fn foregone(change: &Change, committed: &Change) -> Option<Answer> {
         || moved(change, committed, |c| versions(&c.legs, |l| (l.id.uuid(), l.version)))
         || moved(change, committed, |c| versions(&c.lines, |l| (l.id.uuid(), l.version)))
         || moved(change, committed, |c| c.cash.versions().collect())
+        || moved(change, committed, |c| versions(&c.schedules.updated, |s| (s.id.uuid(), s.version)))
         // A refund or leg that is there now: its id is derived, so the same was decided twice.
         || moved(change, committed, |c| versions(&c.new_refunds, |r| (r.id.uuid(), 0)))
         || moved(change, committed, |c| versions(&c.new_legs, |l| (l.id.uuid(), 0)));

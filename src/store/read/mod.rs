@@ -12,4 +12,5 @@ pub mod operator;
 pub mod payer;
 pub mod queue;
 pub mod refund;
+pub mod schedule;
 pub mod upkeep;

@@ -11,6 +11,7 @@ mod commit;
 mod guard;
 mod job;
 mod refund;
+mod schedule;
 mod schema;
 
 use std::time::Duration;
