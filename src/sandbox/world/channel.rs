@@ -159,7 +159,7 @@ impl Line {
         let hidden = if state.strikes(Fault::Propagation) { state.dice(Fault::Propagation, span.0, span.1) } else { 0 };
         match state.books.create(&number, ask, now, hidden) {
             Created::Ready => {
-                if ask.method == Method::CardHold && state.planted == Some(Planted::HoldTakenAtOnce) {
+                if ask.method.holds() && state.planted == Some(Planted::HoldTakenAtOnce) {
                     state.wrongly_automatic.insert(number.clone());
                 }
                 Outcome::Done(message::code(ask.method, number))
