@@ -145,6 +145,8 @@ fn part(dossier: &Dossier, subject: Uuid) -> String {
 fn claim(claim: &Claim) -> String {
     let detail = match claim {
         Claim::Paid(receipt) => return format!("paid, transaction {}", receipt.transaction_id),
+        Claim::Declined { decline, .. } => Some(format!("{}: {}", decline.class.name(), decline.reason)),
+        Claim::Agreement(_) => None,
         Claim::Refused { reason } | Claim::AttemptFailed { reason } | Claim::CloseRequested { reason } => {
             Some(reason.clone())
         }
@@ -154,7 +156,7 @@ fn claim(claim: &Claim) -> String {
         }
         Claim::Refund(claim) => refund_detail(claim),
         Claim::Authorized(hold) => Some(hold.receipt.transaction_id.clone()),
-        Claim::CaptureRequested { by } | Claim::Replaced { by } => Some(format!("by {by}")),
+        Claim::CaptureRequested { by, .. } | Claim::Replaced { by } => Some(format!("by {by}")),
         Claim::Received(piece) => Some(format!("{} minor units, {}", piece.amount_minor, piece.line)),
         Claim::TakenBack { line, reason } => Some(format!("{line}: {reason}")),
         Claim::Disputed(dispute) => Some(match dispute.won {

@@ -77,6 +77,8 @@ async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
     let choice = house.offering_order("n-choice").await;
     let held = house.authorized_order("n-held").await;
     let (cash, mut all) = cash_calls(house).await;
+    all.extend(schedule_calls(house).await);
+    all.extend(billing_calls(house).await);
     let out = house.cash_refund(&cash, "prepare-6", 100).await;
     let pay_out = json!({ "leg": leg(&out, 0), "worker": "w-4", "by": "Li Na", "proof": "1" });
     all.push(("/v1/refunds/{id}/paid-out", refund(&out, "paid-out"), pay_out, 200));
@@ -119,6 +121,33 @@ async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
     all
 }
 
+/// The same about agreements and plans.
+async fn billing_calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
+    let (agreement, to_end) = (house.signed("agr-1", &json!({})).await, house.signed("agr-2", &json!({})).await);
+    let plan = house.active_plan("pln-1", &json!({})).await;
+    let to_pay = house.active_plan("pln-2", &json!({})).await;
+    let monthly = house.active_plan("pln-3", &super::plans::monthly(&json!({}))).await;
+    let draft = house.plan("pln-4", &json!({})).await;
+    let of = |plan: &Value, verb: &str| format!("/v1/plans/{}/{verb}", text(&plan["id"]));
+    let end = format!("/v1/agreements/{}/end", text(&to_end["id"]));
+    let plain = || super::plans::plan_with(&json!({}));
+    let because = || json!({ "reason": "x" });
+    vec![
+        ("/v1/agreements", "/v1/agreements".to_owned(), super::agreements::agreement_with(&json!({})), 202),
+        ("/v1/agreements/{id}/end", end, json!({ "by": "Li Na", "reason": "x" }), 202),
+        ("/v1/plans", "/v1/plans".to_owned(), plain(), 201),
+        ("/v1/plans", "/v1/plans?preview=true".to_owned(), plain(), 200),
+        ("/v1/plans/{id}/pause", of(&plan, "pause"), because(), 200),
+        ("/v1/plans/{id}/pause", of(&draft, "pause"), because(), 409),
+        ("/v1/plans/{id}/resume", of(&plan, "resume"), json!({ "catch_up": true }), 200),
+        ("/v1/plans/{id}/payoff", of(&to_pay, "payoff"), json!({}), 200),
+        ("/v1/plans/{id}/give-back", of(&plan, "give-back"), json!({ "minor": 1 }), 200),
+        ("/v1/plans/{id}/reprice", of(&monthly, "reprice"), json!({ "minor": 1 }), 200),
+        ("/v1/plans/{id}/agreement", of(&plan, "agreement"), json!({ "agreement": agreement["id"] }), 200),
+        ("/v1/plans/{id}/cancel", of(&plan, "cancel"), because(), 200),
+    ]
+}
+
 /// The same about cash; and an order that worker w-4 was paid for.
 async fn cash_calls(house: &House) -> (Value, Vec<(&'static str, String, Value, u16)>) {
     let by_cash = house.cash_order("n-cash").await;
@@ -151,6 +180,24 @@ async fn cash_calls(house: &House) -> (Value, Vec<(&'static str, String, Value, 
         ("/v1/hand-ins/{id}/banked", format!("/v1/hand-ins/{other}/banked"), deposit, 200),
     ];
     (paid, calls)
+}
+
+/// The same about schedules.
+async fn schedule_calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
+    let (kept, removed) = (house.schedule("kept").await, house.schedule("removed").await);
+    let path = |schedule: &Value, verb: &str| format!("/v1/schedules/{}/{verb}", text(&schedule["id"]));
+    let range =
+        |confirm: bool| json!({ "from": "2026-11-20T00:00:00Z", "until": "2026-11-21T00:00:00Z", "confirm": confirm });
+    vec![
+        ("/v1/schedules", "/v1/schedules".to_owned(), super::schedules::schedule_body("new"), 201),
+        ("/v1/schedules/{id}/pause", path(&kept, "pause"), json!({}), 200),
+        ("/v1/schedules/{id}/resume", path(&kept, "resume"), json!({}), 200),
+        ("/v1/schedules/{id}/run", path(&kept, "run"), json!({ "due_at": "2026-11-20T00:00:00Z" }), 200),
+        ("/v1/schedules/{id}/backfill", path(&kept, "backfill"), range(false), 200),
+        ("/v1/schedules/{id}/backfill", path(&kept, "backfill"), range(true), 200),
+        ("/v1/schedules/{id}/remove", path(&removed, "remove"), json!({}), 200),
+        ("/v1/schedules/{id}/run", path(&removed, "run"), json!({}), 409),
+    ]
 }
 
 async fn house_with_everything() -> House {
@@ -190,6 +237,9 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         called.insert(format!("POST {path}"));
     }
     let refund = house.get("/v1/refunds?limit=1").await.expect(200).json()["refunds"][0]["id"].clone();
+    let scheduled = house.get("/v1/schedules?limit=1").await.expect(200).json()["schedules"][0]["id"].clone();
+    let plan = house.get("/v1/plans?limit=1").await.expect(200).json()["plans"][0]["id"].clone();
+    let agreement = house.get("/v1/agreements?limit=1").await.expect(200).json()["agreements"][0]["id"].clone();
     for (method, path, operation) in operations(&document) {
         if called.contains(&format!("{method} {path}")) {
             continue;
@@ -199,7 +249,13 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
             path if path.starts_with("/v1/cash") => house.cash_account().await,
             _ => house.account,
         };
-        let id = if path.starts_with("/v1/refunds") { text(&refund) } else { text(&order["id"]) };
+        let id = match path.as_str() {
+            path if path.starts_with("/v1/refunds") => text(&refund),
+            path if path.starts_with("/v1/schedules") => text(&scheduled),
+            path if path.starts_with("/v1/plans") => text(&plan),
+            path if path.starts_with("/v1/agreements") => text(&agreement),
+            _ => text(&order["id"]),
+        };
         let concrete = path
             .replace("{id}", id)
             .replace("{channel}", "wechat")
@@ -211,7 +267,7 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         assert_described(&document, &operation, &answer, &format!("{method} {path}"));
         called.insert(format!("{method} {path}"));
     }
-    assert_eq!(called.len(), 40, "{called:?}");
+    assert_eq!(called.len(), 63, "{called:?}");
 }
 
 #[test]
@@ -279,6 +335,9 @@ async fn order_operations_want_a_key_and_say_so() {
             path if path.starts_with("/v1/refunds") => "rfd",
             path if path.starts_with("/v1/collections") => "col",
             path if path.starts_with("/v1/hand-ins") => "hin",
+            path if path.starts_with("/v1/schedules") => "sch",
+            path if path.starts_with("/v1/agreements") => "agr",
+            path if path.starts_with("/v1/plans") => "pln",
             _ => "ord",
         };
         let concrete = path.replace("{id}", &format!("{prefix}_00000000000000000000000000"));
@@ -314,6 +373,17 @@ fn the_members_of_every_request_are_those_that_are_read() {
             "ApproveHandIn" => crate::cash::approve::read(body).err(),
             "BankHandIn" => crate::cash::banked::read(body).err(),
             "PayOutInCash" => crate::cash::paid_out::read(body).err(),
+            "CreateSchedule" => crate::schedules::read(body).err(),
+            "RunSchedule" => crate::schedules::run::read(body).err(),
+            "BackfillSchedule" => crate::schedules::backfill::read(body).err(),
+            "CreateAgreement" => crate::agreements::intake::read(body).err(),
+            "EndAgreement" => crate::agreements::end::read(body).err(),
+            "CreatePlan" => crate::plans::body::read(body).err(),
+            "PausePlan" => crate::plans::wishes::read_pause(body).err(),
+            "ResumePlan" => crate::plans::wishes::read_resume(body).err(),
+            "CancelPlan" => crate::plans::wishes::read_cancel(body).err(),
+            "PlanAmount" => crate::plans::wishes::read_amount(body).err(),
+            "ChargePlanBy" => crate::plans::wishes::read_charge_by(body).err(),
             other => panic!("{other} is not a request"),
         };
         problem.map(pointers).unwrap_or_default()
@@ -336,6 +406,17 @@ fn the_members_of_every_request_are_those_that_are_read() {
         "ApproveHandIn",
         "BankHandIn",
         "PayOutInCash",
+        "CreateSchedule",
+        "RunSchedule",
+        "BackfillSchedule",
+        "CreateAgreement",
+        "EndAgreement",
+        "CreatePlan",
+        "PausePlan",
+        "ResumePlan",
+        "CancelPlan",
+        "PlanAmount",
+        "ChargePlanBy",
     ] {
         let schema = &document["components"]["schemas"][name];
         let names: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
