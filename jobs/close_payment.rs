@@ -52,7 +52,7 @@ async fn look(context: &JobContext, subject: &Subject) -> Told {
     let asked_at = context.now();
     let lapsed = lapses_at(subject).is_some_and(|at| asked_at >= at);
     match ask(subject).await {
-        Told::Claim(Claim::Unpaid | Claim::Absent | Claim::AttemptFailed { .. }) if lapsed => {
+        Told::Claim(Claim::Unpaid | Claim::Absent | Claim::AttemptFailed { .. } | Claim::Declined { .. }) if lapsed => {
             Told::Claim(Claim::Lapsed)
         }
         told => told,
@@ -67,7 +67,7 @@ fn lapses_at(subject: &Subject) -> Option<Timestamp> {
 /// What a query tells that was sent after the channel accepted the close.
 fn after_close(claim: Claim) -> Claim {
     match claim {
-        Claim::Unpaid | Claim::AttemptFailed { .. } => Claim::UnpaidAfterClose,
+        Claim::Unpaid | Claim::AttemptFailed { .. } | Claim::Declined { .. } => Claim::UnpaidAfterClose,
         other => other,
     }
 }
@@ -88,7 +88,8 @@ async fn before_close(context: &JobContext, job: &Running, subject: &mut Subject
             };
             subject.dossier = dossier;
         }
-        Told::Claim(Claim::AttemptFailed { .. } | Claim::Authorized(_)) => {}
+        // A charge that was declined is closed as well: nobody tries its number again.
+        Told::Claim(Claim::AttemptFailed { .. } | Claim::Authorized(_) | Claim::Declined { .. }) => {}
         Told::Claim(claim) => return Ok(Step::Stop(conclude(context, job, subject, claim).await?)),
         Told::Nothing { why, retry_after_ms } => {
             let outcome = again(context, job, why, retry_after_ms);
