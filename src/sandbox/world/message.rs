@@ -118,7 +118,9 @@ pub(crate) fn code(method: Method, number: String) -> PayCode {
     match method {
         Method::WechatNative | Method::AlipayQr => PayCode::QrCode { url: number },
         Method::WechatH5 | Method::AlipayPage | Method::AlipayWap => PayCode::Redirect { url: number },
-        Method::WechatJsapi | Method::WechatApp | Method::AlipayApp => PayCode::Sdk { fields: fields("order") },
+        Method::WechatJsapi | Method::WechatApp | Method::WechatScore | Method::AlipayApp | Method::AlipayHold => {
+            PayCode::Sdk { fields: fields("order") }
+        }
         Method::UnionpayApp => PayCode::Sdk { fields: fields("tn") },
         Method::Card | Method::CardHold => PayCode::Sdk { fields: fields("client_secret") },
         Method::UnionpayWeb => PayCode::Form { action: "https://world.example".to_owned(), fields: fields("orderId") },
