@@ -1,7 +1,7 @@
 //! Backfills: it knows which instants of the past a range has, and must never take a range whose size nobody meant.
 
 use super::row::{Schedule, ScheduleState, Unschedulable};
-use super::{BACKFILL_MAX, BACKFILL_RANGE_MS};
+use super::{BACKFILL_MAX, OLDEST_MS};
 use crate::clock::Timestamp;
 
 impl Schedule {
@@ -20,8 +20,8 @@ impl Schedule {
         if until > now {
             return Err(Unschedulable::Ahead(until));
         }
-        if until.since_ms(from) > BACKFILL_RANGE_MS {
-            return Err(Unschedulable::TooLong);
+        if now.since_ms(from) > OLDEST_MS {
+            return Err(Unschedulable::TooOld(from));
         }
         let (calendar, after) = (self.calendar()?, from.plus_ms(-1));
         let count = calendar.count(after, until);

@@ -35,8 +35,8 @@ pub const CATCH_UP_MAX: u32 = 1_000;
 pub const CATCH_UP_DEFAULT: u32 = 31;
 /// Most instants of one backfill: a year of days. More is a mistake in the expression.
 pub const BACKFILL_MAX: u64 = 366;
-/// Longest range of a backfill, in milliseconds: ten years.
-pub const BACKFILL_RANGE_MS: i64 = 3_660 * DAY_MS;
+/// How long ago an instant may be that is fired by name, in milliseconds: ten years. Nobody's bookings are older.
+pub const OLDEST_MS: i64 = 3_660 * DAY_MS;
 /// Longest name, in characters: with the due instant it must fit into an order's number.
 pub const NAME_MAX_CHARS: usize = 40;
 /// How many of the next instants are shown.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::calendar::{Calendar, CalendarError};
 use super::template::Template;
-use super::{AHEAD_MAX_MS, BACKFILL_MAX, CATCH_UP_DEFAULT, CATCH_UP_MAX, GRACE_MS};
+use super::{AHEAD_MAX_MS, BACKFILL_MAX, CATCH_UP_DEFAULT, CATCH_UP_MAX, GRACE_MS, OLDEST_MS};
 use crate::clock::{SECOND_MS, Timestamp};
 use crate::id::{MerchantId, OrderId, ScheduleId};
 
@@ -278,16 +278,14 @@ pub enum Unschedulable {
         until: Timestamp,
     },
     /// More than anybody means.
-    #[error(
-        "the range has {count} due instants; a backfill takes at most {BACKFILL_MAX}: shorten it, or look at the expression"
-    )]
+    #[error("the range has {count} due instants, a backfill takes at most {BACKFILL_MAX}: is the expression right?")]
     TooMany {
         /// How many.
         count: u64,
     },
-    /// A range of more than [`super::BACKFILL_RANGE_MS`].
-    #[error("the range is longer than ten years")]
-    TooLong,
+    /// Longer ago than [`OLDEST_MS`].
+    #[error("{0} is more than ten years ago")]
+    TooOld(Timestamp),
 }
 
 impl Schedule {
@@ -330,6 +328,9 @@ impl Schedule {
         }
         if due_at.since_ms(now) > AHEAD_MAX_MS {
             return Err(Unschedulable::Ahead(due_at));
+        }
+        if now.since_ms(due_at) > OLDEST_MS {
+            return Err(Unschedulable::TooOld(due_at));
         }
         Ok(())
     }

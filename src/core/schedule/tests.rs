@@ -223,6 +223,8 @@ fn a_paused_schedule_owes_nothing_and_a_removed_one_can_do_nothing() {
     assert_eq!(row.check_fire(now.plus_ms(1), now), Err(Unschedulable::Fraction(now.plus_ms(1))));
     assert!(matches!(row.check_fire(now.plus_ms(HOUR_MS), now), Err(Unschedulable::Ahead(_))));
     assert_eq!(row.check_fire(now.plus_ms(30 * SECOND_MS), now), Ok(()));
+    let old = at("1999-11-22T09:02:00Z");
+    assert_eq!(row.check_fire(old, now), Err(Unschedulable::TooOld(old)));
 }
 
 #[test]
@@ -240,7 +242,10 @@ fn a_backfill_is_of_the_past_and_of_at_most_a_year_of_days() {
     let minutely = schedule("* * * * *", "UTC", CatchUp::default(), made);
     let year = minutely.backfill(at("2025-11-22T09:00:30Z"), now, now);
     assert_eq!(year, Err(Unschedulable::TooMany { count: 525_600 }));
-    assert_eq!(minutely.backfill(at("1000-01-01T00:00:00Z"), now, now), Err(Unschedulable::TooLong));
+    assert_eq!(
+        minutely.backfill(at("1000-01-01T00:00:00Z"), now, now),
+        Err(Unschedulable::TooOld(at("1000-01-01T00:00:00Z")))
+    );
     assert_eq!(daily.removed(now).unwrap().backfill(made, now, now), Err(Unschedulable::Removed));
 }
 

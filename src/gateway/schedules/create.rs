@@ -15,7 +15,6 @@ use crate::App;
 use crate::auth::Caller;
 use crate::errors::CreateErrors;
 use crate::idempotency::{KeyedRequest, json};
-use crate::orders::intake::Scene;
 use crate::orders::view::to_json;
 use crate::posted::{self, Posted};
 use crate::problem::{Kind, Problem, ProblemBody};
@@ -44,17 +43,8 @@ pub async fn create(
     let Posted { body, keyed } = posted::json(&app, caller, &headers, "/v1/schedules", body).await?;
     let work = async {
         let request = intake::read(&body)?;
-        let methods = request.order.method.as_deref();
-        let entries = crate::orders::entries(&app, caller.merchant, methods).await?;
         let now = app.clock.now();
-        let scene = Scene {
-            merchant: caller.merchant,
-            entries: &entries,
-            settings: &app.settings,
-            now,
-            chance: app.chance.as_ref(),
-        };
-        let schedule = intake::draft(&request, scene)?;
+        let schedule = super::draft(&app.desk, &app.settings, caller.merchant, &request).await?;
         let (id, name) = (schedule.id, schedule.name.clone());
         let mut said = String::new();
         let added = app.desk.add_schedule(schedule, |schedule, change| {

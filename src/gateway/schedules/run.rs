@@ -30,7 +30,7 @@ use crate::problem::{Problem, ProblemBody};
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 #[schema(as = RunSchedule)]
 pub struct RunSchedule {
-    /// For which instant, RFC 3339, in whole seconds and not ahead. Left out: now, whatever is due by itself.
+    /// For which instant, RFC 3339, in whole seconds, not ahead and not ten years ago. Left out: now, whatever is due by itself.
     #[schema(nullable = false, format = DateTime)]
     pub due_at: Option<String>,
 }

@@ -26,6 +26,7 @@ mod plans;
 mod refund_inputs;
 mod refund_list;
 mod refunds;
+mod schedules;
 mod story;
 mod timeline;
 
