@@ -4,6 +4,8 @@
 //! PostgreSQL comes from `BURSAR_TEST_POSTGRES_URL`: the URL of a user who may create databases. Without
 //! it that half fails; it is never skipped.
 
+mod billing;
+mod billing_news;
 mod cash;
 mod choosing;
 mod claims;
@@ -15,6 +17,7 @@ mod leases;
 mod migration;
 mod office;
 mod outage;
+mod plans;
 mod questions;
 mod races;
 mod reads;
