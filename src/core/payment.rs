@@ -234,11 +234,11 @@ impl Evidence {
             Claim::ClosedAtChannel => earliest(&mut self.closed_at, at),
             Claim::Paid(receipt) => self.join_receipt(expected, receipt),
             Claim::LateMoneyAnswered { keep, by } => earliest(&mut self.late_answer, (at, (*keep, by.clone()))),
-            Claim::Authorized(hold) => match hold.receipt.mismatch(expected) {
+            Claim::Authorized(hold) => match hold.mismatch(expected) {
                 Some(reason) => earliest(&mut self.mismatch, reason),
                 None => earliest(&mut self.authorized, hold.clone()),
             },
-            Claim::CaptureRequested { by } => earliest(&mut self.capture_requested, (at, by.clone())),
+            Claim::CaptureRequested { by, .. } => earliest(&mut self.capture_requested, (at, by.clone())),
             Claim::Received(piece) => self.join_piece(expected, piece),
             Claim::TakenBack { line, reason } => {
                 smaller(&mut self.taken_back, line, reason);

@@ -77,8 +77,8 @@ async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
     let choice = house.offering_order("n-choice").await;
     let held = house.authorized_order("n-held").await;
     let (cash, mut all) = cash_calls(house).await;
-    all.extend(billing_calls(house).await);
     all.extend(schedule_calls(house).await);
+    all.extend(billing_calls(house).await);
     let out = house.cash_refund(&cash, "prepare-6", 100).await;
     let pay_out = json!({ "leg": leg(&out, 0), "worker": "w-4", "by": "Li Na", "proof": "1" });
     all.push(("/v1/refunds/{id}/paid-out", refund(&out, "paid-out"), pay_out, 200));
@@ -237,9 +237,9 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         called.insert(format!("POST {path}"));
     }
     let refund = house.get("/v1/refunds?limit=1").await.expect(200).json()["refunds"][0]["id"].clone();
+    let scheduled = house.get("/v1/schedules?limit=1").await.expect(200).json()["schedules"][0]["id"].clone();
     let plan = house.get("/v1/plans?limit=1").await.expect(200).json()["plans"][0]["id"].clone();
     let agreement = house.get("/v1/agreements?limit=1").await.expect(200).json()["agreements"][0]["id"].clone();
-    let scheduled = house.get("/v1/schedules?limit=1").await.expect(200).json()["schedules"][0]["id"].clone();
     for (method, path, operation) in operations(&document) {
         if called.contains(&format!("{method} {path}")) {
             continue;
@@ -251,9 +251,9 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         };
         let id = match path.as_str() {
             path if path.starts_with("/v1/refunds") => text(&refund),
+            path if path.starts_with("/v1/schedules") => text(&scheduled),
             path if path.starts_with("/v1/plans") => text(&plan),
             path if path.starts_with("/v1/agreements") => text(&agreement),
-            path if path.starts_with("/v1/schedules") => text(&scheduled),
             _ => text(&order["id"]),
         };
         let concrete = path
@@ -335,9 +335,9 @@ async fn order_operations_want_a_key_and_say_so() {
             path if path.starts_with("/v1/refunds") => "rfd",
             path if path.starts_with("/v1/collections") => "col",
             path if path.starts_with("/v1/hand-ins") => "hin",
+            path if path.starts_with("/v1/schedules") => "sch",
             path if path.starts_with("/v1/agreements") => "agr",
             path if path.starts_with("/v1/plans") => "pln",
-            path if path.starts_with("/v1/schedules") => "sch",
             _ => "ord",
         };
         let concrete = path.replace("{id}", &format!("{prefix}_00000000000000000000000000"));
@@ -373,6 +373,9 @@ fn the_members_of_every_request_are_those_that_are_read() {
             "ApproveHandIn" => crate::cash::approve::read(body).err(),
             "BankHandIn" => crate::cash::banked::read(body).err(),
             "PayOutInCash" => crate::cash::paid_out::read(body).err(),
+            "CreateSchedule" => crate::schedules::read(body).err(),
+            "RunSchedule" => crate::schedules::run::read(body).err(),
+            "BackfillSchedule" => crate::schedules::backfill::read(body).err(),
             "CreateAgreement" => crate::agreements::intake::read(body).err(),
             "EndAgreement" => crate::agreements::end::read(body).err(),
             "CreatePlan" => crate::plans::body::read(body).err(),
@@ -381,9 +384,6 @@ fn the_members_of_every_request_are_those_that_are_read() {
             "CancelPlan" => crate::plans::wishes::read_cancel(body).err(),
             "PlanAmount" => crate::plans::wishes::read_amount(body).err(),
             "ChargePlanBy" => crate::plans::wishes::read_charge_by(body).err(),
-            "CreateSchedule" => crate::schedules::read(body).err(),
-            "RunSchedule" => crate::schedules::run::read(body).err(),
-            "BackfillSchedule" => crate::schedules::backfill::read(body).err(),
             other => panic!("{other} is not a request"),
         };
         problem.map(pointers).unwrap_or_default()
@@ -406,6 +406,9 @@ fn the_members_of_every_request_are_those_that_are_read() {
         "ApproveHandIn",
         "BankHandIn",
         "PayOutInCash",
+        "CreateSchedule",
+        "RunSchedule",
+        "BackfillSchedule",
         "CreateAgreement",
         "EndAgreement",
         "CreatePlan",
@@ -414,9 +417,6 @@ fn the_members_of_every_request_are_those_that_are_read() {
         "CancelPlan",
         "PlanAmount",
         "ChargePlanBy",
-        "CreateSchedule",
-        "RunSchedule",
-        "BackfillSchedule",
     ] {
         let schema = &document["components"]["schemas"][name];
         let names: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();

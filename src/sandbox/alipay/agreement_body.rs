@@ -186,13 +186,16 @@ impl Plan {
             Some("MONTH") if first.day() > 28 => return Err(wrong("the day of a month must be 1 to 28")),
             _ => return Err(wrong("period_type must be DAY (7 at least) or MONTH")),
         };
-        let times = number("total_payments").map(|times| u32::try_from(times).ok().filter(|times| *times > 0));
+        let times = member("total_payments").map(|_| {
+            let times = number("total_payments").and_then(|times| u32::try_from(times).ok());
+            times.filter(|times| *times > 0).ok_or_else(|| wrong("total_payments must be a number"))
+        });
         Ok(Self {
             period,
             first,
             single_fen: fen("single_amount").ok_or_else(|| wrong("single_amount is missing"))??,
             total_fen: fen("total_amount").transpose()?,
-            times: times.map(|times| times.ok_or_else(|| wrong("total_payments must be a number"))).transpose()?,
+            times: times.transpose()?,
         })
     }
 }

@@ -21,7 +21,7 @@ use crate::alipay::order_body::Kind;
 use crate::alipay::params::{self, Params};
 use crate::alipay::refusal::Refusal;
 use crate::alipay::verify::{self, Verified};
-use crate::alipay::{agreement, debit, freeze, page, refund, trade};
+use crate::alipay::{agreement, debit, freeze, freeze_pay, page, refund, trade};
 use crate::dice;
 use crate::faults::RequestFault;
 use crate::misbehave::{self, Busy};
@@ -125,7 +125,7 @@ fn perform(world: &Shared, request: &Verified<'_>, call: Call, fate: u64) -> Ans
         Call::Pay(body) => match *body {
             PayBody::Agreement(body) => debit::pay(world, request, body, fate),
             PayBody::Frozen { order, auth_no, complete } => {
-                freeze::pay(world, request, order, &auth_no, complete, fate)
+                freeze_pay::pay(world, request, order, &auth_no, complete, fate)
             }
         },
         Call::Voucher(body) => freeze::voucher(world, request, *body),

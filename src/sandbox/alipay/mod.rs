@@ -13,6 +13,7 @@ pub(crate) mod call;
 pub(crate) mod debit;
 pub(crate) mod freeze;
 pub(crate) mod freeze_body;
+pub(crate) mod freeze_pay;
 pub(crate) mod front;
 pub(crate) mod gateway;
 pub(crate) mod keys;

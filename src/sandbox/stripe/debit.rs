@@ -9,9 +9,10 @@ use crate::debiting::When;
 use crate::orders::{NewOrder, Orders};
 use crate::shared::Shared;
 use crate::stripe::account::Account;
+use crate::stripe::cards::find_card;
 use crate::stripe::front::OrderFacts;
 use crate::stripe::refusal::Refusal;
-use crate::stripe::setup::find_card;
+
 use crate::stripe::show::{self, Expand};
 use crate::{Channel, DebitOutcome, Decline, dice};
 

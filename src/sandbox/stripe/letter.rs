@@ -10,6 +10,7 @@ use crate::front::Letter;
 use crate::orders::Happened;
 use crate::refund_books::RefundState;
 use crate::shared::Shared;
+use crate::stripe::cards;
 use crate::stripe::disputes;
 use crate::stripe::front::{OrderFacts, RefundFacts, Stripe};
 use crate::stripe::setup::{self, SetupFacts};
@@ -91,7 +92,7 @@ fn news(world: &Shared, about: About) -> Option<News> {
                 AgreementNews::Failed => {
                     ("setup_intent.setup_failed", setup::intent(one, facts, "requires_payment_method", false))
                 }
-                AgreementNews::Ended(_) => ("payment_method.detached", setup::card(one, facts)),
+                AgreementNews::Ended(_) => ("payment_method.detached", cards::card(one, facts)),
             };
             let seed = [dice::text(&facts.id), nth(event)];
             Some(News { account: one.account.clone(), seed, at_ms: happened.at_ms, kind, object })

@@ -12,11 +12,9 @@ pub(crate) struct Refusal {
     decline_code: Option<&'static str>,
     advice_code: Option<&'static str>,
     message: String,
-    param: Option<String>,
-    /// The intent as it stands, where the error is about its state.
-    intent: Option<Box<Value>>,
-    /// The same of a setup intent.
-    setup: Option<Box<Value>>,
+    param: Option<Box<str>>,
+    /// The object as it stands, where the error is about its state, with its kind.
+    about: Option<Box<(&'static str, Value)>>,
     /// Whether it came from carrying the request out, and not from looking at it: only then is it kept under the
     /// request's idempotency key.
     pub(crate) kept: bool,
@@ -33,15 +31,14 @@ impl Refusal {
             advice_code: None,
             message,
             param: None,
-            intent: None,
-            setup: None,
+            about: None,
             kept: false,
         }
     }
 
     /// A member that is wrong.
     pub(crate) fn invalid(param: &str, message: &str) -> Self {
-        let param = Some(param.to_owned()).filter(|param| !param.is_empty());
+        let param = (!param.is_empty()).then(|| Box::from(param));
         Self { param, ..Self::new(400, "invalid_request_error", None, message) }
     }
 
@@ -70,13 +67,18 @@ impl Refusal {
         let status = intent.get("status").and_then(Value::as_str).unwrap_or_default();
         let message = format!("You cannot {doing} this PaymentIntent because it has a status of {status}.");
         let code = Some("payment_intent_unexpected_state");
-        Self { intent: Some(Box::new(intent)), ..Self::refused(code, message) }
+        Self { about: Some(Box::new(("payment_intent", intent))), ..Self::refused(code, message) }
     }
 
     /// The payer's bank said no.
     pub(crate) fn declined(decline_code: &'static str, intent: Value) -> Self {
         let declined = Self::new(402, "card_error", Some("card_declined"), "Your card was declined.");
-        Self { decline_code: Some(decline_code), intent: Some(Box::new(intent)), kept: true, ..declined }
+        Self {
+            decline_code: Some(decline_code),
+            about: Some(Box::new(("payment_intent", intent))),
+            kept: true,
+            ..declined
+        }
     }
 
     /// The payer's bank said no to a charge without him.
@@ -85,7 +87,13 @@ impl Refusal {
         intent: Value,
     ) -> Self {
         let declined = Self::new(402, "card_error", Some(code), message);
-        Self { decline_code: Some(decline_code), advice_code, intent: Some(Box::new(intent)), kept: true, ..declined }
+        Self {
+            decline_code: Some(decline_code),
+            advice_code,
+            about: Some(Box::new(("payment_intent", intent))),
+            kept: true,
+            ..declined
+        }
     }
 
     /// The setup intent is in a state in which this cannot be done.
@@ -93,13 +101,18 @@ impl Refusal {
         let status = setup.get("status").and_then(Value::as_str).unwrap_or_default();
         let message = format!("You cannot {doing} this SetupIntent because it has a status of {status}.");
         let code = Some("setup_intent_unexpected_state");
-        Self { setup: Some(Box::new(setup)), ..Self::refused(code, message) }
+        Self { about: Some(Box::new(("setup_intent", setup))), ..Self::refused(code, message) }
     }
 
     /// The payer's bank does not let his card be saved.
     pub(crate) fn setup_declined(setup: Value) -> Self {
         let declined = Self::new(402, "card_error", Some("card_declined"), "Your card was declined.");
-        Self { decline_code: Some("generic_decline"), setup: Some(Box::new(setup)), kept: true, ..declined }
+        Self {
+            decline_code: Some("generic_decline"),
+            about: Some(Box::new(("setup_intent", setup))),
+            kept: true,
+            ..declined
+        }
     }
 
     /// A member names something that is not there.
@@ -113,7 +126,7 @@ impl Refusal {
         let shown: String = id.chars().take(64).collect();
         let code = Some("resource_missing");
         Self {
-            param: Some("id".to_owned()),
+            param: Some(Box::from("id")),
             ..Self::new(404, "invalid_request_error", code, format!("No such {what}: '{shown}'"))
         }
     }
@@ -175,10 +188,9 @@ impl Refusal {
             ("decline_code", self.decline_code.map(Value::from)),
             ("advice_code", self.advice_code.map(Value::from)),
             ("param", self.param.as_deref().map(Value::from)),
-            ("payment_intent", self.intent.as_deref().cloned()),
-            ("setup_intent", self.setup.as_deref().cloned()),
         ];
-        let members = all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let about = self.about.as_deref().map(|(kind, object)| (*kind, Some(object.clone())));
+        let members = all.into_iter().chain(about).filter_map(|(name, value)| Some((name.to_owned(), value?)));
         json!({ "error": members.collect::<serde_json::Map<_, _>>() })
     }
 }

@@ -1,5 +1,4 @@
-//! Saving a payer's card for debits without him: it knows setup intents and the payment methods that come of them;
-//! what the payer does is the common payers'.
+//! Saving a payer's card for charges without him: it knows setup intents; what the payer does is the common payers'.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +10,7 @@ use crate::own::Own;
 use crate::purse::asked_for;
 use crate::shared::Shared;
 use crate::stripe::account::Account;
+use crate::stripe::cards::card;
 use crate::stripe::ends::Card;
 use crate::stripe::params::{Paging, Params};
 use crate::stripe::refusal::Refusal;
@@ -156,37 +156,14 @@ pub(crate) fn intent(one: &Agreement, facts: &SetupFacts, status: &str, whole: b
     })
 }
 
-/// The saved card.
-pub(crate) fn card(one: &Agreement, facts: &SetupFacts) -> Value {
-    json!({
-        "id": one.id,
-        "object": "payment_method",
-        "allow_redisplay": "unspecified",
-        "billing_details": { "address": null, "email": null, "name": null, "phone": null },
-        "card": {
-            "brand": "visa", "country": "HK", "exp_month": 12, "exp_year": 2034, "funding": "credit", "last4": "4242",
-        },
-        "created": seconds(one.signed_at_ms.unwrap_or(one.offered_at_ms)),
-        "customer": facts.customer.as_ref().filter(|_| one.is_signed()),
-        "livemode": false,
-        "metadata": {},
-        "type": "card",
-    })
-}
-
-fn find<'a>(agreements: &'a Agreements, account: &Account, id: &str) -> Option<(usize, &'a Agreement, &'a SetupFacts)> {
-    let position = agreements.position_of(Channel::Stripe, &account.given.id, id)?;
-    let one = agreements.list.get(position)?;
-    Some((position, one, one.own.get::<SetupFacts>()?))
-}
-
-/// The saved card of this number, whether it is still attached or not.
-pub(crate) fn find_card<'a>(
+pub(super) fn find<'a>(
     agreements: &'a Agreements,
     account: &Account,
     id: &str,
 ) -> Option<(usize, &'a Agreement, &'a SetupFacts)> {
-    find(agreements, account, id).filter(|(_, one, _)| one.id == id && one.signed_at_ms.is_some())
+    let position = agreements.position_of(Channel::Stripe, &account.given.id, id)?;
+    let one = agreements.list.get(position)?;
+    Some((position, one, one.own.get::<SetupFacts>()?))
 }
 
 impl Shared {
@@ -287,39 +264,5 @@ impl Shared {
         self.ends_in(&mut orders.agreements, position, EndedBy::Merchant);
         drop(orders);
         self.stripe_setup(account, id, false)
-    }
-
-    pub(super) fn stripe_card(&self, account: &Account, id: &str) -> Result<Value, Refusal> {
-        let orders = self.orders();
-        let found = find_card(&orders.agreements, account, id);
-        let (_, one, facts) = found.ok_or_else(|| Refusal::no_such("PaymentMethod", id))?;
-        Ok(card(one, facts))
-    }
-
-    /// The cards that are attached to a customer, newest first.
-    pub(super) fn stripe_cards(&self, account: &Account, customer: &str, paging: &Paging) -> Result<Value, Refusal> {
-        let orders = self.orders();
-        let ours =
-            |one: &&Agreement| one.channel == Channel::Stripe && one.account == account.given.id && one.is_signed();
-        let all = orders.agreements.list.iter().rev().filter(ours);
-        let found = all.filter_map(|one| Some((one, one.own.get::<SetupFacts>()?)));
-        let found = found.filter(|(_, facts)| facts.customer.as_deref() == Some(customer));
-        let (page, has_more) = paging.cut(found.collect(), |(one, _)| &one.id)?;
-        let data = page.into_iter().map(|(one, facts)| card(one, facts)).collect();
-        Ok(show::list("list", "/v1/payment_methods", data, has_more))
-    }
-
-    /// Takes a card off its customer: it can never be debited again.
-    pub(super) fn stripe_detach(&self, account: &Account, id: &str) -> Result<Value, Refusal> {
-        let mut orders = self.orders();
-        let found = find_card(&orders.agreements, account, id);
-        let (position, one, _) = found.ok_or_else(|| Refusal::no_such("PaymentMethod", id))?;
-        if !one.is_signed() {
-            let message = "The payment method you provided is not attached to a customer so detachment is impossible.";
-            return Err(Refusal::refused(None, message));
-        }
-        self.ends_in(&mut orders.agreements, position, EndedBy::Merchant);
-        drop(orders);
-        self.stripe_card(account, id)
     }
 }

@@ -124,9 +124,9 @@ fn lawful(agreement: Option<&Agreement>, fen: i64, terms: &PapayTerms, now_ms: i
         None => rule("the payer was not told of this debit"),
         Some(notice) => match notice.covers(fen, day(now_ms)) {
             Ok(()) => Ok(()),
-            Err(Uncovered::TooSoon) => rule("the payer was told less than two days ago"),
-            Err(Uncovered::TooLate) => rule("the days that the payer was told are over"),
-            Err(Uncovered::TooMuch) => rule("the amount exceeds what the payer was told"),
+            Err(Uncovered::Early) => rule("the payer was told less than two days ago"),
+            Err(Uncovered::Late) => rule("the days that the payer was told are over"),
+            Err(Uncovered::Excessive) => rule("the amount exceeds what the payer was told"),
         },
     }
 }

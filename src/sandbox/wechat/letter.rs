@@ -13,7 +13,7 @@ use crate::timers::About;
 use crate::wechat::front::{ContractFacts, OrderFacts, RefundFacts, Wechat};
 use crate::wechat::platform::SignWith;
 use crate::wechat::service::ServiceFacts;
-use crate::wechat::{aead, contract, refund, service, sign, transaction};
+use crate::wechat::{aead, contract, refund, service_view, sign, transaction};
 use crate::{SandboxError, dice};
 
 /// What goes into one.
@@ -137,7 +137,7 @@ fn of_service(order: &Order, facts: &ServiceFacts, event: usize) -> Option<News>
         event_type: if confirmed { "PAYSCORE.USER_CONFIRM" } else { "PAYSCORE.USER_PAID" }.to_owned(),
         summary: if confirmed { "用户确认订单" } else { "用户支付成功" },
         original_type: "payscore",
-        plain: service::write(order, facts),
+        plain: service_view::write(order, facts),
     })
 }
 

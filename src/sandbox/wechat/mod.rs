@@ -27,6 +27,7 @@ pub(crate) mod refusal;
 pub(crate) mod service;
 pub(crate) mod service_body;
 pub(crate) mod service_calls;
+pub(crate) mod service_view;
 pub(crate) mod shape;
 pub(crate) mod sign;
 pub(crate) mod transaction;

@@ -20,9 +20,9 @@ pub(crate) struct Notice {
 /// Why a debit is not covered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Uncovered {
-    TooSoon,
-    TooLate,
-    TooMuch,
+    Early,
+    Late,
+    Excessive,
 }
 
 /// The day of Beijing.
@@ -48,12 +48,12 @@ impl Notice {
     /// Whether it covers a debit of so much today.
     pub(crate) fn covers(&self, fen: i64, today: Date) -> Result<(), Uncovered> {
         if today < self.first() {
-            return Err(Uncovered::TooSoon);
+            return Err(Uncovered::Early);
         }
         if today > self.last() {
-            return Err(Uncovered::TooLate);
+            return Err(Uncovered::Late);
         }
-        (fen <= self.fen).then_some(()).ok_or(Uncovered::TooMuch)
+        (fen <= self.fen).then_some(()).ok_or(Uncovered::Excessive)
     }
 }
 
@@ -65,11 +65,11 @@ mod tests {
     #[test]
     fn a_debit_is_covered_from_the_day_after_the_next_for_as_many_days_as_were_announced() {
         let notice = Notice { fen: 100, days: 2, told: date(2024, 2, 28) };
-        assert_eq!(notice.covers(100, date(2024, 2, 29)), Err(Uncovered::TooSoon));
+        assert_eq!(notice.covers(100, date(2024, 2, 29)), Err(Uncovered::Early));
         assert_eq!(notice.covers(100, date(2024, 3, 1)), Ok(()));
-        assert_eq!(notice.covers(101, date(2024, 3, 1)), Err(Uncovered::TooMuch));
+        assert_eq!(notice.covers(101, date(2024, 3, 1)), Err(Uncovered::Excessive));
         assert_eq!(notice.covers(1, date(2024, 3, 2)), Ok(()));
-        assert_eq!(notice.covers(1, date(2024, 3, 3)), Err(Uncovered::TooLate));
+        assert_eq!(notice.covers(1, date(2024, 3, 3)), Err(Uncovered::Late));
         assert!(notice.stands(date(2024, 3, 2)) && !notice.stands(date(2024, 3, 3)));
     }
 

@@ -80,7 +80,7 @@ async fn every_kind_of_claim_is_read_back(db: &Db) {
         Claim::UnpaidAfterClose,
         Claim::NotSent { why: text() },
         Claim::Authorized(Hold { receipt: receipt(&payment), lapses_at: Some(NOW) }),
-        Claim::CaptureRequested { by: text() },
+        Claim::CaptureRequested { by: text(), minor: None },
         Claim::Received(Piece { line: "l".into(), amount_minor: 7, currency: "CNY".into(), at: NOW }),
         Claim::TakenBack { line: "l".to_owned(), reason: text() },
         Claim::Lapsed,

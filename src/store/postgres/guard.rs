@@ -93,9 +93,10 @@ async fn update_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
     // Whoever adds a leg must not give back more than was taken. What channels tell may: it happened.
     let sql = "update payment p set version = p.version + 1, due_at = u.due_at, state = u.state,
                  active = u.due_at is not null, returned_minor = u.returned_minor, taken_minor = u.taken_minor,
-                 evidence = u.evidence
+                 evidence = u.evidence, amount_minor = u.amount_minor
                from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bigint[],
-                 $7::boolean[], $8::text[]) as u(id, version, due_at, state, returned_minor, taken_minor, adds, evidence)
+                 $7::boolean[], $8::text[], $9::bigint[]) as u(id, version, due_at, state, returned_minor, taken_minor,
+                   adds, evidence, amount_minor)
                where p.id = any($1) and p.id = u.id and p.version = u.version
                  and (not u.adds or u.returned_minor <= greatest(u.taken_minor, p.returned_minor))
                returning p.id";
@@ -108,7 +109,8 @@ async fn update_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
         .bind(rows.iter().map(|(_, p, _)| p.returned_minor).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, p, _)| p.returnable_minor()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, _, adds)| *adds).collect::<Vec<_>>())
-        .bind(evidence);
+        .bind(evidence)
+        .bind(rows.iter().map(|(_, p, _)| p.amount.minor).collect::<Vec<_>>());
     expect(tx, query, rows.iter().map(|(i, p, _)| (*i, p.id.uuid())), id, Answer::Stale, refused).await
 }
 
@@ -120,10 +122,10 @@ async fn update_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
     rows.sort_unstable_by_key(|(_, o)| o.id);
     let sql = "update orders o set version = o.version + 1, expires_at = u.expires_at, event_count = u.event_count,
                  state = u.state, late_money = u.late_money, close_reason = u.close_reason, due_at = u.due_at,
-                 active = u.due_at is not null
+                 active = u.due_at is not null, amount_minor = u.amount_minor
                from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::boolean[],
-                 $7::text[], $8::bigint[]) as u(id, version, expires_at, event_count, state, late_money, close_reason,
-                   due_at)
+                 $7::text[], $8::bigint[], $9::bigint[]) as u(id, version, expires_at, event_count, state, late_money,
+                   close_reason, due_at, amount_minor)
                where o.id = any($1) and o.id = u.id and o.version = u.version
                returning o.id";
     let query = sqlx::query(sql)
@@ -134,7 +136,8 @@ async fn update_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
         .bind(rows.iter().map(|(_, o)| o.state.code()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.late_money).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.close_reason.as_deref().map(plain)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, o)| o.due_at.map(|t| t.as_millis())).collect::<Vec<_>>());
+        .bind(rows.iter().map(|(_, o)| o.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.amount.minor).collect::<Vec<_>>());
     expect(tx, query, rows.iter().map(|(i, o)| (*i, o.id.uuid())), id, Answer::Stale, refused).await
 }
 

