@@ -62,6 +62,7 @@ pub mod secrets;
 
 mod alipay;
 mod beijing;
+mod debit;
 mod host;
 mod parts;
 mod pem;
