@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bursar_channels::{Adapters, Channel, Teller};
 use bursar_core::Timestamp;
+use bursar_core::channel::ChannelKind;
 use bursar_core::id::{ChannelAccountId, LegId, PaymentId};
 use bursar_core::order::{Dossier, Order};
 use bursar_core::payment::Payment;
@@ -132,7 +133,12 @@ impl JobContext {
 
     /// Where a payment's channel shall send its notifications.
     pub(crate) fn notify_url(&self, payment: &Payment) -> String {
-        format!("{}/notify/{}/{}", self.settings.public_url, payment.method.channel().name(), payment.account)
+        self.notify_url_of(payment.method.channel(), payment.account)
+    }
+
+    /// Where a channel shall send what it has to say to an account.
+    pub(crate) fn notify_url_of(&self, channel: ChannelKind, account: ChannelAccountId) -> String {
+        format!("{}/notify/{}/{account}", self.settings.public_url, channel.name())
     }
 
     /// Up to which instants ended rows may be deleted.

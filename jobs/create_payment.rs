@@ -3,11 +3,15 @@
 //! never call again while an earlier call may have arrived.
 
 use bursar_channels::{CreateRequest, Outcome as Answer, RefusalClass};
+use bursar_core::Timestamp;
+use bursar_core::agreement::Agreement;
+use bursar_core::billing::step::{self, LastLook};
 use bursar_core::decide::expired;
+use bursar_core::decline::Decline;
 use bursar_core::observation::{Claim, PayCode, Source};
 use bursar_core::order::Dossier;
 use bursar_core::payment::PaymentState;
-use bursar_store::Settlement;
+use bursar_store::{Extent, Settlement};
 
 use crate::JobContext;
 use crate::ask::{Told, ask};
@@ -28,12 +32,24 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
             let claim = Claim::NoAnswer { why: "the process ended during the call".to_owned() };
             return context.conclude(job, Source::Sweep, claim, &subject.dossier, done).await;
         }
+        // A charge through an agreement gives no code: the channel is only asked.
+        PaymentState::AwaitingPayer if subject.payment.method.debits() => return Ok(Outcome::Done),
         PaymentState::AwaitingPayer if subject.payment.evidence.code().is_none() => true,
         _ => return Ok(Outcome::Done),
     };
     if now >= subject.order().expires_at {
         return context.conclude(job, Source::Clock, expired(now).claim, &subject.dossier, done).await;
     }
+    let agreement = match last_look(context, &subject).await? {
+        Look::Go(agreement) => agreement.map(|a| *a),
+        Look::Later(due_at) => {
+            return Ok(Outcome::Again { due_at, step: job.claimed.step, why: "outside the allowed hours".to_owned() });
+        }
+        Look::Never(reason) => {
+            let claim = Claim::CloseRequested { reason };
+            return context.conclude(job, Source::Clock, claim, &subject.dossier, done).await;
+        }
+    };
     let Some(dossier) = context.note(job, Source::Intent, Claim::Sending, &subject.dossier).await? else {
         return Ok(Outcome::Fenced);
     };
@@ -42,7 +58,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let request = CreateRequest {
         order: &subject.dossier.order,
         payment: &subject.payment,
-        agreement: None,
+        agreement: agreement.as_ref(),
         notify_url: &notify_url,
     };
     let answer = subject.channel.create(&request).await;
@@ -54,6 +70,41 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     } else {
         first_call(context, job, &subject, answer).await
     }
+}
+
+/// Whether the call may leave.
+enum Look {
+    /// It may, by this agreement when the payer is charged.
+    Go(Option<Box<Agreement>>),
+    /// Not before this.
+    Later(Timestamp),
+    /// Not any more, and why.
+    Never(String),
+}
+
+/// The last look before a charge through an agreement: since it was decided the night may have come, the plan been
+/// paused, the agreement ended.
+async fn last_look(context: &JobContext, subject: &Subject) -> Result<Look, JobError> {
+    let Some(id) = subject.payment.agreement else { return Ok(Look::Go(None)) };
+    let store = context.desk.gatherer.store();
+    let Some(agreement) = store.agreement(id).await? else {
+        return Ok(Look::Never("its agreement is gone".to_owned()));
+    };
+    let now = context.now();
+    let Some(installment) = subject.order().installment else {
+        return Ok(match agreement.can_be_charged(now) {
+            true => Look::Go(Some(Box::new(agreement))),
+            false => Look::Never(format!("the agreement is {}", agreement.state.name())),
+        });
+    };
+    let Some(file) = store.plan(installment.plan, Extent::Open).await? else {
+        return Ok(Look::Never("its plan is gone".to_owned()));
+    };
+    Ok(match step::last_look(&file.plan, &agreement, now) {
+        LastLook::Go => Look::Go(Some(Box::new(agreement))),
+        LastLook::Later(at) => Look::Later(at),
+        LastLook::Never(why) => Look::Never(why),
+    })
 }
 
 /// The channel had never confirmed the number before this call.
@@ -72,7 +123,12 @@ async fn first_call(
         Answer::Refused(refusal) if refusal.class == RefusalClass::Configuration => {
             return not_sent(context, job, subject, refusal.to_string(), None).await;
         }
-        Answer::Refused(refusal) => Claim::Refused { reason: format!("{}: {}", refusal.code, refusal.message) },
+        Answer::Refused(refusal) => match refusal.class {
+            RefusalClass::Declined(class) => {
+                Claim::Declined { decline: Decline { class, reason: refusal.to_string() }, ended: true }
+            }
+            _ => Claim::Refused { reason: refusal.to_string() },
+        },
         Answer::Unknown(why) if why.not_sent => {
             return not_sent(context, job, subject, why.to_string(), why.retry_after_ms).await;
         }

@@ -3,12 +3,12 @@
 //! and has to belong to the account whose key signed it.
 
 use bursar_channels::{About, HeaderLines, Notice, Outcome as Answer, RefundStanding, Standing};
-use bursar_core::id::{self, ChannelAccountId, LegId, NotificationId, PaymentId};
+use bursar_core::id::{self, AgreementId, ChannelAccountId, LegId, NotificationId, PaymentId};
 use bursar_core::observation::{Claim, Observation, Source, Subject};
 use bursar_core::order::Dossier;
 use bursar_core::refund::RefundClaim;
-use bursar_store::Settlement;
 use bursar_store::desk::{Run, Taken};
+use bursar_store::{Answer as Answered, Change, Settlement};
 
 use crate::JobContext;
 use crate::ask::{Told, ask, ask_refund, claim};
@@ -37,6 +37,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         None => return Ok(Outcome::Done),
     };
     let number = match told.about {
+        About::Agreement(number) => return wake_agreement(context, job, stored.account, &number).await,
         About::Payment(number) | About::Refund(number) => Ok(Some(number)),
         About::ChannelsPayment(number) => match channel.number_of(&number).await {
             Answer::Done(ours) => Ok(ours),
@@ -121,7 +122,25 @@ async fn look(context: &JobContext, subject: Subject) -> Result<Told, JobError> 
             Some(subject) => ask_refund(&subject).await,
             None => gone,
         },
-        Subject::Refund(_) | Subject::Order(_) => gone,
+        Subject::Refund(_) | Subject::Order(_) | Subject::Agreement(_) => gone,
+    })
+}
+
+/// Has the agreement looked at that a message is about, when it is one of the account that signed.
+async fn wake_agreement(
+    context: &JobContext,
+    job: &Running,
+    account: ChannelAccountId,
+    number: &str,
+) -> Result<Outcome, JobError> {
+    let Some(id) = id::from_text(number).map(AgreementId) else { return Ok(Outcome::Done) };
+    let found = context.desk.gatherer.store().agreement(id).await?;
+    let Some(agreement) = found.filter(|a| a.account == account) else { return Ok(Outcome::Done) };
+    let mut change = Change { settle: Some(job.settle(Settlement::Done)), ..Change::default() };
+    context.desk.wake_agreement(id, agreement.merchant, &mut change);
+    Ok(match context.desk.gatherer.commit(change).await? {
+        Answered::Committed => Outcome::Settled,
+        Answered::Stale | Answered::Fenced | Answered::Duplicate => Outcome::Fenced,
     })
 }
 
@@ -147,7 +166,7 @@ fn account_of(subject: Subject, dossier: &Dossier) -> Option<ChannelAccountId> {
     let payment = match subject {
         Subject::Payment(id) => id,
         Subject::Leg(id) => dossier.leg(id)?.1.payment,
-        Subject::Refund(_) | Subject::Order(_) => return None,
+        Subject::Refund(_) | Subject::Order(_) | Subject::Agreement(_) => return None,
     };
     dossier.payment(payment).map(|p| p.account)
 }

@@ -13,6 +13,9 @@ mod context;
 pub mod create_payment;
 pub mod deliver_webhook;
 pub mod expire_order;
+pub mod fire_schedule;
+pub mod follow_agreement;
+pub mod follow_plan;
 pub mod handle_notification;
 pub mod match_statement_line;
 mod observe;
@@ -47,8 +50,11 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::CapturePayment => capture_payment::run(context, job).await,
         JobKind::ExpireOrder => expire_order::run(context, job).await,
         JobKind::MatchStatementLine => match_statement_line::run(context, job).await,
+        JobKind::FireSchedule => fire_schedule::run(context, job).await,
         JobKind::DeliverWebhook => deliver_webhook::run(context, job).await,
         JobKind::SweepStuck => sweep_stuck::run(context, job).await,
         JobKind::Prune => prune::run(context, job).await,
+        JobKind::FollowAgreement => follow_agreement::run(context, job).await,
+        JobKind::FollowPlan => follow_plan::run(context, job).await,
     }
 }

@@ -1,6 +1,9 @@
-//! Gives every open payment, order that expires, leg of a refund, undelivered event and line of a statement its
-//! job back when it has none: a job row is a hint, never the truth. Subject: nil. Must never change one of them.
+//! Gives every open payment, order that expires, leg of a refund, undelivered event, line of a statement, agreement,
+//! plan and schedule its job back when it has none: a job row is a hint, never the truth. Subject: nil. Must never
+//! change one of them.
 
+use bursar_core::agreement::Agreement;
+use bursar_core::billing::Plan;
 use bursar_core::decide::{owed_job, owed_order_job, owed_refund_job};
 use bursar_core::job::{JobKey, JobKind, NewJob};
 use bursar_store::Change;
@@ -34,6 +37,14 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     }
     for (line, merchant) in store.stuck_lines(before, limit).await? {
         jobs.push(NewJob::new(JobKey::line(JobKind::MatchStatementLine, line), merchant, now));
+    }
+    let (agreements, plans) = store.lost_billing(before, limit).await?;
+    let of_agreement = |a: &Agreement| NewJob::new(JobKey::new(JobKind::FollowAgreement, a.id.uuid()), a.merchant, now);
+    jobs.extend(agreements.iter().map(of_agreement));
+    let of_plan = |p: &Plan| NewJob::new(JobKey::new(JobKind::FollowPlan, p.id.uuid()), p.merchant, now);
+    jobs.extend(plans.iter().map(of_plan));
+    for (schedule, merchant) in store.stuck_schedules(before, limit).await? {
+        jobs.push(NewJob::new(JobKey::schedule(JobKind::FireSchedule, schedule), merchant, now));
     }
     let found = jobs.len();
     if found > 0 {

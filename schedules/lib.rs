@@ -1,7 +1,8 @@
-//! The schedules: a file per schedule. They know when a recurring job is due, and must never know how
+//! The schedules of housekeeping: a file per schedule. They know when a recurring job is due, and must never know how
 //! it runs.
 //!
-//! Each schedule has a name, a cron expression, a time zone and the kind of job that it makes due.
+//! Each schedule has a name, a cron expression, a time zone and the kind of job that it makes due. Merchants' own
+//! schedules are rows ([`bursar_core::schedule`]) that the job `fire_schedule` fires.
 
 mod prune;
 mod schedule;

@@ -159,7 +159,11 @@ pub fn worker_settings(config: &Config) -> Result<WorkerSettings, ConfigError> {
     })
 }
 
-fn gateway_settings(config: &Config) -> Result<GatewaySettings, ConfigError> {
+/// The settings of the gateway.
+///
+/// # Errors
+/// When one is wrong.
+pub fn gateway_settings(config: &Config) -> Result<GatewaySettings, ConfigError> {
     let seconds = |key: &str| config.duration_ms(key).map(|ms| ms / 1_000);
     Ok(GatewaySettings {
         body_limit_bytes: config.number("gateway.body_limit", 1_024)?,

@@ -35,12 +35,14 @@
 //! | `src/sandbox/sandbox.rs` `src/sandbox/admin.rs` | new certificates, and where messages go | called |
 //! | `src/sandbox/merchant/tills.rs` | how often customers of a play choose it | wechat, alipay, unionpay, bank, cash |
 //! | `src/sandbox/merchant/customers.rs` | codes that the sandbox's payers scan by themselves, and who transfers | wechat, alipay, bank |
-//! | `src/bursar/cli/demo/people.rs` `src/bursar/play/audit/by_hand.rs` | what people do by hand, and its books | bank, cash |
+//! | `src/bursar/play/cast.rs` `src/bursar/bench/people.rs` `src/bursar/play/audit/by_hand.rs` | what people do by hand, and its books | bank, cash |
 //! | `src/bursar/play/operator.rs` | refunds out of a drawer | cash |
-//! | `src/bursar/cli/demo/stage.rs` | where messages go | stripe |
+//! | `src/bursar/cli/demo/stage.rs` `src/bursar/bench/stage.rs` `src/bursar/play/cast.rs` | where messages go | stripe |
+//! | `src/bursar/play/audit/refunds.rs` | what its books call a refund that came back | stripe |
+//! | `src/bursar/bench/people.rs` | by which method it is measured, and who pays there | called |
 //! | `src/channels/reference.rs` | examples of its settings | called |
 //! | `src/sandbox/merchant/variety.rs` `src/sandbox/merchant/wish.rs` | the channel of plays that need only one | wechat |
-//! | `src/bursar/bench/run.rs` `src/bursar/play/races.rs` `src/bursar/play/audit/` `src/bursar/cli/demo/stage.rs` `src/bursar/cli/merchant.rs` `src/bursar/cli/sandbox.rs` | the same, and what is meant where no channel is named | wechat |
+//! | `src/bursar/cli/bench.rs` `src/bursar/bench/report.rs` `src/bursar/bench/run.rs` `src/bursar/play/races.rs` `src/bursar/play/audit/` `src/bursar/cli/demo/stage.rs` `src/bursar/cli/merchant.rs` `src/bursar/cli/sandbox.rs` | the same, and what is meant where no channel is named | wechat |
 //! | `src/core/diagram.rs` | the channels whose machines are drawn | wechat, cash |
 //!
 //! `tests/recipe.rs` compares these tables with the sources, so a dialect that leaks elsewhere is found.

@@ -198,6 +198,8 @@ pub enum Method {
     WechatH5,
     /// A merchant's own app.
     WechatApp,
+    /// After the service (支付分): the payer agrees to a most, and pays what it comes to.
+    WechatScore,
     /// Through an agreement (委托代扣): the payer does nothing.
     WechatDebit,
     /// A QR code shown by us, scanned with Alipay.
@@ -208,6 +210,8 @@ pub enum Method {
     AlipayWap,
     /// A merchant's own app with Alipay's SDK.
     AlipayApp,
+    /// After the service (预授权): an amount is frozen, and the payer pays what it comes to.
+    AlipayHold,
     /// Through an agreement (周期扣款 or 商家扣款): the payer does nothing.
     AlipayDebit,
     /// UnionPay's page, which the payer's browser opens by posting a form.
@@ -230,16 +234,18 @@ pub enum Method {
 
 impl Method {
     /// Every method.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::WechatNative,
         Self::WechatJsapi,
         Self::WechatH5,
         Self::WechatApp,
+        Self::WechatScore,
         Self::WechatDebit,
         Self::AlipayQr,
         Self::AlipayPage,
         Self::AlipayWap,
         Self::AlipayApp,
+        Self::AlipayHold,
         Self::AlipayDebit,
         Self::UnionpayWeb,
         Self::UnionpayApp,
@@ -258,11 +264,13 @@ impl Method {
             Self::WechatJsapi => "wechat_jsapi",
             Self::WechatH5 => "wechat_h5",
             Self::WechatApp => "wechat_app",
+            Self::WechatScore => "wechat_score",
             Self::WechatDebit => "wechat_debit",
             Self::AlipayQr => "alipay_qr",
             Self::AlipayPage => "alipay_page",
             Self::AlipayWap => "alipay_wap",
             Self::AlipayApp => "alipay_app",
+            Self::AlipayHold => "alipay_hold",
             Self::AlipayDebit => "alipay_debit",
             Self::UnionpayWeb => "unionpay_web",
             Self::UnionpayApp => "unionpay_app",
@@ -283,11 +291,13 @@ impl Method {
             Self::WechatH5 => 3,
             Self::WechatApp => 4,
             Self::WechatDebit => 5,
+            Self::WechatScore => 6,
             Self::AlipayQr => 11,
             Self::AlipayPage => 12,
             Self::AlipayWap => 13,
             Self::AlipayApp => 14,
             Self::AlipayDebit => 15,
+            Self::AlipayHold => 16,
             Self::UnionpayWeb => 21,
             Self::UnionpayApp => 22,
             Self::UnionpayDebit => 23,
@@ -312,7 +322,7 @@ impl Method {
 
     /// Whether the payer's consent only holds the amount, and the merchant takes it later.
     pub const fn holds(self) -> bool {
-        matches!(self, Self::CardHold)
+        matches!(self, Self::CardHold | Self::WechatScore | Self::AlipayHold)
     }
 
     /// Whether it is charged through an agreement, without the payer: what fails is not tried again by him.
@@ -335,12 +345,18 @@ impl Method {
     /// The channel that it belongs to.
     pub const fn channel(self) -> ChannelKind {
         match self {
-            Self::WechatNative | Self::WechatJsapi | Self::WechatH5 | Self::WechatApp | Self::WechatDebit => {
-                ChannelKind::Wechat
-            }
-            Self::AlipayQr | Self::AlipayPage | Self::AlipayWap | Self::AlipayApp | Self::AlipayDebit => {
-                ChannelKind::Alipay
-            }
+            Self::WechatNative
+            | Self::WechatJsapi
+            | Self::WechatH5
+            | Self::WechatApp
+            | Self::WechatScore
+            | Self::WechatDebit => ChannelKind::Wechat,
+            Self::AlipayQr
+            | Self::AlipayPage
+            | Self::AlipayWap
+            | Self::AlipayApp
+            | Self::AlipayHold
+            | Self::AlipayDebit => ChannelKind::Alipay,
             Self::UnionpayWeb | Self::UnionpayApp | Self::UnionpayDebit => ChannelKind::Unionpay,
             Self::Card | Self::CardHold | Self::CardDebit => ChannelKind::Stripe,
             Self::BankTransfer => ChannelKind::Bank,

@@ -119,7 +119,7 @@ fn claims() -> [Vec<Claim>; 3] {
         Claim::Paid(receipt(1)),
         Claim::ClosedAtChannel,
         Claim::Authorized(Hold { receipt: receipt(1), lapses_at: None }),
-        Claim::CaptureRequested { by: why() },
+        Claim::CaptureRequested { by: why(), minor: None },
     ];
     let by_hand = [Claim::Received(piece("1")), Claim::TakenBack { line: "1".into(), reason: why() }];
     [asked.to_vec(), held.to_vec(), by_hand.to_vec()].map(|more| first.iter().cloned().chain(more).collect())

@@ -149,6 +149,8 @@ ids! {
     AgreementId = "agr";
     /// Amounts that are due on dates.
     PlanId = "pln";
+    /// A schedule of a merchant.
+    ScheduleId = "sch";
     /// One message received from a channel; derived from the channel's own id, so that it dedupes.
     NotificationId = "ntf";
     /// One merchant event for one endpoint.

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::id::{self, LegId, LineId, MerchantId, OrderId, PaymentId};
+use crate::id::{self, LegId, LineId, MerchantId, OrderId, PaymentId, ScheduleId};
 
 /// Which stream of work a job belongs to. Each queue has its own slots in a worker, so that dead
 /// merchant endpoints never delay money. A queue can be paused.
@@ -93,6 +93,8 @@ pub enum JobKind {
     FollowAgreement,
     /// Charge what a plan's installments owe, and follow them. Subject: plan.
     FollowPlan,
+    /// Fire a schedule for what is due. Subject: schedule.
+    FireSchedule,
     /// Tell a merchant endpoint. Subject: delivery.
     DeliverWebhook,
     /// Give open payments without a live job their job back. Subject: nil.
@@ -103,7 +105,7 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -117,6 +119,7 @@ impl JobKind {
         Self::MatchStatementLine,
         Self::FollowAgreement,
         Self::FollowPlan,
+        Self::FireSchedule,
         Self::DeliverWebhook,
         Self::SweepStuck,
         Self::Prune,
@@ -139,7 +142,7 @@ impl JobKind {
             Self::CapturePayment => 12,
             Self::ExpireOrder => 13,
             Self::MatchStatementLine => 14,
-            // 15 is the firing of schedules.
+            Self::FireSchedule => 15,
             Self::FollowAgreement => 16,
             Self::FollowPlan => 17,
         }
@@ -164,6 +167,7 @@ impl JobKind {
             Self::MatchStatementLine => "match_statement_line",
             Self::FollowAgreement => "follow_agreement",
             Self::FollowPlan => "follow_plan",
+            Self::FireSchedule => "fire_schedule",
         }
     }
 
@@ -179,6 +183,7 @@ impl JobKind {
             | Self::MatchStatementLine
             | Self::FollowAgreement
             | Self::FollowPlan
+            | Self::FireSchedule
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
@@ -203,6 +208,7 @@ impl JobKind {
             | Self::MatchStatementLine
             | Self::FollowAgreement
             | Self::FollowPlan
+            | Self::FireSchedule
             | Self::SettleLateMoney => 12,
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
@@ -241,8 +247,8 @@ impl FromStr for JobKind {
 pub struct JobKey {
     /// What it does.
     pub kind: JobKind,
-    /// What it does it to: the 128 bits of the id of a payment, leg, order, notification, delivery or
-    /// line, agreement, plan, or nil.
+    /// What it does it to: the 128 bits of the id of a payment, leg, order, notification, delivery, line,
+    /// schedule, agreement or plan, or nil.
     pub subject: Uuid,
 }
 
@@ -265,6 +271,11 @@ impl JobKey {
     /// The key of a job about a line of a statement.
     pub const fn line(kind: JobKind, line: LineId) -> Self {
         Self::new(kind, line.uuid())
+    }
+
+    /// The key of a job about a schedule.
+    pub const fn schedule(kind: JobKind, schedule: ScheduleId) -> Self {
+        Self::new(kind, schedule.uuid())
     }
 
     /// The key of a job about a leg of a refund.

@@ -28,6 +28,7 @@ pub mod order;
 pub mod payment;
 pub mod plan;
 pub mod refund;
+pub mod schedule;
 pub mod text;
 
 pub use chance::Chance;

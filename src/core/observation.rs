@@ -163,13 +163,21 @@ impl Receipt {
     }
 }
 
-/// What a channel says about money that it holds on the payer's card.
+/// What a channel says about money that it holds for us.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Hold {
     /// What is held, as it will be said when it is taken; `paid_at` is when it was held.
     pub receipt: Receipt,
     /// When the channel lets it go by itself.
     pub lapses_at: Option<Timestamp>,
+}
+
+impl Hold {
+    /// Why this hold is not enough for `expected`; `None` when it is. It may be for more.
+    pub fn mismatch(&self, expected: Money) -> Option<String> {
+        let enough = self.receipt.amount_minor.min(expected.minor);
+        Receipt { amount_minor: enough, ..self.receipt.clone() }.mismatch(expected)
+    }
 }
 
 /// Money that came for a payment, whole or in part: a line of a statement, or a collection.
@@ -249,6 +257,9 @@ pub enum Claim {
     CaptureRequested {
         /// Who wants it.
         by: String,
+        /// How much of it: what the service came to in the end. `None`: all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        minor: Option<i64>,
     },
     /// Money came by hand or by bank.
     Received(Piece),

@@ -234,11 +234,11 @@ impl Evidence {
             Claim::ClosedAtChannel => earliest(&mut self.closed_at, at),
             Claim::Paid(receipt) => self.join_receipt(expected, receipt),
             Claim::LateMoneyAnswered { keep, by } => earliest(&mut self.late_answer, (at, (*keep, by.clone()))),
-            Claim::Authorized(hold) => match hold.receipt.mismatch(expected) {
+            Claim::Authorized(hold) => match self.mismatch_of(hold, expected) {
                 Some(reason) => earliest(&mut self.mismatch, reason),
                 None => earliest(&mut self.authorized, hold.clone()),
             },
-            Claim::CaptureRequested { by } => earliest(&mut self.capture_requested, (at, by.clone())),
+            Claim::CaptureRequested { by, .. } => earliest(&mut self.capture_requested, (at, by.clone())),
             Claim::Received(piece) => self.join_piece(expected, piece),
             Claim::TakenBack { line, reason } => {
                 smaller(&mut self.taken_back, line, reason);
@@ -252,6 +252,11 @@ impl Evidence {
             Claim::Refund(_) | Claim::Agreement(_) => {}
         }
         self
+    }
+
+    /// Once less than what is held shall be taken, the channel still tells of the whole hold.
+    fn mismatch_of(&self, hold: &Hold, expected: Money) -> Option<String> {
+        if self.capture_requested.is_some() { hold.mismatch(expected) } else { hold.receipt.mismatch(expected) }
     }
 
     fn join_piece(&mut self, expected: Money, piece: &Piece) {

@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::{Kind, Problem};
-use crate::{App, bank, cash, health, notify, orders, refunds};
+use crate::{App, bank, cash, health, notify, orders, refunds, schedules};
 
 struct ApiKeyScheme;
 
@@ -47,6 +47,9 @@ impl Modify for ApiKeyScheme {
         cash::collect::collect, cash::confirm::confirm, cash::dispute::dispute, cash::dispute::refuse,
         cash::drawers::list, cash::collections::list, cash::hand_in::hand_in, cash::hand_ins::list,
         cash::approve::approve, cash::banked::banked, cash::paid_out::paid_out,
+        schedules::create::create, schedules::list::list, schedules::show::show, schedules::fires::list,
+        schedules::state::pause, schedules::state::resume, schedules::state::remove, schedules::run::run,
+        schedules::backfill::backfill,
         notify::receive, health::livez, health::readyz, health::metrics, openapi, problem_page, index,
     ),
     modifiers(&ApiKeyScheme),
@@ -55,6 +58,7 @@ impl Modify for ApiKeyScheme {
         (name = "refunds", description = "Money that goes back to payers."),
         (name = "bank", description = "Statements of bank accounts, and whose their lines are."),
         (name = "cash", description = "Cash that workers collect: claimed, confirmed, handed in, banked."),
+        (name = "schedules", description = "What happens again and again."),
         (name = "notifications", description = "What channels tell us."),
         (name = "health", description = "For operators and their tools."),
         (name = "documentation", description = "This, and what errors mean."),

@@ -142,6 +142,7 @@ fn action(payment: &Payment, timeline: &Timeline, now: Timestamp) -> String {
         JobKind::CapturePayment => "The hold on the card is captured",
         JobKind::ExpireOrder => "The order expires",
         JobKind::MatchStatementLine => "A line of a statement is matched",
+        JobKind::FireSchedule => "A schedule fires",
         JobKind::SendRefund => "A refund is sent",
         JobKind::PollRefund => "The channel is asked where a refund stands",
         JobKind::HandleNotification => "A message of the channel is read",

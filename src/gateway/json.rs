@@ -212,6 +212,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// An object that must be there. `None` was noted.
+    pub fn object(&mut self, name: &str) -> Option<Reader<'a>> {
+        self.required(name, Self::optional_object)
+    }
+
     /// Takes over what was wrong in a part, its unread members included.
     pub fn absorb(&mut self, part: Reader<'_>) {
         self.errors.extend(part.errors());

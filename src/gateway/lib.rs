@@ -28,6 +28,7 @@ mod prefer;
 pub mod problem;
 mod query;
 pub mod refunds;
+pub mod schedules;
 pub mod serve;
 
 #[cfg(test)]
@@ -132,6 +133,14 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/hand-ins/{id}/approve", post(cash::approve::approve))
         .route("/v1/hand-ins/{id}/banked", post(cash::banked::banked))
         .route("/v1/refunds/{id}/paid-out", post(cash::paid_out::paid_out))
+        .route("/v1/schedules", post(schedules::create::create).get(schedules::list::list))
+        .route("/v1/schedules/{id}", get(schedules::show::show))
+        .route("/v1/schedules/{id}/fires", get(schedules::fires::list))
+        .route("/v1/schedules/{id}/pause", post(schedules::state::pause))
+        .route("/v1/schedules/{id}/resume", post(schedules::state::resume))
+        .route("/v1/schedules/{id}/remove", post(schedules::state::remove))
+        .route("/v1/schedules/{id}/run", post(schedules::run::run))
+        .route("/v1/schedules/{id}/backfill", post(schedules::backfill::backfill))
         .layer(from_fn_with_state(app.clone(), guard::api));
     let notifications = Router::new()
         .route("/notify/{channel}/{account}", post(notify::receive))

@@ -1,6 +1,8 @@
 //! The operator's side of a stand-alone sandbox, below `/_sandbox`: it knows how to show books and
 //! change settings over HTTP, and must never speak a channel's protocol.
 
+mod agreements;
+
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
@@ -25,6 +27,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/orders/{number}/pay", post(pay))
         .route("/orders/{number}/dispute", post(dispute))
         .route("/disputes", get(disputes))
+        .merge(agreements::router())
         .route("/stripe/{account}/endpoint", put(stripe_endpoint))
         .route("/open", post(open))
         .route("/rotate-certificate", post(rotate_certificate))
@@ -167,6 +170,6 @@ async fn outage(State(world): State<Arc<Shared>>, body: String) -> Response {
     }
 }
 
-fn refuse(status: StatusCode, why: &str) -> Response {
+pub(crate) fn refuse(status: StatusCode, why: &str) -> Response {
     (status, Json(json!({ "error": why }))).into_response()
 }

@@ -14,6 +14,9 @@ pub struct BookEntry {
     pub account: String,
     /// The merchant's number of the order.
     pub out_trade_no: String,
+    /// The merchant's number of the agreement under which it was debited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<String>,
     /// What the order is for, as the merchant described it.
     pub description: String,
     /// The amount of one charge, in minor units.

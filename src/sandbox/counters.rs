@@ -22,6 +22,9 @@ pub struct Counters {
     pub payments: u64,
     /// Of those, payments that came after the order was closed.
     pub late_payments: u64,
+    /// Debits under an agreement that the payer's side declined.
+    #[serde(default)]
+    pub declines: u64,
     /// Payers' attempts that failed.
     pub failed_attempts: u64,
     /// Refunds that were accepted (a repeated request is not counted again).

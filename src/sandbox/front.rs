@@ -6,7 +6,8 @@ use std::time::Duration;
 use http::HeaderMap;
 
 use crate::SandboxError;
-use crate::door::Door;
+use crate::agreements::{Agreement, AgreementNews};
+use crate::door::{Door, Opened};
 use crate::orders::{Happened, Order};
 use crate::refunds::Refund;
 use crate::shared::Shared;
@@ -25,6 +26,21 @@ pub(crate) trait Front: Send + Sync {
 
     /// Whether the merchant is notified when something happens to the refund.
     fn tells_refund(&self, refund: &Refund) -> bool;
+
+    /// Whether the merchant is notified when this happens to the agreement. Called under the lock of the orders, as
+    /// the two below are.
+    fn tells_agreement(&self, agreement: &Agreement, what: AgreementNews) -> bool;
+
+    /// The payer has signed: the front may note what follows in its words.
+    fn agreement_signed(&self, _agreement: &mut Agreement, _now_ms: i64) {}
+
+    /// A debit under it has succeeded.
+    fn agreement_charged(&self, _agreement: &mut Agreement, _now_ms: i64) {}
+
+    /// Whether a declined debit is the end of its order.
+    fn decline_closes(&self) -> bool {
+        true
+    }
 
     /// Writes a notification, signed at this moment; `None` when there is nobody to write to. `forged`: with
     /// a signature that a careful merchant refuses.
@@ -48,9 +64,8 @@ pub(crate) trait Front: Send + Sync {
     /// Something is due that the front asked for ([`crate::timers::Due::Errand`]).
     fn runs_errand(&self, _world: &Shared, _position: usize, _errand: u8) {}
 
-    /// A payer's device opens what the merchant shows; `None` when it is nothing of this channel. Gives the
-    /// position of the order.
-    fn open(&self, world: &Shared, door: &Door) -> Option<Result<usize, String>>;
+    /// A payer's device opens what the merchant shows; `None` when it is nothing of this channel.
+    fn open(&self, world: &Shared, door: &Door) -> Option<Result<Opened, String>>;
 }
 
 /// A notification ready to be posted.

@@ -24,10 +24,18 @@
 //! (see [`RefundBehaviour`]). Without such a tag the seed and the refund's number decide, by the weights
 //! of [`RefundMix`].
 //!
+//! What the payer of an agreement does can be asked for in the text that the payer is shown (WeChat's
+//! `contract_display_account`, Alipay's `external_logon_id`, UnionPay's `reqReserved`, Stripe's `description`):
+//! `[sign:soon]`, `[sign:late]`, `[sign:never]` (see [`Signs`]), and what his purse holds: `[purse:full]`,
+//! `[purse:short]`, `[purse:empty]`, `[purse:hard]`, `[purse:risk]`, `[purse:technical]` or
+//! `[purse:authentication]` (see [`Purse`]). Without such tags the seed decides, by [`AgreementMix`].
+//!
 //! On Stripe, a complaint of the payer can be asked for in the description: `[dispute:won]`, `[dispute:lost]` or
 //! `[dispute:open]`; and `[card:3ds]` for a payer whose bank wants to see him first.
 
 mod admin;
+mod agreement_books;
+mod agreements;
 mod alipay;
 mod bank;
 mod books;
@@ -36,6 +44,7 @@ mod cases;
 mod channel;
 mod config;
 mod counters;
+mod debiting;
 mod dice;
 mod door;
 mod error;
@@ -55,6 +64,7 @@ mod payer;
 mod payment;
 mod pem;
 mod provision;
+mod purse;
 mod refund;
 mod refund_books;
 mod refunding;
@@ -63,12 +73,14 @@ mod reply;
 mod sandbox;
 mod serve;
 mod shared;
+mod signing;
 mod stripe;
 mod timers;
 mod unionpay;
 mod wechat;
 pub mod world;
 
+pub use agreement_books::{AgreementEntry, AgreementLimits, AgreementState, DebitEntry, DebitOutcome, EndedBy};
 pub use alipay::account::AlipayAccount;
 pub use alipay::keys::AlipayKeys;
 pub use alipay::provision::ProvisionedAlipay;
@@ -84,6 +96,7 @@ pub use keys::system_random;
 pub use limits::RefundLimits;
 pub use payer::{Behaviour, PayerMix};
 pub use provision::{Provisioned, provision};
+pub use purse::{AgreementMix, Decline, Purse, Signs};
 pub use refund::{RefundBehaviour, RefundMix};
 pub use refund_books::RefundEntry;
 pub use sandbox::{PayMode, Sandbox, start};
@@ -93,5 +106,5 @@ pub use stripe::provision::ProvisionedStripe;
 pub use unionpay::account::UnionpayAccount;
 pub use unionpay::network::UnionpayKeys;
 pub use unionpay::provision::ProvisionedUnionpay;
-pub use wechat::account::MerchantAccount;
+pub use wechat::account::{MerchantAccount, PapayTerms};
 pub use wechat::platform::PlatformKeys;

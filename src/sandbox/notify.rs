@@ -83,6 +83,9 @@ impl Shared {
             About::Refund { refund, event } => {
                 orders.refunds.list.get(refund).map_or(0, |refund| drawn(refund.fate, event))
             }
+            About::Agreement { agreement, event } => {
+                orders.agreements.list.get(agreement).map_or(0, |agreement| drawn(agreement.fate, event))
+            }
         }
     }
 
@@ -91,6 +94,7 @@ impl Shared {
         match about {
             About::Order { order, .. } => orders.list.get(order).map(|order| order.channel),
             About::Refund { refund, .. } => orders.refunds.list.get(refund).map(|refund| refund.channel),
+            About::Agreement { agreement, .. } => orders.agreements.list.get(agreement).map(|one| one.channel),
         }
     }
 
@@ -101,6 +105,9 @@ impl Shared {
             About::Order { order, .. } => orders.list.get_mut(order).map(|order| &mut order.notifications_accepted),
             About::Refund { refund, .. } => {
                 orders.refunds.list.get_mut(refund).map(|refund| &mut refund.notifications_accepted)
+            }
+            About::Agreement { agreement, .. } => {
+                orders.agreements.list.get_mut(agreement).map(|one| &mut one.notifications_accepted)
             }
         };
         if let Some(count) = count {

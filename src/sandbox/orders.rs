@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
+use crate::agreements::Agreements;
 use crate::books::{State, Tab};
+use crate::debiting::Debit;
 use crate::own::Own;
 use crate::payer::Behaviour;
 use crate::refunds::Refunds;
@@ -38,6 +40,8 @@ pub(crate) struct Order {
     pub(crate) notifications_accepted: u32,
     /// The positions of its refunds, in the order of their acceptance.
     pub(crate) refunds: Vec<usize>,
+    /// When it is a debit under an agreement.
+    pub(crate) debit: Option<Debit>,
     /// What only its front knows.
     pub(crate) own: Own,
 }
@@ -69,6 +73,8 @@ pub(crate) enum Happened {
     Authorized,
     /// An attempt of the payer failed.
     Failed,
+    /// The payer's side declined a debit.
+    Declined,
     /// It closed by itself, at the end of its life.
     Expired,
     /// The merchant closed it.
@@ -94,6 +100,8 @@ pub(crate) struct Orders {
     by_other_name: HashMap<String, usize>,
     /// Under the same lock as their orders: what is refunded depends on what was paid.
     pub(crate) refunds: Refunds,
+    /// Likewise: what is debited depends on what was signed.
+    pub(crate) agreements: Agreements,
     serial: u64,
 }
 
@@ -177,6 +185,7 @@ impl Orders {
             events: Vec::new(),
             notifications_accepted: 0,
             refunds: Vec::new(),
+            debit: None,
             own: new.own,
         });
         position
@@ -203,7 +212,7 @@ impl Orders {
         for position in 0..self.list.len() {
             self.at(position, now_ms);
         }
-        self.list.iter().map(|order| order.entry(&self.refunds)).collect()
+        self.list.iter().map(|order| order.entry(&self.refunds, &self.agreements)).collect()
     }
 }
 
@@ -213,11 +222,15 @@ impl Order {
         self.tab.state() == State::NotPay && now_ms < self.expires_at_ms
     }
 
-    fn entry(&self, refunds: &Refunds) -> BookEntry {
+    fn entry(&self, refunds: &Refunds, agreements: &Agreements) -> BookEntry {
         BookEntry {
             channel: self.channel,
             account: self.account.clone(),
             out_trade_no: self.number.clone(),
+            agreement: self
+                .debit
+                .and_then(|debit| agreements.list.get(debit.agreement))
+                .map(|agreement| agreement.number.clone()),
             description: self.description.clone(),
             amount_minor: self.amount_minor,
             state: self.tab.state().word(refunds.stand_against(self)).to_owned(),

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dice;
+use crate::{AgreementMix, dice};
 
 /// What the payer of an order does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,8 @@ pub struct PayerMix {
     pub again_ms: (i64, i64),
     /// From the close to the surfacing of money in flight.
     pub landing_ms: (i64, i64),
+    /// How payers treat their agreements and the debits under them.
+    pub agreements: AgreementMix,
 }
 
 impl Default for PayerMix {
@@ -63,6 +65,7 @@ impl Default for PayerMix {
             soon_ms: (2_000, 20_000),
             again_ms: (3_000, 15_000),
             landing_ms: (1_000, 10_000),
+            agreements: AgreementMix::default(),
         }
     }
 }

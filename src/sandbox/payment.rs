@@ -2,7 +2,7 @@
 //! (timers, counts, news), and must never know a wire format.
 
 use crate::books::State;
-use crate::orders::{Closing, Happened, Order, OrderEvent};
+use crate::orders::{Closing, Happened, Order, OrderEvent, Orders};
 use crate::payer::Move;
 use crate::shared::Shared;
 use crate::timers::{About, Due};
@@ -144,6 +144,12 @@ impl Shared {
         if !orders.at(position, now_ms).is_some_and(|order| lawful(order)) {
             return false;
         }
+        self.collect(&mut orders, position, notify)
+    }
+
+    /// Takes (or reserves) the money; whoever holds the lock has seen that it is lawful.
+    pub(crate) fn collect(&self, orders: &mut Orders, position: usize, notify: bool) -> bool {
+        let now_ms = self.pace.now_ms();
         let serial = orders.next_serial();
         let Some(order) = orders.list.get_mut(position) else { return false };
         order.met_at_ms.get_or_insert(now_ms);

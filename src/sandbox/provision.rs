@@ -11,8 +11,8 @@ use crate::keys::{SigningKey, hex_upper};
 use crate::unionpay::provision::provision_unionpay;
 use crate::wechat::platform::PlatformCertificate;
 use crate::{
-    MerchantAccount, PlatformKeys, ProvisionedAlipay, ProvisionedStripe, ProvisionedUnionpay, SandboxError, alipay,
-    pem, stripe,
+    MerchantAccount, PapayTerms, PlatformKeys, ProvisionedAlipay, ProvisionedStripe, ProvisionedUnionpay, SandboxError,
+    alipay, pem, stripe,
 };
 
 /// An account with its keys: paths for the merchant's side, `account` and `platform` for the sandbox's.
@@ -105,6 +105,7 @@ pub fn provision(dir: &Path, name: &str, random: &dyn Fn(&mut [u8])) -> Result<P
             merchant_public_key_pem: pem::encode("PUBLIC KEY", &merchant_key.public_der()?),
             apiv3_key: secret,
             close_min_age_ms: 0,
+            papay: PapayTerms::default(),
         },
         mchid: file.mchid,
         appid: file.appid,

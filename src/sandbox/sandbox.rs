@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 
 use crate::shared::{Shared, routes};
 use crate::{
-    BookEntry, Counters, DisputeAct, DisputeEntry, Door, Faults, OpenedOrder, RefundEntry, SandboxConfig, SandboxError,
-    admin, notify, serve,
+    AgreementEntry, BookEntry, Counters, DebitEntry, DisputeAct, DisputeEntry, Door, EndedBy, Faults, OpenedOrder,
+    Purse, RefundEntry, SandboxConfig, SandboxError, admin, notify, serve,
 };
 
 /// How an order is paid by hand.
@@ -80,6 +80,41 @@ impl Sandbox {
     /// The channel's books of refunds, in the order of their acceptance.
     pub fn refunds(&self) -> Vec<RefundEntry> {
         self.world.orders().refunds.entries()
+    }
+
+    /// The channels' agreements, in the order in which payers were shown them.
+    pub fn agreements(&self) -> Vec<AgreementEntry> {
+        self.world.orders().agreements.entries()
+    }
+
+    /// Every call for a debit under an agreement that reached a channel, in the order of arrival.
+    pub fn debits(&self) -> Vec<DebitEntry> {
+        self.world.orders().agreements.debits.clone()
+    }
+
+    /// The payer signs what he was shown, now. `account`: the merchant's number on the channel; `agreement`: the
+    /// merchant's number of the agreement.
+    ///
+    /// # Errors
+    /// A sentence that says why there is nothing to sign.
+    pub fn sign(&self, account: &str, agreement: &str) -> Result<(), &'static str> {
+        self.world.sign_number(Some(account), agreement)
+    }
+
+    /// Ends an agreement: the payer in the channel's app, or its time is over.
+    ///
+    /// # Errors
+    /// A sentence that says why there is nothing to end.
+    pub fn end_agreement(&self, account: &str, agreement: &str, by: EndedBy) -> Result<(), &'static str> {
+        self.world.end_number(Some(account), agreement, by)
+    }
+
+    /// What the payer's purse holds from now on, whatever was drawn.
+    ///
+    /// # Errors
+    /// When there is no such agreement, or it is over.
+    pub fn set_purse(&self, account: &str, agreement: &str, purse: Purse) -> Result<(), &'static str> {
+        self.world.set_purse_of(Some(account), agreement, purse)
     }
 
     /// What happened so far.

@@ -142,6 +142,12 @@ impl Shared {
             Due::Land(order) => self.money_lands(order),
             Due::Expire(order) => self.order_expires(order),
             Due::Errand { order, errand } => self.errand_due(order, errand),
+            Due::Sign(agreement) => {
+                self.payer_signs(agreement);
+            }
+            Due::Leave(agreement) => self.payer_leaves(agreement),
+            Due::Lapse(agreement) => self.agreement_lapses(agreement),
+            Due::Settle(order) => self.debit_settles(order),
             Due::Refund { refund, turn } => self.refund_moves(refund, turn),
             Due::Notify { about, attempt } => self.notification_due(about, attempt),
             Due::NotifyDelayed { about, attempt } => self.notification_delayed(about, attempt),

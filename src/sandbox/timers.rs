@@ -17,6 +17,8 @@ pub(crate) enum About {
     Order { order: usize, event: usize },
     /// The `event`-th thing that happened to this refund.
     Refund { refund: usize, event: usize },
+    /// The `event`-th thing that happened to this agreement.
+    Agreement { agreement: usize, event: usize },
 }
 
 /// What is due. Orders and refunds are named by their position in the books.
@@ -34,6 +36,14 @@ pub(crate) enum Due {
     Expire(usize),
     /// What the order's front asked to be woken for, by a number of its own.
     Errand { order: usize, errand: u8 },
+    /// The payer signs the agreement at this position.
+    Sign(usize),
+    /// The payer ends the agreement by himself.
+    Leave(usize),
+    /// The agreement's time is over.
+    Lapse(usize),
+    /// The payer's side decides the debit that the order is.
+    Settle(usize),
     /// The `turn`-th thing happens to a refund.
     Refund { refund: usize, turn: usize },
     /// An attempt to notify, which faults may still strike.

@@ -1,25 +1,35 @@
 //! Agreements and plans in the store: it knows which rows are written together, and must never know when something
 //! is charged ([`bursar_core::billing`] does).
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use bursar_core::Timestamp;
 use bursar_core::agreement::{Agreement, AgreementState};
 use bursar_core::billing::{Installment, Plan, PlanFile, PlanState};
 use bursar_core::id::{AgreementId, MerchantId, PlanId};
+use uuid::Uuid;
 
-use crate::Result;
+use crate::about::About;
+use crate::change::NewDelivery;
+use crate::dialect::Dialect;
+use crate::read::billing as read;
+use crate::{Result, StoreError};
 
 /// Rows about agreements and plans in a [`crate::Change`].
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct BillingRows {
     /// Agreements to insert (version 0 becomes 1). Guard: there is none of that id.
     pub new_agreements: Vec<Agreement>,
-    /// Agreements to update. Guard: the row still has `version`, which is counted up.
+    /// Agreements to update: where they stand, what was observed, when they are due and what was told. Guard: the row
+    /// still has `version`, which is counted up.
     pub agreements: Vec<Agreement>,
     /// Plans to insert (version 0 becomes 1). Guard: the merchant has no plan of that number; one that has makes the
     /// change a [`crate::Answer::Duplicate`].
     pub new_plans: Vec<Plan>,
-    /// Plans to update. Guard: the row still has `version`, which is counted up.
+    /// Plans to update: all but merchant, number, payer, description, currency and when it was accepted. Guard: the
+    /// row still has `version`, which is counted up; a stale plan makes the change stale, also when the number of an
+    /// order that comes with it is taken: whoever was faster has opened that.
     pub plans: Vec<Plan>,
     /// Installments to insert, or to update when they are there. Their plan is among `new_plans` or `plans`: its
     /// version is their guard.
@@ -30,6 +40,57 @@ impl BillingRows {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// The ids of what is new.
+    pub(crate) fn new_ids(&self) -> impl Iterator<Item = Uuid> + '_ {
+        self.new_agreements.iter().map(|a| a.id.uuid()).chain(self.new_plans.iter().map(|p| p.id.uuid()))
+    }
+
+    /// The ids of all agreements and plans.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Uuid> + '_ {
+        let updated = self.agreements.iter().map(|a| a.id.uuid()).chain(self.plans.iter().map(|p| p.id.uuid()));
+        self.new_ids().chain(updated)
+    }
+
+    fn plan(&self, id: PlanId) -> Option<&Plan> {
+        self.new_plans.iter().chain(&self.plans).find(|p| p.id == id)
+    }
+
+    fn agreement(&self, id: AgreementId) -> Option<&Agreement> {
+        self.new_agreements.iter().chain(&self.agreements).find(|a| a.id == id)
+    }
+
+    /// Looks whether every installment, and every event told of a plan or an agreement (of `deliveries`), comes with
+    /// the row whose version guards it.
+    ///
+    /// # Errors
+    /// [`StoreError::Misuse`] when one does not, when an installment comes twice, or when an event is numbered beyond
+    /// those that its row has counted: two changes could write the same number, or leave one out.
+    pub fn check(&self, deliveries: &[NewDelivery]) -> Result<()> {
+        let mut seen = HashSet::new();
+        for (plan, installment) in &self.installments {
+            if self.plan(*plan).is_none() {
+                return Err(StoreError::Misuse(format!("a change writes installments of {plan} without writing it")));
+            }
+            if !seen.insert((*plan, installment.seq)) {
+                return Err(StoreError::Misuse(format!("a change writes {plan} {} twice", installment.seq)));
+            }
+        }
+        for delivery in deliveries {
+            let counted = match delivery.about {
+                About::Order(_) => continue,
+                About::Plan(id) => self.plan(id).map(|p| p.event_count),
+                About::Agreement(id) => self.agreement(id).map(|a| a.event_count),
+            };
+            if counted.is_none_or(|count| !(1..=count).contains(&delivery.sequence)) {
+                let (about, sequence) = (delivery.about, delivery.sequence);
+                return Err(StoreError::Misuse(format!(
+                    "a change tells event {sequence} of {about}, which has not counted it"
+                )));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -76,6 +137,14 @@ pub enum Extent {
     All,
 }
 
+impl Extent {
+    /// Whether `installment` is among them.
+    pub fn takes(self, installment: &Installment) -> bool {
+        let owes = || installment.give_back.iter().any(|g| !g.asked);
+        self == Self::All || !installment.state.is_final() || owes()
+    }
+}
+
 /// What is asked of a database about agreements and plans. Rows are never deleted: they are books.
 #[async_trait]
 pub trait Billing: Send + Sync {
@@ -92,4 +161,26 @@ pub trait Billing: Send + Sync {
     /// Agreements and plans that were due before `before` and have no live job: at most `limit` of each, the oldest
     /// ids first.
     async fn lost_billing(&self, before: Timestamp, limit: u32) -> Result<(Vec<Agreement>, Vec<Plan>)>;
+}
+
+#[async_trait]
+impl<D: Dialect> Billing for D {
+    async fn agreement(&self, id: AgreementId) -> Result<Option<Agreement>> {
+        read::agreement(self, id).await
+    }
+    async fn agreements(&self, filter: &AgreementFilter) -> Result<Vec<Agreement>> {
+        read::agreements(self, filter).await
+    }
+    async fn plan(&self, id: PlanId, extent: Extent) -> Result<Option<PlanFile>> {
+        read::plan(self, id, extent).await
+    }
+    async fn plans(&self, filter: &PlanFilter) -> Result<Vec<Plan>> {
+        read::plans(self, filter).await
+    }
+    async fn tries_since(&self, agreement: AgreementId, since: Timestamp) -> Result<Vec<Timestamp>> {
+        read::tries_since(self, agreement, since).await
+    }
+    async fn lost_billing(&self, before: Timestamp, limit: u32) -> Result<(Vec<Agreement>, Vec<Plan>)> {
+        read::lost(self, before, limit).await
+    }
 }

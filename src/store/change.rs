@@ -6,7 +6,7 @@ use bursar_core::bank::{LineRow, StatementRow};
 use bursar_core::channel::Method;
 use bursar_core::decide::{Question, QuestionKind};
 use bursar_core::event::EventKind;
-use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId};
+use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId};
 use bursar_core::job::{JobKey, NewJob};
 use bursar_core::ledger::Posting;
 use bursar_core::observation::{Observation, Subject};
@@ -15,7 +15,10 @@ use bursar_core::payment::Payment;
 use bursar_core::refund::{Leg, Refund};
 use uuid::Uuid;
 
+use crate::about::About;
+use crate::billing::BillingRows;
 use crate::cash::CashRows;
+use crate::schedules::ScheduleRows;
 
 /// Rows that are written together or not at all. A guard that does not hold refuses the whole change.
 #[derive(Clone, Debug, Default)]
@@ -68,6 +71,8 @@ pub struct Change {
     pub cash: CashRows,
     /// Agreements, plans and installments.
     pub billing: BillingRows,
+    /// Schedules and their fires.
+    pub schedules: ScheduleRows,
     /// A notification to store. Guard: not seen before.
     pub notification: Option<Notification>,
     /// An idempotency key to take with its answer. Guard: not taken.
@@ -91,7 +96,8 @@ impl Change {
 
     /// The same without the idempotency key: rows that others may have written in the meantime.
     pub(crate) fn carries_rows(&self) -> bool {
-        self.statement.is_some() || !self.new_lines.is_empty() || !self.lines.is_empty() || !self.cash.is_empty() || !self.billing.is_empty()
+        let of_bank = self.statement.is_some() || !self.new_lines.is_empty() || !self.lines.is_empty();
+        of_bank || !self.cash.is_empty() || !self.billing.is_empty() || !self.schedules.is_empty()
     }
 }
 
@@ -160,9 +166,9 @@ pub enum Answer {
     Stale,
     /// Our lease is gone: drop it.
     Fenced,
-    /// The order number, notification, statement, collection, hand-in, payout or idempotency key was there
-    /// before: read that. Said rather than that something is stale, so that a repeated request is not decided
-    /// again.
+    /// The number of the order or plan, or the agreement, notification, statement, collection, hand-in, payout, name
+    /// or fire of a schedule, or idempotency key was there before: read that. Said rather than that something is
+    /// stale, so that a repeated request is not decided again.
     Duplicate,
 }
 
@@ -205,9 +211,9 @@ pub struct IdempotencyKey {
 pub struct NewDelivery {
     /// Its id; also the webhook's id, the same on every attempt.
     pub id: DeliveryId,
-    /// The order.
-    pub order: OrderId,
-    /// The event's number within the order.
+    /// What it tells of.
+    pub about: About,
+    /// The event's number among those of the same order, plan or agreement: 1, 2, 3 … without gaps.
     pub sequence: i64,
     /// What happened.
     pub kind: EventKind,

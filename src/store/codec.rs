@@ -2,14 +2,18 @@
 //! database they come from.
 
 pub mod bank;
+pub mod billing;
 pub mod cash;
 mod refund;
+pub mod schedule;
 
 use bursar_core::bank::reference;
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::decide::QuestionKind;
 use bursar_core::event::EventKind;
-use bursar_core::id::{ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId};
+use bursar_core::id::{
+    AgreementId, ChannelAccountId, DeliveryId, EndpointId, MerchantId, NotificationId, OrderId, PaymentId, PlanId,
+};
 use bursar_core::job::{JobKey, JobKind};
 use bursar_core::ledger::{Account, AccountKind, Posting};
 use bursar_core::observation::Source;
@@ -22,6 +26,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::Notification;
+use crate::about::About;
 use crate::record::{BookLine, DeliveryRow, IdempotencyRow, JobRow, ObservationRow, ParkedRow, PostingRow};
 use crate::value::{Cell, Record};
 use crate::{Result, StoreError};
@@ -86,6 +91,12 @@ impl Reading<'_> {
         serde_json::from_str(text).map_err(|e| self.record.corrupt(self.table, column, e.to_string()))
     }
 
+    /// What a row belongs to, of two columns.
+    pub fn about(&self, kind: &'static str, id: &'static str) -> Result<About> {
+        let id = self.get(id)?;
+        self.code(kind, |code| About::from_code(code, id))
+    }
+
     /// An amount of two columns.
     pub fn money(&self, minor: &'static str, currency: &'static str) -> Result<Money> {
         Ok(Money::new(self.get(minor)?, self.name(currency)?))
@@ -139,7 +150,7 @@ pub fn order(record: &Record) -> Result<Order> {
         state: row.code("o_state", OrderState::from_code)?,
         close_reason: row.get("o_close_reason")?,
         late_money: row.get("o_late_money")?,
-        installment: None,
+        installment: billing::installment_key(row)?,
         part_payment: row.get("o_part_payment")?,
         offers: row.maybe_json("o_offers")?.unwrap_or_default(),
         payer: row.get("o_payer")?,
@@ -168,7 +179,7 @@ pub fn payment(record: &Record) -> Result<Option<Payment>> {
         state: row.code("p_state", PaymentState::from_code)?,
         evidence: row.json("p_evidence")?,
         returned_minor: row.get("p_returned_minor")?,
-        agreement: None,
+        agreement: row.get::<Option<Uuid>>("p_agreement")?.map(AgreementId),
         version: row.get("p_version")?,
         due_at: row.maybe_time("p_due_at")?,
         created_at: row.time("p_created_at")?,
@@ -207,7 +218,7 @@ pub fn delivery(record: &Record) -> Result<DeliveryRow> {
     let row = Reading { record, table: "delivery" };
     Ok(DeliveryRow {
         id: DeliveryId(row.get("id")?),
-        order: OrderId(row.get("order_id")?),
+        about: row.about("about_kind", "about")?,
         sequence: row.get("sequence")?,
         kind: row.code("kind", EventKind::from_code)?,
         endpoint: row.get::<Option<Uuid>>("endpoint")?.map(EndpointId),
@@ -248,9 +259,11 @@ pub fn idempotency(record: &Record) -> Result<IdempotencyRow> {
 /// A row of `question`.
 pub fn question(record: &Record) -> Result<ParkedRow> {
     let row = Reading { record, table: "question" };
+    let subject = row.get("subject")?;
+    let order = row.get::<Option<Uuid>>("order_id")?;
     Ok(ParkedRow {
-        subject: row.get("subject")?,
-        order: OrderId(row.get("order_id")?),
+        subject,
+        about: order.map_or(About::Plan(PlanId(subject)), |id| About::Order(OrderId(id))),
         kind: row.code("kind", QuestionKind::from_code)?,
         text: row.get("text")?,
         opened_at: row.time("opened_at")?,

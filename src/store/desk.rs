@@ -1,9 +1,11 @@
 //! The desk: the one place where an observation is taken in. It knows the loop — load, decide, commit,
 //! and once more when somebody was faster — and must never know where an observation came from.
 
+pub mod billing;
 pub mod cash;
 mod change;
 mod grant;
+pub mod schedules;
 pub mod statements;
 
 use std::collections::BTreeMap;
@@ -117,18 +119,9 @@ impl Desk {
         payments: Vec<Payment>,
         complete: impl FnOnce(&Dossier, &mut Change),
     ) -> Result<(Answer, Dossier)> {
-        let now = self.clock.now();
-        let decision = decide::open(order, payments, now);
-        let mut change = Change {
-            new_orders: vec![decision.next.order.clone()],
-            new_payments: decision.next.payments.clone(),
-            ..Change::default()
-        };
-        change.postings = decision.postings.iter().map(|p| (*p, now)).collect();
-        change.jobs = scheduled(&decision.effects).collect();
-        complete(&decision.next, &mut change);
+        let (mut change, mut dossier) = opening(order, payments, self.clock.now());
+        complete(&dossier, &mut change);
         let answer = self.gatherer.commit(change).await?;
-        let mut dossier = decision.next;
         dossier.order.version = 1;
         dossier.payments.iter_mut().for_each(|p| p.version = 1);
         Ok((answer, dossier))
@@ -237,8 +230,23 @@ impl Desk {
                 Some(order) => self.gatherer.store().dossier(order).await,
                 None => Ok(None),
             },
+            // What is observed of one is no part of any order.
+            Subject::Agreement(_) => Ok(None),
         }
     }
+}
+
+/// The rows of a new order, and the order as it begins.
+fn opening(order: Order, payments: Vec<Payment>, now: Timestamp) -> (Change, Dossier) {
+    let decision = decide::open(order, payments, now);
+    let change = Change {
+        new_orders: vec![decision.next.order.clone()],
+        new_payments: decision.next.payments.clone(),
+        postings: decision.postings.iter().map(|p| (*p, now)).collect(),
+        jobs: scheduled(&decision.effects).collect(),
+        ..Change::default()
+    };
+    (change, decision.next)
 }
 
 fn too_many_races(subject: impl std::fmt::Display) -> StoreError {

@@ -5,6 +5,7 @@
 //! all. Reads are named for what they answer. SQLite and PostgreSQL stand behind the one trait, and one
 //! conformance suite runs on both.
 
+pub mod about;
 pub mod billing;
 pub mod cash;
 pub mod change;
@@ -23,6 +24,7 @@ pub mod postgres;
 mod read;
 pub mod record;
 mod returned;
+pub mod schedules;
 pub mod sqlite;
 mod statements;
 mod value;
@@ -39,6 +41,7 @@ use bursar_core::order::Dossier;
 use bursar_core::refund::Refund;
 use uuid::Uuid;
 
+pub use about::About;
 pub use billing::{AgreementFilter, Billing, BillingRows, Extent, PlanFilter};
 pub use cash::{CashRows, CollectionFilter, Contents, HandInFilter, Till};
 pub use change::{Answer, Change, IdempotencyKey, LastPaid, NewDelivery, Notification, Settle, Settlement};
@@ -50,6 +53,7 @@ pub use record::{
     BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter,
     ObservationRow, OrderFilter, ParkedRow, PostingRow, RefundFilter, RefundLine, Timeline,
 };
+pub use schedules::{ScheduleFilter, ScheduleGauges, ScheduleRows, Schedules};
 pub use statements::Statements;
 
 /// A result of the store.
@@ -58,7 +62,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What the rest of the program asks of a database. Every method may fail with
 /// [`StoreError::Unavailable`] (try again later) and says so instead of blocking for ever.
 #[async_trait]
-pub trait Store: Statements + Till + Billing + Send + Sync + std::fmt::Debug {
+pub trait Store: Statements + Till + Billing + Schedules + Send + Sync + std::fmt::Debug {
     /// Writes all `changes` in as few transactions as possible and answers each, in order. A change
     /// that is refused leaves nothing behind and does not spoil its neighbours.
     ///

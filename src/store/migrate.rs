@@ -32,6 +32,16 @@ pub const STEPS: &[Step] = &[
         postgres: include_str!("migrations/postgres/0003_channels.sql"),
         sqlite: include_str!("migrations/sqlite/0003_channels.sql"),
     },
+    Step {
+        version: 4,
+        postgres: include_str!("migrations/postgres/0004_billing.sql"),
+        sqlite: include_str!("migrations/sqlite/0004_billing.sql"),
+    },
+    Step {
+        version: 5,
+        postgres: include_str!("migrations/postgres/0005_schedules.sql"),
+        sqlite: include_str!("migrations/sqlite/0005_schedules.sql"),
+    },
 ];
 
 /// The table that remembers what was done; the same text on both databases.

@@ -17,6 +17,8 @@ use bursar_core::refund::{LegState, RefundState, Route};
 use bursar_core::{Money, Timestamp};
 use uuid::Uuid;
 
+use crate::about::About;
+
 /// A wish for jobs.
 #[derive(Clone, Debug)]
 pub struct ClaimRequest {
@@ -167,7 +169,7 @@ pub struct Timeline {
 /// A stored observation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ObservationRow {
-    /// What it is about: the 128 bits of the id of a payment, refund, leg or order.
+    /// What it is about: the 128 bits of the id of a payment, refund, leg, order or agreement.
     pub subject: Uuid,
     /// Counts per subject.
     pub sequence: i64,
@@ -195,9 +197,9 @@ pub struct PostingRow {
 pub struct DeliveryRow {
     /// Its id.
     pub id: DeliveryId,
-    /// The order.
-    pub order: OrderId,
-    /// The event's number within the order.
+    /// What it tells of.
+    pub about: About,
+    /// The event's number among those of the same order, plan or agreement.
     pub sequence: i64,
     /// What happened.
     pub kind: EventKind,
@@ -231,10 +233,10 @@ pub struct IdempotencyRow {
 /// A question that waits for a person.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ParkedRow {
-    /// What it is about: the 128 bits of the id of a payment, leg or collection.
+    /// What it is about: the 128 bits of the id of a payment, leg, collection, order or plan.
     pub subject: Uuid,
-    /// Its order.
-    pub order: OrderId,
+    /// Its order; the plan itself when it is about one.
+    pub about: About,
     /// What kind.
     pub kind: QuestionKind,
     /// The question.

@@ -142,6 +142,7 @@ impl Record {
             "refund_leg" => "l_id",
             "refund" => "r_id",
             "orders" => "o_id",
+            "agreement" | "plan" => "id",
             _ => "p_id",
         };
         let row = [own, "id", "subject"].into_iter().find_map(key);

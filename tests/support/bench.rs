@@ -175,7 +175,7 @@ impl Bench {
         };
         let delivery = NewDelivery {
             id: DeliveryId(self.uuid()),
-            order: order.id,
+            about: order.id.into(),
             sequence: 1,
             kind: EventKind::OrderPaid,
             endpoint: Some(endpoint),

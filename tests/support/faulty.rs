@@ -4,23 +4,27 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use bursar_core::agreement::Agreement;
 use bursar_core::bank::{LineRow, StatementRow};
+use bursar_core::billing::{Plan, PlanFile};
 use bursar_core::cash::{Collection, Drawer, HandIn, Payout};
 use bursar_core::channel::Method;
 use bursar_core::id::{
-    ApiKeyId, ChannelAccountId, CollectionId, DeliveryId, HandInId, LegId, LineId, MerchantId, NotificationId, OrderId,
-    PaymentId, RefundId, StatementId,
+    AgreementId, ApiKeyId, ChannelAccountId, CollectionId, DeliveryId, HandInId, LegId, LineId, MerchantId,
+    NotificationId, OrderId, PaymentId, PlanId, RefundId, ScheduleId, StatementId,
 };
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
 use bursar_core::observation::Subject;
 use bursar_core::order::Dossier;
 use bursar_core::refund::Refund;
+use bursar_core::schedule::{Fire, Schedule};
 use bursar_core::{Money, Timestamp};
 use bursar_store::{
-    Answer, BookLine, Change, ClaimRequest, Claimed, CollectionFilter, Contents, Counts, DeliveryRow, HandInFilter,
-    IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, RefundFilter,
-    RefundLine, Result, Statements, Store, StoreError, Till, Timeline,
+    AgreementFilter, Answer, Billing, BookLine, Change, ClaimRequest, Claimed, CollectionFilter, Contents, Counts,
+    DeliveryRow, Extent, HandInFilter, IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter, Notification,
+    OrderFilter, ParkedRow, PlanFilter, RefundFilter, RefundLine, Result, ScheduleFilter, ScheduleGauges, Schedules,
+    Statements, Store, StoreError, Till, Timeline,
 };
 use uuid::Uuid;
 
@@ -111,6 +115,27 @@ through! {
     taken_by(hand_in: HandInId) -> Contents;
     hand_ins(filter: &HandInFilter) -> Vec<HandIn>;
     payout_of(leg: LegId) -> Option<Payout>;
+}
+
+through! {
+    Billing {}
+    agreement(id: AgreementId) -> Option<Agreement>;
+    agreements(filter: &AgreementFilter) -> Vec<Agreement>;
+    plan(id: PlanId, extent: Extent) -> Option<PlanFile>;
+    plans(filter: &PlanFilter) -> Vec<Plan>;
+    tries_since(agreement: AgreementId, since: Timestamp) -> Vec<Timestamp>;
+    lost_billing(before: Timestamp, limit: u32) -> (Vec<Agreement>, Vec<Plan>);
+}
+
+through! {
+    Schedules {}
+    schedule(id: ScheduleId) -> Option<Schedule>;
+    schedules(filter: &ScheduleFilter) -> Vec<Schedule>;
+    fires(schedule: ScheduleId, before: Option<Timestamp>, limit: u32) -> Vec<Fire>;
+    fires_between(schedule: ScheduleId, from: Timestamp, until: Timestamp) -> Vec<Fire>;
+    overdue_schedules(now: Timestamp, limit: u32) -> Vec<Schedule>;
+    schedule_gauges(now: Timestamp) -> ScheduleGauges;
+    stuck_schedules(before: Timestamp, limit: u32) -> Vec<(ScheduleId, MerchantId)>;
 }
 
 through! {

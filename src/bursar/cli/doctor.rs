@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use bursar_channels::Secrets as _;
+use bursar_core::schedule::ScheduleState;
+use bursar_store::ScheduleFilter;
 use serde_json::{Value, json};
 
 use super::{Done, Failure, Globals, output};
@@ -19,6 +21,9 @@ struct Finding {
 
 /// A clock before this was never set: this program did not exist then (2026-01-01).
 const EARLIEST_MS: i64 = 1_767_225_600_000;
+
+/// Schedules that are looked at.
+const MOST_SCHEDULES: u32 = 1_000;
 
 /// Questions that are counted.
 const MOST_QUESTIONS: u32 = 1_000;
@@ -127,9 +132,38 @@ async fn with_database(program: &Program, findings: &mut Vec<Finding>) {
         }
         Err(error) => add("questions".to_owned(), Err(format!("{error}"))),
     }
+    add("schedules".to_owned(), schedules(program).await);
     if accounts.is_empty() {
         add("accounts".to_owned(), Ok("none yet: `bursar merchant add-account`".to_owned()));
     }
+}
+
+/// Whether every schedule fires when it is due.
+async fn schedules(program: &Program) -> Result<String, String> {
+    let now = program.clock.now();
+    let filter = ScheduleFilter { state: Some(ScheduleState::Active), limit: MOST_SCHEDULES, ..Default::default() };
+    let active = program.store.schedules(&filter).await.map_err(|e| e.to_string())?;
+    let overdue = program.store.overdue_schedules(now, MOST_SCHEDULES).await.map_err(|e| e.to_string())?;
+    if let Some(first) = overdue.first() {
+        return Err(format!(
+            "{} overdue, first {} ({}): see that workers run and whether its job is parked: `bursar schedule list --overdue`, \
+             `bursar job list --parked`",
+            overdue.len(),
+            first.name,
+            first.id
+        ));
+    }
+    if let Some(ahead) = active.iter().find(|s| s.is_ahead(now)) {
+        return Err(format!(
+            "{} ({}) was fired for {}, which is still to come: a clock was wrong. Set the clocks, then \
+             `bursar schedule resume {}`",
+            ahead.name,
+            ahead.id,
+            ahead.last_due_at.unwrap_or_default(),
+            ahead.id
+        ));
+    }
+    Ok(format!("{} active, none overdue", active.len()))
 }
 
 /// Whether a connection to the host of `url` can be made.

@@ -21,6 +21,7 @@ mod refund;
 mod refund_ask;
 mod refund_view;
 mod sandbox;
+mod schedule;
 mod serve;
 mod simulate;
 mod statement;
@@ -136,6 +137,9 @@ enum Verb {
     /// collected.
     #[command(subcommand)]
     Cash(cash::Cash),
+    /// Make, list, pause, run and backfill schedules, which open orders again and again.
+    #[command(subcommand)]
+    Schedule(schedule::Schedule),
     /// List, retry and cancel jobs; pause and resume queues.
     #[command(subcommand)]
     Job(job::Job),
@@ -232,6 +236,7 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Refund(verb) => refund::run(&globals, verb).await,
         Verb::Statement(verb) => statement::run(&globals, verb).await,
         Verb::Cash(verb) => cash::run(&globals, verb).await,
+        Verb::Schedule(verb) => schedule::run(&globals, verb).await,
         Verb::Job(verb) => job::run(&globals, verb).await,
         Verb::Doctor(_) => doctor::run(&globals).await,
         Verb::Config(verb) => config::run(&globals, &verb),

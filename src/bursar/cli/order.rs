@@ -150,7 +150,7 @@ async fn capture(globals: &Globals, program: &Program, id: OrderId, by: String, 
         [] => return Err(Failure::conflict(format!("no payment of order {id} is authorized"))),
         _ => return Err(Failure::usage("several payments are authorized: name one with --payment")),
     };
-    let after = say_about(program, payment, Claim::CaptureRequested { by }).await?;
+    let after = say_about(program, payment, Claim::CaptureRequested { by, minor: None }).await?;
     if globals.json {
         return output::json(&story::brief(&after));
     }

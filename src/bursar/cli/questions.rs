@@ -14,19 +14,19 @@ pub(super) async fn list(globals: &Globals, program: &Program, limit: u32) -> Do
     if globals.json {
         let rows = questions.iter().map(|q| {
             json!({
-                "since": q.opened_at, "kind": q.kind.name(), "order": q.order, "about": about(q),
+                "since": q.opened_at, "kind": q.kind.name(), "order": q.about.order(), "about": about(q),
                 "question": q.text, "answer": answer(q),
             })
         });
         return output::json(&rows.collect());
     }
     let row = |q: &ParkedRow| {
-        vec![q.opened_at.to_string(), q.kind.name().to_owned(), q.order.to_string(), q.text.clone(), answer(q)]
+        vec![q.opened_at.to_string(), q.kind.name().to_owned(), q.about.to_string(), q.text.clone(), answer(q)]
     };
     output::table(&["SINCE", "KIND", "ORDER", "QUESTION", "ANSWER"], &questions.iter().map(row).collect::<Vec<_>>())
 }
 
-/// The payment or the leg that it is about.
+/// The payment, leg, collection, order or plan that it is about.
 fn about(question: &ParkedRow) -> String {
     match question.kind {
         QuestionKind::LateMoney | QuestionKind::CaptureReversed | QuestionKind::Dispute => {
@@ -37,7 +37,9 @@ fn about(question: &ParkedRow) -> String {
         }
         QuestionKind::CollectionDisputed => CollectionId(question.subject).to_string(),
         // Payments and legs can be held alike; the question's words say which.
-        QuestionKind::IntegrityHold => question.order.to_string(),
+        QuestionKind::IntegrityHold | QuestionKind::PlanStalled | QuestionKind::ChargeAtRisk => {
+            question.about.to_string()
+        }
     }
 }
 
@@ -45,14 +47,18 @@ fn about(question: &ParkedRow) -> String {
 fn answer(question: &ParkedRow) -> String {
     let about = about(question);
     match question.kind {
-        QuestionKind::LateMoney => format!("bursar order late-money {} keep|refund --by NAME", question.order),
+        QuestionKind::LateMoney => format!("bursar order late-money {} keep|refund --by NAME", question.about),
         QuestionKind::TransferDue => format!("bursar refund transferred {about} --by NAME --reference REFERENCE"),
         QuestionKind::NoFunds => "top up the balance at the channel; it is sent again by itself".to_owned(),
         QuestionKind::CaptureReversed => {
-            format!("ask the payer again, or end it: bursar order close {} --reason WORDS", question.order)
+            format!("ask the payer again, or end it: bursar order close {} --reason WORDS", question.about)
         }
         QuestionKind::CollectionDisputed => {
             format!("bursar cash confirm {about} --by NAME, or bursar cash refuse {about} --by NAME --reason WORDS")
+        }
+        QuestionKind::PlanStalled => "give it another agreement and resume it, or cancel it".to_owned(),
+        QuestionKind::ChargeAtRisk => {
+            format!("ask the payer; then end it: bursar order close {} --reason WORDS", question.about)
         }
         QuestionKind::Dispute => "give your evidence at the channel; its end is told by itself".to_owned(),
         QuestionKind::Overpaid | QuestionKind::IntegrityHold => "settle it with the payer or the channel".to_owned(),

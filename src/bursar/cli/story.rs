@@ -154,7 +154,7 @@ fn claim(claim: &Claim) -> String {
         }
         Claim::Refund(claim) => refund_detail(claim),
         Claim::Authorized(hold) => Some(hold.receipt.transaction_id.clone()),
-        Claim::CaptureRequested { by } | Claim::Replaced { by } => Some(format!("by {by}")),
+        Claim::CaptureRequested { by, .. } | Claim::Replaced { by } => Some(format!("by {by}")),
         Claim::Received(piece) => Some(format!("{} minor units, {}", piece.amount_minor, piece.line)),
         Claim::TakenBack { line, reason } => Some(format!("{line}: {reason}")),
         Claim::Disputed(dispute) => Some(match dispute.won {

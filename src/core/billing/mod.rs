@@ -11,9 +11,12 @@
 pub mod calendar;
 pub mod dunning;
 pub mod event;
+pub mod order;
 pub mod split;
 pub mod step;
 pub mod terms;
+#[cfg(test)]
+mod test_town;
 pub mod wishes;
 
 use serde::{Deserialize, Serialize};
@@ -325,6 +328,20 @@ pub struct PlanFile {
 }
 
 impl PlanFile {
+    /// A plan at its beginning: a fixed sum has all its parts, a subscription unfolds as it goes.
+    pub fn begin(mut plan: Plan) -> Self {
+        let parts = match &plan.terms {
+            Terms::Installments { parts } => parts.clone(),
+            Terms::Subscription { .. } => Vec::new(),
+        };
+        let mut installments = Vec::new();
+        for part in parts {
+            installments.push(Installment::new(plan.next_seq, InstallmentKind::Regular, part.due_on, part.minor));
+            plan.next_seq = plan.next_seq.saturating_add(1);
+        }
+        Self { plan, installments }
+    }
+
     /// The installment with this number.
     pub fn installment(&self, seq: u32) -> Option<&Installment> {
         self.installments.iter().find(|i| i.seq == seq)

@@ -106,10 +106,10 @@ pub fn step(scene: Scene<'_>) -> Step {
     let mut work = Work::new(scene);
     work.activate();
     work.stall();
+    work.unfold();
     if !work.give_back() {
         work.follow_all();
     }
-    work.unfold();
     work.finish();
     work.end()
 }

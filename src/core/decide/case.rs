@@ -63,6 +63,15 @@ impl<'a> Case<'a> {
         if !payment.may_take(&observation.claim) {
             return false;
         }
+        if let Claim::CaptureRequested { minor: Some(minor), .. } = observation.claim {
+            if minor <= 0 || minor > payment.amount.minor {
+                return false;
+            }
+            // What the service came to is what is owed from now on.
+            let less = payment.amount.minor - minor;
+            payment.amount.minor = minor;
+            self.next.order.amount.minor = self.next.order.amount.minor.saturating_sub(less);
+        }
         let facts = self.policy.facts_of(payment);
         let evidence = payment.evidence.clone().join(payment.amount, observation);
         let state = evidence.state(payment.amount, facts);

@@ -130,7 +130,7 @@ fn hold(books: &Books, lapses_at: Option<Timestamp>) -> Claim {
 #[test]
 fn a_hold_is_taken_when_the_merchant_says_so() {
     let mut books = awaiting(Method::CardHold, MerchantPolicy::default());
-    books.pay(0, Claim::CaptureRequested { by: text() });
+    books.pay(0, Claim::CaptureRequested { by: text(), minor: None });
     assert_eq!(books.dossier.payments[0].state, PaymentState::AwaitingPayer, "nothing is held yet");
     let claim = hold(&books, Some(at(7 * DAY_MS)));
     books.pay(0, claim);
@@ -139,7 +139,7 @@ fn a_hold_is_taken_when_the_merchant_says_so() {
         (PaymentState::Authorized, OrderState::Paying)
     );
     assert_eq!(books.balance(AccountKind::Clearing), 0);
-    books.pay(0, Claim::CaptureRequested { by: text() });
+    books.pay(0, Claim::CaptureRequested { by: text(), minor: None });
     assert_eq!(books.dossier.payments[0].state, PaymentState::Capturing);
     let key = JobKey::payment(JobKind::CapturePayment, books.dossier.payments[0].id);
     assert!(books.jobs.contains_key(&key));
@@ -150,6 +150,29 @@ fn a_hold_is_taken_when_the_merchant_says_so() {
     assert_eq!(books.dossier.order.state, OrderState::Paid);
     assert!(!books.jobs.contains_key(&key));
     assert_eq!(books.told(), [EventKind::PaymentAuthorized, EventKind::OrderPaid]);
+    books.check();
+}
+
+#[test]
+fn of_what_is_held_what_the_service_came_to_is_taken() {
+    let mut books = awaiting(Method::WechatScore, MerchantPolicy::default());
+    let whole = books.dossier.order.amount.minor;
+    let held = hold(&books, None);
+    books.pay(0, held.clone());
+    for wrong in [0, -1, whole + 1] {
+        books.pay(0, Claim::CaptureRequested { by: text(), minor: Some(wrong) });
+        assert_eq!(books.dossier.payments[0].state, PaymentState::Authorized, "{wrong}");
+    }
+    books.pay(0, Claim::CaptureRequested { by: text(), minor: Some(whole - 30) });
+    let (order, payment) = (&books.dossier.order, &books.dossier.payments[0]);
+    assert_eq!((order.amount.minor, payment.amount.minor), (whole - 30, whole - 30));
+    assert_eq!(payment.state, PaymentState::Capturing);
+    // The channel still tells of the whole hold.
+    books.pay(0, held);
+    assert_eq!(books.dossier.payments[0].state, PaymentState::Capturing);
+    books.capture(0);
+    assert_eq!((books.dossier.order.state, books.dossier.captured_minor()), (OrderState::Paid, whole - 30));
+    assert_eq!(books.balance(AccountKind::Clearing), whole - 30);
     books.check();
 }
 

@@ -33,6 +33,10 @@ pub struct Capture {
     /// Which payment, when several are authorized.
     #[schema(nullable = false)]
     pub payment: Option<String>,
+    /// How much is taken, in minor units: what the service came to. The rest is let go, and the order is for so much
+    /// less. Without it all that is held is taken.
+    #[schema(nullable = false, minimum = 1)]
+    pub amount_minor: Option<i64>,
 }
 
 /// Takes the amount that is held on the payer's card.
@@ -64,11 +68,17 @@ pub async fn capture(
     let path = format!("/v1/orders/{id}/capture");
     let Posted { body, keyed } = posted::json(&app, caller, &headers, &path, body).await?;
     let work = async {
-        let (by, named) = read(&body)?;
+        let Wanted { by, payment: named, amount_minor: minor } = read(&body)?;
         for _ in 0..act::MAX_ROUNDS {
             let dossier = super::owned(&app, caller, id).await?;
             let payment = authorized(&dossier, named)?;
-            let claim = Claim::CaptureRequested { by: by.clone() };
+            let most = dossier.payment(payment).map_or(0, |p| p.amount.minor);
+            if let Some(minor) = minor.filter(|minor| *minor <= 0 || *minor > most) {
+                let mut reader = Reader::blank();
+                reader.refuse("amount_minor", format!("it must be 1 to {most}, what is held; {minor} is not"));
+                reader.finish()?;
+            }
+            let claim = Claim::CaptureRequested { by: by.clone(), minor };
             let said = Observation::new(Source::Merchant, app.clock.now(), claim);
             let answered = |after: &Dossier| {
                 let taken = after.payment(payment).is_some_and(|p| p.state == PaymentState::Capturing);
@@ -83,11 +93,22 @@ pub async fn capture(
     keyed.once(&app, work).await
 }
 
-/// The members of the body: who says so, and about which payment.
+/// What the body asks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wanted {
+    /// Who says so.
+    pub by: String,
+    /// About which payment.
+    pub payment: Option<PaymentId>,
+    /// How much is taken, in minor units; `None`: all that is held.
+    pub amount_minor: Option<i64>,
+}
+
+/// The members of the body.
 ///
 /// # Errors
 /// See [`Reader::parse`] and [`Reader::finish`].
-pub fn read(body: &[u8]) -> Result<(String, Option<PaymentId>), Problem> {
+pub fn read(body: &[u8]) -> Result<Wanted, Problem> {
     let mut reader = Reader::parse(body)?;
     let by = people::person("by", &mut reader);
     let payment = reader.optional_text("payment").and_then(|text| match text.parse() {
@@ -98,8 +119,9 @@ pub fn read(body: &[u8]) -> Result<(String, Option<PaymentId>), Problem> {
             None
         }
     });
+    let amount_minor = reader.optional_integer("amount_minor");
     reader.finish()?;
-    Ok((by, payment))
+    Ok(Wanted { by, payment, amount_minor })
 }
 
 fn authorized(dossier: &Dossier, named: Option<PaymentId>) -> Result<PaymentId, Problem> {

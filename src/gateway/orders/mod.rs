@@ -3,7 +3,7 @@
 
 pub(crate) mod add_payment;
 pub(crate) mod capture;
-mod checks;
+pub(crate) mod checks;
 pub(crate) mod close;
 pub(crate) mod create;
 pub(crate) mod intake;
@@ -12,7 +12,7 @@ pub(crate) mod list;
 pub(crate) mod methods;
 pub(crate) mod pick;
 pub(crate) mod show;
-mod tender;
+pub(crate) mod tender;
 pub(crate) mod timeline;
 pub mod view;
 mod words;

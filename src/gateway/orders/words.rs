@@ -22,7 +22,7 @@ pub fn claim(claim: &Claim) -> String {
             let r = &hold.receipt;
             format!("{} minor units of {} held, transaction {}", r.amount_minor, r.currency, r.transaction_id)
         }
-        Claim::CaptureRequested { by } => format!("what is held shall be taken, says {by}"),
+        Claim::CaptureRequested { by, .. } => format!("what is held shall be taken, says {by}"),
         Claim::Received(piece) => {
             format!("{} minor units of {} came, {}", piece.amount_minor, piece.currency, piece.line)
         }

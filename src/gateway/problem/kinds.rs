@@ -105,6 +105,10 @@ kinds! {
         "A hand-in is counted, approved and banked, each once. `state` tells where it stands.";
     DrawerShort, "drawer-short", CONFLICT, "There is not enough in the drawer",
         "`left_minor` is what the worker has by confirmed collections. Pay it out of another worker's drawer, or transfer it (`/v1/refunds/{id}/transferred`).";
+    ScheduleNameTaken, "schedule-name-taken", CONFLICT, "There is a schedule of this name",
+        "Names are unique per merchant. To retry a request repeat its Idempotency-Key; for another schedule choose another name, or remove the one that has it.";
+    ScheduleRemoved, "schedule-removed", CONFLICT, "The schedule is removed",
+        "A removed schedule is kept for its history only. Make a new one; its name is free.";
     NoLateMoneyQuestion, "no-late-money-question", CONFLICT, "No question about late money is open",
         "Only money that came for a closed order and was set aside for an answer can be decided about, once. Read the order: it may have been given back already.";
     LateMoneyNotWhole, "late-money-not-whole", CONFLICT, "The late money does not make the order whole",
@@ -135,6 +139,8 @@ kinds! {
         "Name each payment once, with the sum. `payment_id` stands twice.";
     RefundSharesDiffer, "refund-shares-differ", UNPROCESSABLE_ENTITY, "The named shares are not the amount",
         "Let the named shares add up to `amount_minor`, or leave `amount_minor` out. `sum_minor` is what they add up to.";
+    BackfillTooLong, "backfill-too-long", UNPROCESSABLE_ENTITY, "The range has too many due instants",
+        "Each becomes an order. The detail tells how many there are: shorten the range, or look at the cron expression again. Nothing was fired.";
     StatementNotRead, "statement-not-read", UNPROCESSABLE_ENTITY, "The file cannot be read",
         "The detail names the place and what to do. Import the file as it came from the bank; for a table, the account's `statement_mapping` must fit it. Nothing was changed.";
     PayeeRefused, "payee-refused", UNPROCESSABLE_ENTITY, "The payee cannot be sealed for the channel",

@@ -339,7 +339,7 @@ async fn a_disputed_collection_asks_a_person_and_is_confirmed_or_refused() {
     assert_eq!((&disputed["state"], &disputed["why"]), (&json!("disputed"), &json!("Li Na: she paid 100")));
     let asked = house.store.parked(Some(house.merchant), 10).await.unwrap();
     assert_eq!(
-        (asked[0].kind.name(), asked[0].order.to_string()),
+        (asked[0].kind.name(), asked[0].about.to_string()),
         ("collection_disputed", text(&order["id"]).to_owned())
     );
     let timeline = house.get(&format!("/v1/orders/{}/timeline", text(&order["id"]))).await.expect(200).json();

@@ -77,6 +77,7 @@ async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
     let choice = house.offering_order("n-choice").await;
     let held = house.authorized_order("n-held").await;
     let (cash, mut all) = cash_calls(house).await;
+    all.extend(schedule_calls(house).await);
     let out = house.cash_refund(&cash, "prepare-6", 100).await;
     let pay_out = json!({ "leg": leg(&out, 0), "worker": "w-4", "by": "Li Na", "proof": "1" });
     all.push(("/v1/refunds/{id}/paid-out", refund(&out, "paid-out"), pay_out, 200));
@@ -153,6 +154,24 @@ async fn cash_calls(house: &House) -> (Value, Vec<(&'static str, String, Value, 
     (paid, calls)
 }
 
+/// The same about schedules.
+async fn schedule_calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
+    let (kept, removed) = (house.schedule("kept").await, house.schedule("removed").await);
+    let path = |schedule: &Value, verb: &str| format!("/v1/schedules/{}/{verb}", text(&schedule["id"]));
+    let range =
+        |confirm: bool| json!({ "from": "2026-11-20T00:00:00Z", "until": "2026-11-21T00:00:00Z", "confirm": confirm });
+    vec![
+        ("/v1/schedules", "/v1/schedules".to_owned(), super::schedules::schedule_body("new"), 201),
+        ("/v1/schedules/{id}/pause", path(&kept, "pause"), json!({}), 200),
+        ("/v1/schedules/{id}/resume", path(&kept, "resume"), json!({}), 200),
+        ("/v1/schedules/{id}/run", path(&kept, "run"), json!({ "due_at": "2026-11-20T00:00:00Z" }), 200),
+        ("/v1/schedules/{id}/backfill", path(&kept, "backfill"), range(false), 200),
+        ("/v1/schedules/{id}/backfill", path(&kept, "backfill"), range(true), 200),
+        ("/v1/schedules/{id}/remove", path(&removed, "remove"), json!({}), 200),
+        ("/v1/schedules/{id}/run", path(&removed, "run"), json!({}), 409),
+    ]
+}
+
 async fn house_with_everything() -> House {
     let after_close = AfterClose::Park { deadline_ms: 86_400_000 };
     let policy = MerchantPolicy { after_close, approval_above_minor: Some(5_000), ..MerchantPolicy::default() };
@@ -190,6 +209,7 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         called.insert(format!("POST {path}"));
     }
     let refund = house.get("/v1/refunds?limit=1").await.expect(200).json()["refunds"][0]["id"].clone();
+    let scheduled = house.get("/v1/schedules?limit=1").await.expect(200).json()["schedules"][0]["id"].clone();
     for (method, path, operation) in operations(&document) {
         if called.contains(&format!("{method} {path}")) {
             continue;
@@ -199,7 +219,11 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
             path if path.starts_with("/v1/cash") => house.cash_account().await,
             _ => house.account,
         };
-        let id = if path.starts_with("/v1/refunds") { text(&refund) } else { text(&order["id"]) };
+        let id = match path.as_str() {
+            path if path.starts_with("/v1/refunds") => text(&refund),
+            path if path.starts_with("/v1/schedules") => text(&scheduled),
+            _ => text(&order["id"]),
+        };
         let concrete = path
             .replace("{id}", id)
             .replace("{channel}", "wechat")
@@ -211,7 +235,7 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         assert_described(&document, &operation, &answer, &format!("{method} {path}"));
         called.insert(format!("{method} {path}"));
     }
-    assert_eq!(called.len(), 40, "{called:?}");
+    assert_eq!(called.len(), 49, "{called:?}");
 }
 
 #[test]
@@ -279,6 +303,7 @@ async fn order_operations_want_a_key_and_say_so() {
             path if path.starts_with("/v1/refunds") => "rfd",
             path if path.starts_with("/v1/collections") => "col",
             path if path.starts_with("/v1/hand-ins") => "hin",
+            path if path.starts_with("/v1/schedules") => "sch",
             _ => "ord",
         };
         let concrete = path.replace("{id}", &format!("{prefix}_00000000000000000000000000"));
@@ -314,6 +339,9 @@ fn the_members_of_every_request_are_those_that_are_read() {
             "ApproveHandIn" => crate::cash::approve::read(body).err(),
             "BankHandIn" => crate::cash::banked::read(body).err(),
             "PayOutInCash" => crate::cash::paid_out::read(body).err(),
+            "CreateSchedule" => crate::schedules::read(body).err(),
+            "RunSchedule" => crate::schedules::run::read(body).err(),
+            "BackfillSchedule" => crate::schedules::backfill::read(body).err(),
             other => panic!("{other} is not a request"),
         };
         problem.map(pointers).unwrap_or_default()
@@ -336,6 +364,9 @@ fn the_members_of_every_request_are_those_that_are_read() {
         "ApproveHandIn",
         "BankHandIn",
         "PayOutInCash",
+        "CreateSchedule",
+        "RunSchedule",
+        "BackfillSchedule",
     ] {
         let schema = &document["components"]["schemas"][name];
         let names: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();

@@ -23,6 +23,7 @@ mod payments;
 mod refund_inputs;
 mod refund_list;
 mod refunds;
+mod schedules;
 mod story;
 mod timeline;
 

@@ -67,6 +67,11 @@ impl Biz {
         list.iter().map(|word| word.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
     }
 
+    /// A member of a member that is an object.
+    pub(crate) fn member(&self, name: &str, inner: &str) -> Option<&Value> {
+        self.0.get(name)?.as_object()?.get(inner)
+    }
+
     /// The order that is meant.
     pub(crate) fn which(&self) -> Result<Which, Refusal> {
         let which = Which { trade_no: self.text("trade_no", 64)?, out_trade_no: self.number("out_trade_no")? };

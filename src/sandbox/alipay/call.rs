@@ -1,7 +1,11 @@
 //! Which call is this? It knows the methods of the gateway that a merchant's server calls; it must never look
 //! at the books.
 
+use jiff::civil::Date;
+
+use crate::alipay::agreement_body::{Named, PayBody, read_modify};
 use crate::alipay::biz::{Biz, Which};
+use crate::alipay::freeze_body::{FreezeBody, Frozen, Unfreeze};
 use crate::alipay::order_body::{Kind, OrderBody};
 use crate::alipay::refund_body::{RefundBody, RefundQuery};
 use crate::alipay::refusal::Refusal;
@@ -16,6 +20,16 @@ pub(crate) enum Call {
     Cancel(Which),
     Refund(Box<RefundBody>),
     QueryRefund(RefundQuery),
+    /// A debit under an agreement.
+    Pay(Box<PayBody>),
+    Voucher(Box<FreezeBody>),
+    QueryHold(Frozen),
+    CancelHold(Frozen),
+    Unfreeze(Unfreeze),
+    QueryAgreement(Named),
+    Unsign(Named),
+    /// The agreement and the new day of its next debit.
+    Modify(String, Date),
     /// The certificate with this digest.
     Certificate(String),
 }
@@ -30,6 +44,18 @@ impl Call {
             "alipay.trade.cancel" => Ok(Self::Cancel(which(&["out_trade_no", "trade_no"])?)),
             "alipay.trade.refund" => Ok(Self::Refund(Box::new(RefundBody::read(biz_content)?))),
             "alipay.trade.fastpay.refund.query" => Ok(Self::QueryRefund(RefundQuery::read(biz_content)?)),
+            "alipay.trade.pay" => Ok(Self::Pay(Box::new(PayBody::read(biz_content)?))),
+            "alipay.fund.auth.order.voucher.create" => {
+                Ok(Self::Voucher(Box::new(FreezeBody::read(biz_content, "PRE_AUTH")?)))
+            }
+            "alipay.fund.auth.operation.detail.query" => Ok(Self::QueryHold(Frozen::read(biz_content)?)),
+            "alipay.fund.auth.operation.cancel" => Ok(Self::CancelHold(Frozen::read(biz_content)?)),
+            "alipay.fund.auth.order.unfreeze" => Ok(Self::Unfreeze(Unfreeze::read(biz_content)?)),
+            "alipay.user.agreement.query" => Ok(Self::QueryAgreement(Named::read_query(biz_content)?)),
+            "alipay.user.agreement.unsign" => Ok(Self::Unsign(Named::read_unsign(biz_content)?)),
+            "alipay.user.agreement.executionplan.modify" => {
+                read_modify(biz_content).map(|(no, day)| Self::Modify(no, day))
+            }
             "alipay.open.app.alipaycert.download" => {
                 let biz = Biz::read(biz_content, &["alipay_cert_sn"])?;
                 Ok(Self::Certificate(biz.needed("alipay_cert_sn", 64)?))
@@ -39,7 +65,7 @@ impl Call {
     }
 
     /// The name in counters.
-    pub(crate) const fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Precreate(_) => "alipay.precreate",
             Self::Query(_) => "alipay.query",
@@ -47,6 +73,17 @@ impl Call {
             Self::Cancel(_) => "alipay.cancel",
             Self::Refund(_) => "alipay.refund",
             Self::QueryRefund(_) => "alipay.query_refund",
+            Self::Pay(body) => match **body {
+                PayBody::Agreement(_) => "alipay.debit",
+                PayBody::Frozen { .. } => "alipay.pay_frozen",
+            },
+            Self::Voucher(_) => "alipay.freeze",
+            Self::QueryHold(_) => "alipay.query_freeze",
+            Self::CancelHold(_) => "alipay.cancel_freeze",
+            Self::Unfreeze(_) => "alipay.unfreeze",
+            Self::QueryAgreement(_) => "alipay.query_agreement",
+            Self::Unsign(_) => "alipay.unsign",
+            Self::Modify(..) => "alipay.modify_plan",
             Self::Certificate(_) => "alipay.certificate",
         }
     }
@@ -65,7 +102,14 @@ impl Call {
                 None => Subject::Other,
             },
             Self::QueryRefund(query) => Subject::Refund { number: &query.out_request_no, operation: 2 },
-            Self::Certificate(_) => Subject::Other,
+            Self::Pay(body) => Subject::Create {
+                number: &body.order().out_trade_no,
+                description: &body.order().subject,
+                amount_minor: body.order().total_fen,
+            },
+            Self::Voucher(_) | Self::QueryHold(_) | Self::CancelHold(_) => Subject::Other,
+            Self::Unfreeze(wish) => Subject::Refund { number: &wish.out_request_no, operation: 4 },
+            Self::QueryAgreement(_) | Self::Unsign(_) | Self::Modify(..) | Self::Certificate(_) => Subject::Other,
         }
     }
 }

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use crate::agreements::{Agreement, AgreementNews};
 use crate::alipay::account::App;
+use crate::alipay::agreement::AgreementFacts;
+use crate::alipay::freeze::HoldFacts;
 use crate::alipay::keys::{AlipayCertificate, AlipayKeys, Mode};
 use crate::alipay::order_body::OrderBody;
 use crate::alipay::page;
-use crate::door::Door;
+use crate::door::{Door, Opened};
 use crate::front::{Front, Letter};
 use crate::orders::{Happened, Order};
 use crate::refund_books::RefundState;
@@ -81,17 +84,38 @@ impl Alipay {
 impl Front for Alipay {
     /// A trade has one number for all its life.
     fn transaction_id(&self, order: &Order, _: i64, _: u64) -> String {
-        order.own.get::<TradeFacts>().map(|facts| facts.trade_no.clone()).unwrap_or_default()
+        let held = || order.own.get::<HoldFacts>().map(|facts| facts.auth_no.clone());
+        order.own.get::<TradeFacts>().map(|facts| facts.trade_no.clone()).or_else(held).unwrap_or_default()
     }
 
     /// Payments and the end of unpaid trades are told; a close by the merchant and failed attempts are not.
     fn tells(&self, order: &Order, what: Happened) -> bool {
+        if let Some(facts) = order.own.get::<HoldFacts>() {
+            return facts.notify_url.is_some() && what == Happened::Authorized;
+        }
         let wanted = order.own.get::<TradeFacts>().is_some_and(|facts| facts.notify_url.is_some());
-        wanted && matches!(what, Happened::Paid | Happened::Expired)
+        // Of a debit that left no trade nobody hears.
+        let declined = what == Happened::Declined && order.met_at_ms.is_some();
+        wanted && (declined || matches!(what, Happened::Paid | Happened::Expired))
     }
 
     fn tells_refund(&self, refund: &Refund) -> bool {
         refund.tab.state == RefundState::Success
+    }
+
+    fn tells_agreement(&self, agreement: &Agreement, what: AgreementNews) -> bool {
+        let wanted = agreement.own.get::<AgreementFacts>().is_some_and(|facts| facts.notify_url.is_some());
+        wanted && what != AgreementNews::Failed
+    }
+
+    /// A debit that succeeds moves the plan by one period; one that does not leaves it where it is.
+    fn agreement_charged(&self, agreement: &mut Agreement, now_ms: i64) {
+        if let Some(facts) = agreement.own.get_mut::<AgreementFacts>() {
+            facts.last = Some(now_ms);
+            if let (Some(next), Some(plan)) = (facts.next, &facts.body.plan) {
+                facts.next = Some(plan.period.after(next));
+            }
+        }
     }
 
     fn letter(&self, world: &Shared, about: About, forged: bool) -> Result<Option<Letter>, SandboxError> {
@@ -107,7 +131,7 @@ impl Front for Alipay {
         &WAITS_S
     }
 
-    fn open(&self, world: &Shared, door: &Door) -> Option<Result<usize, String>> {
+    fn open(&self, world: &Shared, door: &Door) -> Option<Result<Opened, String>> {
         page::open(self, world, door)
     }
 }

@@ -13,6 +13,7 @@ use http::header;
 use serde_json::{Value, json};
 
 use crate::alipay::account::App;
+use crate::alipay::agreement_body::PayBody;
 use crate::alipay::answer::{self, Answer};
 use crate::alipay::call::Call;
 use crate::alipay::keys::Mode;
@@ -20,7 +21,7 @@ use crate::alipay::order_body::Kind;
 use crate::alipay::params::{self, Params};
 use crate::alipay::refusal::Refusal;
 use crate::alipay::verify::{self, Verified};
-use crate::alipay::{page, refund, trade};
+use crate::alipay::{agreement, debit, freeze, freeze_pay, page, refund, trade};
 use crate::dice;
 use crate::faults::RequestFault;
 use crate::misbehave::{self, Busy};
@@ -51,7 +52,7 @@ async fn serve(State(world): State<Arc<Shared>>, request: Request) -> Response {
         Err(refusal) => return refuse(&world, Mode::PublicKey, &refusal),
     };
     let method = params.get("method").cloned().unwrap_or_default();
-    if Kind::of_page(&method).is_some() {
+    if Kind::of_page(&method).is_some() || method == agreement::PAGE_METHOD {
         return page::shown(&world, &params).respond();
     }
     let mode = verify::mode(&params);
@@ -121,6 +122,19 @@ fn perform(world: &Shared, request: &Verified<'_>, call: Call, fate: u64) -> Ans
         Call::Cancel(which) => trade::cancel(world, request, &which),
         Call::Refund(body) => refund::ask(world, request, &body, fate),
         Call::QueryRefund(query) => refund::query(world, request, &query),
+        Call::Pay(body) => match *body {
+            PayBody::Agreement(body) => debit::pay(world, request, body, fate),
+            PayBody::Frozen { order, auth_no, complete } => {
+                freeze_pay::pay(world, request, order, &auth_no, complete, fate)
+            }
+        },
+        Call::Voucher(body) => freeze::voucher(world, request, *body),
+        Call::QueryHold(frozen) => freeze::query(world, request, &frozen),
+        Call::CancelHold(frozen) => freeze::cancel(world, request, &frozen),
+        Call::Unfreeze(wish) => freeze::unfreeze(world, request, &wish),
+        Call::QueryAgreement(named) => agreement::query(world, request, &named),
+        Call::Unsign(named) => agreement::unsign(world, request, &named),
+        Call::Modify(no, day) => agreement::modify(world, request, &no, day),
         Call::Certificate(sn) => certificate(world, &sn),
     }
 }

@@ -5,13 +5,16 @@ use http::{HeaderMap, HeaderValue, header};
 use serde_json::json;
 use url::form_urlencoded::Serializer;
 
+use crate::agreements::AgreementNews;
+use crate::alipay::agreement::AgreementFacts;
+use crate::alipay::freeze::HoldFacts;
 use crate::alipay::front::{Alipay, TradeFacts};
 use crate::alipay::keys::Mode;
 use crate::alipay::params::Params;
-use crate::alipay::{amount, moment, sign, view};
+use crate::alipay::{agreement, amount, freeze, moment, sign, view};
 use crate::front::Letter;
 use crate::keys::random_text;
-use crate::orders::{Happened, Order};
+use crate::orders::{Happened, Order, Orders};
 use crate::refunds::Refunds;
 use crate::shared::Shared;
 use crate::timers::About;
@@ -49,12 +52,18 @@ impl Alipay {
 fn news(world: &Shared, about: About) -> Option<News> {
     let now_ms = world.pace.now_ms();
     let orders = world.orders();
+    if let About::Agreement { agreement, event } = about {
+        return of_agreement(&orders, agreement, event, now_ms);
+    }
     let (order, mut fields) = match about {
         About::Order { order, event } => {
             let order = orders.list.get(order)?;
             let event = *order.events.get(event)?;
+            if let Some(facts) = order.own.get::<HoldFacts>() {
+                return of_hold(order, facts, event.at_ms, now_ms);
+            }
             let mut fields = common(order, &notify_id(order.fate, 0, event.at_ms))?;
-            if event.what == Happened::Expired {
+            if matches!(event.what, Happened::Expired | Happened::Declined) {
                 put(&mut fields, "trade_status", "TRADE_CLOSED");
                 put(&mut fields, "gmt_close", moment::write(order.tab.closed_at_ms.unwrap_or(event.at_ms)));
             } else {
@@ -63,6 +72,7 @@ fn news(world: &Shared, about: About) -> Option<News> {
             }
             (order, fields)
         }
+        About::Agreement { .. } => return None,
         About::Refund { refund, event } => {
             let refund = orders.refunds.list.get(refund)?;
             let at_ms = refund.events.get(event)?.at_ms;
@@ -76,6 +86,55 @@ fn news(world: &Shared, about: About) -> Option<News> {
     };
     put(&mut fields, "notify_time", moment::write(now_ms));
     let facts = order.own.get::<TradeFacts>()?;
+    Some(News { url: facts.notify_url.clone()?, mode: facts.mode, fields })
+}
+
+/// Money was frozen.
+fn of_hold(order: &Order, facts: &HoldFacts, at_ms: i64, now_ms: i64) -> Option<News> {
+    let mut fields = Params::new();
+    for (name, value) in [
+        ("notify_type", "fund_auth_freeze"),
+        ("notify_id", &notify_id(order.fate, 3, at_ms)),
+        ("app_id", &order.account),
+        ("auth_app_id", &order.account),
+        ("charset", "utf-8"),
+        ("version", "1.0"),
+        ("status", "SUCCESS"),
+        ("notify_time", &moment::write(now_ms)),
+    ] {
+        put(&mut fields, name, value);
+    }
+    for (name, value) in freeze::members(order, facts) {
+        put(&mut fields, name, value);
+    }
+    Some(News { url: facts.notify_url.clone()?, mode: facts.mode, fields })
+}
+
+/// A signature, or an end.
+fn of_agreement(orders: &Orders, position: usize, event: usize, now_ms: i64) -> Option<News> {
+    let one = orders.agreements.list.get(position)?;
+    let facts = one.own.get::<AgreementFacts>()?;
+    let happened = *one.events.get(event)?;
+    let signed = happened.what == AgreementNews::Signed;
+    let mut fields = Params::new();
+    for (name, value) in [
+        ("notify_type", if signed { "dut_user_sign" } else { "dut_user_unsign" }),
+        ("notify_id", &notify_id(one.fate, 2, happened.at_ms)),
+        ("app_id", &one.account),
+        ("auth_app_id", &one.account),
+        ("charset", "utf-8"),
+        ("version", "1.0"),
+        ("status", if signed { "NORMAL" } else { "UNSIGN" }),
+        ("notify_time", &moment::write(now_ms)),
+    ] {
+        put(&mut fields, name, value);
+    }
+    for (name, value) in agreement::members(one, facts) {
+        put(&mut fields, name, value);
+    }
+    if !signed {
+        put(&mut fields, "unsign_time", moment::write(happened.at_ms));
+    }
     Some(News { url: facts.notify_url.clone()?, mode: facts.mode, fields })
 }
 

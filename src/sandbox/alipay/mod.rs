@@ -3,11 +3,17 @@
 //! nothing of the other channels.
 
 pub(crate) mod account;
+pub(crate) mod agreement;
+pub(crate) mod agreement_body;
 pub(crate) mod amount;
 pub(crate) mod answer;
 pub(crate) mod authority;
 pub(crate) mod biz;
 pub(crate) mod call;
+pub(crate) mod debit;
+pub(crate) mod freeze;
+pub(crate) mod freeze_body;
+pub(crate) mod freeze_pay;
 pub(crate) mod front;
 pub(crate) mod gateway;
 pub(crate) mod keys;
@@ -16,6 +22,7 @@ pub(crate) mod moment;
 pub(crate) mod order_body;
 pub(crate) mod page;
 pub(crate) mod params;
+pub(crate) mod period;
 pub(crate) mod provision;
 pub(crate) mod refund;
 pub(crate) mod refund_body;

@@ -16,6 +16,10 @@ pub(crate) enum Kind {
     Wap,
     /// `alipay.trade.app.pay`.
     App,
+    /// `alipay.trade.pay` under an agreement.
+    Debit,
+    /// `alipay.trade.pay` from what was frozen.
+    Frozen,
 }
 
 impl Kind {
@@ -35,6 +39,8 @@ impl Kind {
             Self::Page => product_code == Some("FAST_INSTANT_TRADE_PAY"),
             Self::Wap => product_code == Some("QUICK_WAP_WAY"),
             Self::App => matches!(product_code, None | Some("QUICK_MSECURITY_PAY")),
+            Self::Debit => matches!(product_code, Some("CYCLE_PAY_AUTH" | "GENERAL_WITHHOLDING")),
+            Self::Frozen => matches!(product_code, Some("PRE_AUTH" | "PRE_AUTH_ONLINE")),
         }
     }
 
@@ -42,7 +48,7 @@ impl Kind {
     const fn default_life_ms(self) -> i64 {
         match self {
             Self::Qr => 3 * HOUR_MS,
-            Self::Page | Self::Wap | Self::App => 15 * DAY_MS,
+            Self::Page | Self::Wap | Self::App | Self::Debit | Self::Frozen => 15 * DAY_MS,
         }
     }
 }
@@ -83,6 +89,12 @@ const KNOWN: [&str; 28] = [
     "discountable_amount",
 ];
 
+/// Members that a debit has besides.
+const OF_A_DEBIT: [&str; 4] = ["agreement_params", "is_async_pay", "async_type", "pay_params"];
+
+/// The same of a payment from what was frozen.
+const OF_A_HOLD: [&str; 3] = ["auth_no", "auth_confirm_mode", "buyer_id"];
+
 /// An order as the merchant describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OrderBody {
@@ -108,7 +120,12 @@ enum Life {
 
 impl OrderBody {
     pub(crate) fn read(kind: Kind, biz_content: &str) -> Result<Self, Refusal> {
-        let biz = Biz::read(biz_content, &KNOWN)?;
+        let more: &[&str] = match kind {
+            Kind::Debit => &OF_A_DEBIT,
+            Kind::Frozen => &OF_A_HOLD,
+            Kind::Qr | Kind::Page | Kind::Wap | Kind::App => &[],
+        };
+        let biz = Biz::read(biz_content, &[KNOWN.as_slice(), more].concat())?;
         let out_trade_no = biz.number("out_trade_no")?.ok_or_else(|| Refusal::member("out_trade_no", "is missing"))?;
         let subject = biz.needed("subject", 256)?;
         if subject.contains(['/', '=', '&']) {
@@ -148,6 +165,14 @@ impl OrderBody {
             Life::Today => moment::end_of_day(now_ms).unwrap_or(now_ms),
             Life::Default => now_ms.saturating_add(self.kind.default_life_ms()),
         }
+    }
+}
+
+/// A plain duration of `1m` to `15d`, in milliseconds.
+pub(crate) fn read_minutes(text: &str) -> Option<i64> {
+    match read_timeout(text)? {
+        Life::For(ms) => Some(ms),
+        Life::Until(_) | Life::Today | Life::Default => None,
     }
 }
 

@@ -9,8 +9,8 @@ use crate::alipay::front::Alipay;
 use crate::alipay::order_body::{Kind, OrderBody};
 use crate::alipay::params::{self, Params};
 use crate::alipay::refusal::Refusal;
-use crate::alipay::{trade, verify};
-use crate::door::Door;
+use crate::alipay::{agreement, freeze, trade, verify};
+use crate::door::{Door, Opened};
 use crate::fates::Subject;
 use crate::reply::Reply;
 use crate::shared::Shared;
@@ -19,16 +19,35 @@ use crate::shared::Shared;
 pub(crate) const PATH: &str = "/gateway.do";
 
 /// Opens what belongs to Alipay; `None`: it does not.
-pub(crate) fn open(alipay: &Alipay, world: &Shared, door: &Door) -> Option<Result<usize, String>> {
+pub(crate) fn open(alipay: &Alipay, world: &Shared, door: &Door) -> Option<Result<Opened, String>> {
     let params = match door {
-        Door::Qr(code) => return code.starts_with("https://qr.alipay.com/").then(|| scan(alipay, world, code)),
+        Door::Qr(code) => {
+            return code.starts_with("https://qr.alipay.com/").then(|| scan(alipay, world, code).map(Opened::Order));
+        }
         Door::Url(url) => params::read(query_of(url)?, b"", None),
         Door::Form { action, fields } => params::of_form(query_of(action)?, fields),
         // An app's order is the query of a page without its address.
-        Door::OrderString(text) if text.contains("alipay.trade.app.pay") => params::read(text, b"", None),
+        Door::OrderString(text)
+            if text.contains("alipay.trade.app.pay")
+                || text.contains(agreement::PAGE_METHOD)
+                || text.contains(freeze::APP_METHOD) =>
+        {
+            params::read(text, b"", None)
+        }
         Door::OrderString(_) => return None,
     };
-    Some(params.and_then(|params| enter(world, &params)).map_err(|refusal| refusal.body().to_string()))
+    Some(params.and_then(|params| come_in(world, &params)).map_err(|refusal| refusal.body().to_string()))
+}
+
+/// The order, or the agreement, of a signed page.
+fn come_in(world: &Shared, params: &Params) -> Result<Opened, Refusal> {
+    if params.get("method").is_some_and(|method| method == agreement::PAGE_METHOD) {
+        return agreement::enter(world, params).map(Opened::Agreement);
+    }
+    if params.get("method").is_some_and(|method| method == freeze::APP_METHOD) {
+        return freeze::open(world, params).map(Opened::Order);
+    }
+    enter(world, params).map(Opened::Order)
 }
 
 /// The query of an address of the gateway.
@@ -74,8 +93,9 @@ pub(crate) fn enter(world: &Shared, params: &Params) -> Result<usize, Refusal> {
 
 /// What a payer's browser is shown.
 pub(crate) fn shown(world: &Arc<Shared>, params: &Params) -> Reply {
-    let (status, text) = match enter(world, params) {
-        Ok(_) => (200, "支付宝收银台：请付款".to_owned()),
+    let (status, text) = match come_in(world, params) {
+        Ok(Opened::Agreement(_)) => (200, "支付宝：请签约".to_owned()),
+        Ok(Opened::Order(_)) => (200, "支付宝收银台：请付款".to_owned()),
         Err(refusal) => {
             world.tally.refusal(&refusal.sub_code);
             // It may echo what was sent; nothing of it is markup.

@@ -2,8 +2,10 @@
 //! keys, and must never use the sandbox's own signing or reading.
 
 mod admin;
+mod agreements;
 mod alipay;
 mod certificates;
+mod debits;
 mod faults;
 mod merchant;
 mod notifications;
@@ -16,6 +18,7 @@ mod refund_refusals;
 mod refunder;
 mod refunds;
 mod refusals;
+mod services;
 mod sink;
 mod stripe;
 mod unionpay;
@@ -25,7 +28,7 @@ use std::time::Duration;
 
 use bursar_core::clock::{ManualClock, Timestamp};
 
-use crate::{Faults, PayerMix, Sandbox, SandboxConfig, start};
+use crate::{AgreementMix, Faults, PayerMix, Sandbox, SandboxConfig, start};
 use merchant::{Shop, keys};
 use receiver::Receiver;
 
@@ -63,6 +66,11 @@ fn payers(payers: PayerMix) -> impl FnOnce(&mut SandboxConfig) {
     move |config| config.payers = payers
 }
 
+/// Everybody signs soon, stays and has the money, unless a tag or a purse says otherwise.
+fn faithful(config: &mut SandboxConfig) {
+    config.payers.agreements = AgreementMix::faithful();
+}
+
 /// Waits until `done` says so; the bound only keeps a broken test from hanging.
 async fn eventually(what: &str, mut done: impl FnMut() -> bool) {
     for _ in 0..4_000 {
@@ -81,6 +89,25 @@ impl Stage {
         eventually("something is due", || timers.next_due_ms().is_some()).await;
         let next = timers.next_due_ms().unwrap_or(0);
         self.clock.advance_ms((next - self.now_ms()).max(0));
+    }
+
+    /// Steps until `done` says so, but not to what is due in hours.
+    async fn until(&self, what: &str, done: impl Fn() -> bool) {
+        for _ in 0..200 {
+            if done() {
+                return;
+            }
+            let next = self.sandbox.world.timers.next_due_ms();
+            if next.is_none_or(|due_ms| due_ms > self.now_ms() + 3_600_000) {
+                return eventually(what, &done).await;
+            }
+            self.step().await;
+        }
+        panic!("never happened: {what}");
+    }
+
+    fn agreement(&self, number: &str) -> crate::AgreementEntry {
+        self.sandbox.agreements().into_iter().find(|entry| entry.agreement == number).unwrap()
     }
 
     fn now_ms(&self) -> i64 {

@@ -82,7 +82,7 @@ impl Stage {
     }
 
     /// Moves the clock to the next thing that is due, and waits until it has fired.
-    async fn step(&self) {
+    pub async fn step(&self) {
         let timers = &self.sandbox.world.timers;
         eventually("something is due", || timers.next_due_ms().is_some()).await;
         let due_ms = timers.next_due_ms();

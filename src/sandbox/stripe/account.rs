@@ -20,6 +20,8 @@ pub struct StripeAccount {
     /// The member of an intent's metadata in which this merchant writes his own number; the books name the order by
     /// it, else by the intent's id.
     pub number_member: String,
+    /// The same of a setup intent; without it, the member of payments is looked at, and then its id is the number.
+    pub agreement_number_member: String,
     /// The same of a refund.
     pub refund_number_member: String,
 }

@@ -22,6 +22,7 @@ use crate::stripe::idempotency::{Kept, LONGEST, Met, Turn};
 use crate::stripe::operation::Call;
 use crate::stripe::params::Params;
 use crate::stripe::refusal::Refusal;
+use crate::stripe::setup::SetupFacts;
 
 /// No request of this API needs more.
 const BODY_LIMIT_BYTES: usize = 256 * 1024;
@@ -165,6 +166,11 @@ fn may_open(world: &Shared, account: &Account, params: &Params) -> Result<bool, 
     let secret = params.required("client_secret")?;
     let id = secret.split_once("_secret_").map_or("", |(id, _)| id);
     let orders = world.orders();
+    if id.starts_with("seti_") {
+        let found = orders.agreements.position_of(crate::Channel::Stripe, &account.given.id, id);
+        let facts = found.and_then(|position| orders.agreements.list.get(position)?.own.get::<SetupFacts>());
+        return Ok(facts.is_some_and(|facts| facts.client_secret == secret));
+    }
     let found = orders.position_of(crate::Channel::Stripe, &account.given.id, id);
     let facts = found.and_then(|position| orders.list.get(position)?.own.get::<crate::stripe::front::OrderFacts>());
     Ok(facts.is_some_and(|facts| facts.client_secret == secret))

@@ -7,8 +7,10 @@ use serde_json::Value;
 use crate::keys::random_text;
 use crate::orders::NewOrder;
 use crate::own::Own;
+use crate::payer::Behaviour;
 use crate::shared::Shared;
 use crate::stripe::account::Account;
+use crate::stripe::debit::Saved;
 use crate::stripe::front::OrderFacts;
 use crate::stripe::params::Params;
 use crate::stripe::refusal::Refusal;
@@ -61,6 +63,8 @@ pub(crate) struct Wish {
     metadata: BTreeMap<String, String>,
     suffix: Option<String>,
     expand: Expand,
+    /// Charge this card now, without the payer.
+    saved: Option<Saved>,
 }
 
 impl Wish {
@@ -82,9 +86,7 @@ impl Wish {
         if !types.contains(&"card") && automatic.get("enabled").map(String::as_str) != Some("true") {
             return Err(Refusal::invalid("payment_method_types", "this sandbox plays cards only; ask for `card`"));
         }
-        if params.word("confirm", &["true", "false"])? == Some("true") {
-            return Err(Refusal::invalid("confirm", "this sandbox's intents are confirmed by the payer's page"));
-        }
+        let saved = saved(params)?;
         if params.text("statement_descriptor")?.is_some() {
             let message = "statement_descriptor is not supported for card payments; use statement_descriptor_suffix.";
             return Err(Refusal::invalid("statement_descriptor", message));
@@ -102,6 +104,7 @@ impl Wish {
             metadata: params.metadata()?,
             suffix,
             expand: Expand::read(params, "")?,
+            saved,
         })
     }
 
@@ -111,16 +114,33 @@ impl Wish {
     }
 }
 
+/// The card that is to be charged without the payer, when one is.
+fn saved(params: &Params) -> Result<Option<Saved>, Refusal> {
+    let says = |name: &str| Ok::<_, Refusal>(params.word(name, &["true", "false"])? == Some("true"));
+    match (says("confirm")?, says("off_session")?) {
+        (false, false) => Ok(None),
+        (false, true) => Err(Refusal::invalid("off_session", "You cannot use `off_session` without `confirm`.")),
+        (true, false) => {
+            let message = "this sandbox's intents are confirmed by the payer's page, or without him (`off_session`)";
+            Err(Refusal::invalid("confirm", message))
+        }
+        (true, true) => Ok(Some(Saved {
+            customer: params.required("customer")?.to_owned(),
+            method: params.required("payment_method")?.to_owned(),
+        })),
+    }
+}
+
 impl Shared {
     /// Makes an intent; its payer decides what follows.
     pub(super) fn stripe_create(&self, account: &Account, wish: Wish, fate: u64) -> Result<Value, Refusal> {
         let now_ms = self.pace.now_ms();
-        let mut orders = self.orders();
         // Two intents may bear the same number: their ids differ all the same.
-        let serial = orders.next_serial();
+        let serial = self.orders().next_serial();
         let id = format!("pi_3S{:016x}{serial:06}", dice::draw(&[fate, 40]));
         let expand = wish.expand;
         let number = wish.number(account).unwrap_or(&id).to_owned();
+        let (saved, off) = (wish.saved.clone(), wish.saved.is_some());
         let by_tag = wish.description.contains("[card:3ds]");
         let facts = OrderFacts {
             client_secret: format!("{id}_secret_{}", random_text(25)),
@@ -129,16 +149,19 @@ impl Shared {
             capture_method: wish.capture_method,
             metadata: wish.metadata,
             suffix: wish.suffix,
-            asks_payer: by_tag || dice::below(dice::draw(&[fate, 41]), ASKED) == 0,
+            asks_payer: !off && (by_tag || dice::below(dice::draw(&[fate, 41]), ASKED) == 0),
+            saved: wish.saved,
             processing: false,
             cancel_reason: None,
             dispute: None,
         };
-        let position = orders.insert(NewOrder {
+        let behaviour = self.payers.choose(&wish.description, dice::draw(&[fate, 1]));
+        let new = NewOrder {
             channel: Channel::Stripe,
             account: account.given.id.clone(),
             number,
-            behaviour: self.payers.choose(&wish.description, dice::draw(&[fate, 1])),
+            // Who is not there does nothing.
+            behaviour: if off { Behaviour::Never } else { behaviour },
             description: wish.description,
             amount_minor: wish.amount_minor,
             holds: facts.capture_method == "manual",
@@ -149,7 +172,12 @@ impl Shared {
             expires_at_ms: now_ms.saturating_add(PATIENCE_MS),
             dies_at_ms: i64::MAX,
             own: Own::new(facts),
-        });
+        };
+        if let Some(saved) = saved {
+            return self.stripe_charge(account, &saved, new, &id, expand);
+        }
+        let mut orders = self.orders();
+        let position = orders.insert(new);
         orders.call(position, &id);
         let shown = show::intent(&orders, position, expand);
         drop(orders);

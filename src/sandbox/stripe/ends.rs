@@ -69,7 +69,8 @@ impl Shared {
         let mut orders = self.orders();
         let position = find(&orders, account, id)?;
         let order = orders.list.get_mut(position).ok_or_else(Refusal::broken)?;
-        let open = matches!(order.tab.state(), State::NotPay | State::Authorized);
+        let decided = order.debit.is_none_or(|debit| !debit.pending);
+        let open = decided && matches!(order.tab.state(), State::NotPay | State::Authorized);
         // The payer's bank is being asked at this very moment: nothing can be done until it has answered.
         if order.tab.state() == State::NotPay && order.behaviour == Behaviour::InFlight {
             let wait_ms = dice::within(dice::draw(&[order.fate, 12]), self.payers.landing_ms);
@@ -155,7 +156,10 @@ impl Shared {
     ) -> Result<Value, Refusal> {
         let orders = self.orders();
         let position = find(&orders, account, id)?;
-        let open = orders.list.get(position).is_some_and(|order| order.tab.state() == State::NotPay);
+        let open = orders
+            .list
+            .get(position)
+            .is_some_and(|order| order.tab.state() == State::NotPay && order.debit.is_none_or(|debit| !debit.pending));
         if !open {
             return Err(wrong_state(&orders, position, "confirm"));
         }

@@ -3,16 +3,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::door::Door;
+use crate::agreements::{Agreement, AgreementNews};
+use crate::door::{Door, Opened};
 use crate::fates::Asker;
 use crate::front::{Front, Letter};
 use crate::orders::{Happened, Order};
 use crate::refunds::Refund;
 use crate::shared::Shared;
 use crate::stripe::account::Account;
+use crate::stripe::customers::Customers;
+use crate::stripe::debit::Saved;
 use crate::stripe::disputes::{self, DisputeFacts};
 use crate::stripe::ends::HOLD_LASTS_MS;
 use crate::stripe::idempotency::Keys;
+use crate::stripe::setup::SetupFacts;
 use crate::timers::{About, Due};
 use crate::{Channel, SandboxError, StripeAccount};
 
@@ -32,6 +36,7 @@ pub(crate) struct Stripe {
     accounts: HashMap<String, Account>,
     by_key: HashMap<String, (String, KeyKind)>,
     pub(crate) keys: Keys,
+    pub(crate) customers: Customers,
 }
 
 /// What a key of an account may do.
@@ -57,6 +62,8 @@ pub(crate) struct OrderFacts {
     pub(crate) asks_payer: bool,
     /// The payer's bank is being asked.
     pub(crate) processing: bool,
+    /// The card that it is charged to without the payer.
+    pub(crate) saved: Option<Saved>,
     pub(crate) cancel_reason: Option<&'static str>,
     pub(crate) dispute: Option<DisputeFacts>,
 }
@@ -91,7 +98,7 @@ impl Stripe {
                 return Err(SandboxError::Config(format!("the Stripe account {id} is given twice")));
             }
         }
-        Ok(Self { accounts: known, by_key, keys: Keys::default() })
+        Ok(Self { accounts: known, by_key, keys: Keys::default(), customers: Customers::default() })
     }
 
     pub(crate) fn account(&self, id: &str) -> Option<&Account> {
@@ -120,6 +127,16 @@ impl Front for Stripe {
         true
     }
 
+    /// A setup intent that ends unsigned is canceled by a call, of which the caller knows.
+    fn tells_agreement(&self, _: &Agreement, _: AgreementNews) -> bool {
+        true
+    }
+
+    /// The intent can be charged again.
+    fn decline_closes(&self) -> bool {
+        false
+    }
+
     fn tells_refund(&self, _: &Refund) -> bool {
         true
     }
@@ -137,8 +154,17 @@ impl Front for Stripe {
     }
 
     /// The payer's page is given the client secret.
-    fn open(&self, world: &Shared, door: &Door) -> Option<Result<usize, String>> {
+    fn open(&self, world: &Shared, door: &Door) -> Option<Result<Opened, String>> {
         let Door::OrderString(secret) = door else { return None };
+        if let Some((id, _)) = secret.split_once("_secret_").filter(|(id, _)| id.starts_with("seti_")) {
+            let orders = world.orders();
+            let of = |account: &String| orders.agreements.position_of(Channel::Stripe, account, id);
+            let found = self.accounts.keys().find_map(of).filter(|position| {
+                let facts = orders.agreements.list.get(*position).and_then(|one| one.own.get::<SetupFacts>());
+                facts.is_some_and(|facts| facts.client_secret == *secret)
+            });
+            return Some(found.map(Opened::Agreement).ok_or_else(|| "there is no such client secret".to_owned()));
+        }
         let (id, _) = secret.split_once("_secret_").filter(|(id, _)| id.starts_with("pi_"))?;
         let mut orders = world.orders();
         let found = self.accounts.keys().find_map(|account| orders.position_of(Channel::Stripe, account, id));
@@ -151,7 +177,7 @@ impl Front for Stripe {
         if let Some(order) = orders.at(position, now_ms) {
             order.met_at_ms.get_or_insert(now_ms);
         }
-        Some(Ok(position))
+        Some(Ok(Opened::Order(position)))
     }
 
     fn takes_note(&self, world: &Shared, position: usize, order: &Order, what: Happened) {

@@ -4,13 +4,16 @@
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
 
+use crate::agreements::AgreementNews;
 use crate::dice;
 use crate::front::Letter;
 use crate::orders::Happened;
 use crate::refund_books::RefundState;
 use crate::shared::Shared;
+use crate::stripe::cards;
 use crate::stripe::disputes;
 use crate::stripe::front::{OrderFacts, RefundFacts, Stripe};
+use crate::stripe::setup::{self, SetupFacts};
 use crate::stripe::show::{self, Expand, seconds};
 use crate::stripe::sign;
 use crate::timers::About;
@@ -70,13 +73,29 @@ fn news(world: &Shared, about: About) -> Option<News> {
             let (kind, object) = match happened.what {
                 Happened::Paid => ("payment_intent.succeeded", intent("succeeded")),
                 Happened::Authorized => ("payment_intent.amount_capturable_updated", intent("requires_capture")),
-                Happened::Failed => ("payment_intent.payment_failed", intent("requires_payment_method")),
+                Happened::Failed | Happened::Declined => {
+                    ("payment_intent.payment_failed", intent("requires_payment_method"))
+                }
                 Happened::Expired | Happened::Closed => ("payment_intent.canceled", intent("canceled")),
                 Happened::Disputed => ("charge.dispute.created", dispute(None)?),
                 Happened::DisputeClosed => ("charge.dispute.closed", dispute(facts.dispute.as_ref()?.won)?),
             };
             let seed = [dice::text(&facts.id), nth(event)];
             Some(News { account: order.account.clone(), seed, at_ms: happened.at_ms, kind, object })
+        }
+        About::Agreement { agreement, event } => {
+            let one = orders.agreements.list.get(agreement)?;
+            let facts = one.own.get::<SetupFacts>()?;
+            let happened = *one.events.get(event)?;
+            let (kind, object) = match happened.what {
+                AgreementNews::Signed => ("setup_intent.succeeded", setup::intent(one, facts, "succeeded", false)),
+                AgreementNews::Failed => {
+                    ("setup_intent.setup_failed", setup::intent(one, facts, "requires_payment_method", false))
+                }
+                AgreementNews::Ended(_) => ("payment_method.detached", cards::card(one, facts)),
+            };
+            let seed = [dice::text(&facts.id), nth(event)];
+            Some(News { account: one.account.clone(), seed, at_ms: happened.at_ms, kind, object })
         }
         About::Refund { refund, event } => {
             let one = orders.refunds.list.get(refund)?;

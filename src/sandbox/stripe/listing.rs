@@ -1,6 +1,8 @@
 //! Lists and searches of intents: it knows their filters, their pages and that a search shows what is not quite new;
 //! it must never change anything.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::orders::Order;
@@ -78,6 +80,18 @@ impl Sought {
         self.clauses.iter().find(|(field, _)| is_number(field)).map(|(_, value)| value.as_str())
     }
 
+    /// Whether what a merchant wrote on an object is all that is searched for.
+    pub(crate) fn fits_metadata(&self, metadata: &BTreeMap<String, String>) -> bool {
+        self.clauses.iter().all(|(field, value)| match field {
+            Field::Metadata(name) => metadata.get(name) == Some(value),
+            Field::Status | Field::Currency => false,
+        })
+    }
+
+    pub(crate) fn paging(&self) -> Paging {
+        Paging { limit: self.limit, starting_after: None }
+    }
+
     fn fits(&self, order: &Order, facts: &OrderFacts) -> bool {
         self.clauses.iter().all(|(field, value)| match field {
             Field::Metadata(name) => facts.metadata.get(name) == Some(value),
@@ -113,8 +127,7 @@ impl Shared {
 
     pub(super) fn stripe_search(&self, account: &Account, sought: &Sought) -> Result<Value, Refusal> {
         let now_ms = self.pace.now_ms();
-        let paging = Paging { limit: sought.limit, starting_after: None };
-        self.stripe_page(account, &paging, sought.expand, "search_result", |order, facts| {
+        self.stripe_page(account, &sought.paging(), sought.expand, "search_result", |order, facts| {
             let lag_ms = dice::within(dice::draw(&[dice::text(&facts.id), 42]), SEARCHED_AFTER_MS);
             now_ms.saturating_sub(order.tab.created_at_ms) >= lag_ms && sought.fits(order, facts)
         })

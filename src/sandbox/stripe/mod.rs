@@ -4,7 +4,10 @@
 pub(crate) mod account;
 pub(crate) mod answer;
 pub(crate) mod api;
+pub(crate) mod cards;
 pub(crate) mod create;
+pub(crate) mod customers;
+pub(crate) mod debit;
 pub(crate) mod disputes;
 pub(crate) mod ends;
 pub(crate) mod form;
@@ -17,5 +20,6 @@ pub(crate) mod params;
 pub(crate) mod provision;
 pub(crate) mod refunds;
 pub(crate) mod refusal;
+pub(crate) mod setup;
 pub(crate) mod show;
 pub(crate) mod sign;

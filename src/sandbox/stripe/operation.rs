@@ -6,11 +6,13 @@ use crate::Channel;
 use crate::fates::{Drawn, Subject};
 use crate::shared::Shared;
 use crate::stripe::account::Account;
+use crate::stripe::customers::CustomerWish;
 use crate::stripe::ends::Card;
 use crate::stripe::front::KeyKind;
 use crate::stripe::listing::{Listed, Sought};
 use crate::stripe::params::{Paging, Params};
 use crate::stripe::refusal::Refusal;
+use crate::stripe::setup::{SetupWish, SetupsOf, expands_method};
 use crate::stripe::show::Expand;
 use crate::stripe::{create, refunds};
 
@@ -18,17 +20,67 @@ use crate::stripe::{create, refunds};
 #[derive(Debug)]
 pub(crate) enum Call {
     Create(Box<create::Wish>),
-    Retrieve { id: String, expand: Expand },
-    Confirm { id: String, card: Card, expand: Expand },
-    Capture { id: String, amount_minor: Option<i64>, expand: Expand },
-    Cancel { id: String, reason: &'static str, expand: Expand },
+    Retrieve {
+        id: String,
+        expand: Expand,
+    },
+    Confirm {
+        id: String,
+        card: Card,
+        expand: Expand,
+    },
+    Capture {
+        id: String,
+        amount_minor: Option<i64>,
+        expand: Expand,
+    },
+    Cancel {
+        id: String,
+        reason: &'static str,
+        expand: Expand,
+    },
     List(Listed),
     Search(Sought),
     Refund(Box<refunds::Wish>),
     RetrieveRefund(String),
-    ListRefunds { intent: Option<String>, paging: Paging },
+    ListRefunds {
+        intent: Option<String>,
+        paging: Paging,
+    },
     RetrieveDispute(String),
-    ListDisputes { intent: Option<String>, paging: Paging },
+    ListDisputes {
+        intent: Option<String>,
+        paging: Paging,
+    },
+    /// A declined charge without the payer, tried again.
+    ChargeAgain {
+        id: String,
+        method: String,
+        expand: Expand,
+    },
+    Setup(Box<SetupWish>),
+    RetrieveSetup {
+        id: String,
+        whole: bool,
+    },
+    ConfirmSetup {
+        id: String,
+        card: Card,
+    },
+    CancelSetup(String),
+    ListSetups(SetupsOf),
+    RetrieveCard(String),
+    ListCards {
+        customer: String,
+        paging: Paging,
+    },
+    Detach(String),
+    Customer(Box<CustomerWish>),
+    RetrieveCustomer(String),
+    ListCustomers {
+        sought: Option<Sought>,
+        paging: Paging,
+    },
 }
 
 /// What a call's seeded numbers belong to.
@@ -47,7 +99,7 @@ impl Call {
         if kind == KeyKind::Publishable {
             let opened =
                 params.text("client_secret")?.and_then(|secret| secret.split_once("_secret_")).map(|(id, _)| id);
-            let own = matches!(parts.as_slice(), ["payment_intents", id] | ["payment_intents", id, "confirm"] if opened == Some(*id));
+            let own = matches!(parts.as_slice(), ["payment_intents" | "setup_intents", id] | ["payment_intents" | "setup_intents", id, "confirm"] if opened == Some(*id));
             if !own {
                 return Err(Refusal::forbidden());
             }
@@ -63,8 +115,12 @@ impl Call {
                 Ok(Self::Retrieve { id: (*id).to_owned(), expand: expand()? })
             }
             ("POST", ["payment_intents", id, "confirm"]) => {
-                params.only(&["client_secret", "expand", "payment_method", "return_url"])?;
+                params.only(&["client_secret", "expand", "off_session", "payment_method", "return_url"])?;
                 let method = params.required("payment_method")?;
+                if params.word("off_session", &["true", "false"])? == Some("true") && kind == KeyKind::Secret {
+                    let (id, method) = ((*id).to_owned(), method.to_owned());
+                    return Ok(Self::ChargeAgain { id, method, expand: expand()? });
+                }
                 let card = Card::named(method).ok_or_else(|| Refusal::no_such("PaymentMethod", method))?;
                 Ok(Self::Confirm { id: (*id).to_owned(), card, expand: expand()? })
             }
@@ -98,6 +154,47 @@ impl Call {
                 Ok(Self::ListDisputes { intent, paging })
             }
             ("GET", ["disputes", id]) => Ok(Self::RetrieveDispute((*id).to_owned())),
+            (_, ["setup_intents" | "payment_methods" | "customers", ..]) => Self::read_saving(method, &parts, params),
+            _ => Err(Refusal::no_such_address()),
+        }
+    }
+
+    /// The calls about customers and their cards.
+    fn read_saving(method: &str, parts: &[&str], params: &Params) -> Result<Self, Refusal> {
+        let plain = |id: &str| params.only(&["expand"]).map(|()| id.to_owned());
+        match (method, parts) {
+            ("POST", ["setup_intents"]) => Ok(Self::Setup(Box::new(SetupWish::read(params)?))),
+            ("GET", ["setup_intents"]) => SetupsOf::read(params).map(Self::ListSetups),
+            ("GET", ["setup_intents", id]) => {
+                params.only(&["expand", "client_secret"])?;
+                Ok(Self::RetrieveSetup { id: (*id).to_owned(), whole: expands_method(params)? })
+            }
+            ("POST", ["setup_intents", id, "confirm"]) => {
+                params.only(&["client_secret", "expand", "mandate_data", "payment_method", "return_url"])?;
+                let method = params.required("payment_method")?;
+                let card = Card::named(method).ok_or_else(|| Refusal::no_such("PaymentMethod", method))?;
+                Ok(Self::ConfirmSetup { id: (*id).to_owned(), card })
+            }
+            ("POST", ["setup_intents", id, "cancel"]) => {
+                params.only(&["cancellation_reason", "expand"])?;
+                Ok(Self::CancelSetup((*id).to_owned()))
+            }
+            ("GET", ["payment_methods"]) => {
+                params.only(&["customer", "limit", "starting_after", "type"])?;
+                Ok(Self::ListCards { customer: params.required("customer")?.to_owned(), paging: params.paging()? })
+            }
+            ("GET", ["payment_methods", id]) => plain(id).map(Self::RetrieveCard),
+            ("POST", ["payment_methods", id, "detach"]) => plain(id).map(Self::Detach),
+            ("POST", ["customers"]) => Ok(Self::Customer(Box::new(CustomerWish::read(params)?))),
+            ("GET", ["customers"]) => {
+                params.only(&["limit", "starting_after"])?;
+                Ok(Self::ListCustomers { sought: None, paging: params.paging()? })
+            }
+            ("GET", ["customers", "search"]) => {
+                let sought = Sought::read(params)?;
+                Ok(Self::ListCustomers { paging: sought.paging(), sought: Some(sought) })
+            }
+            ("GET", ["customers", id]) => plain(id).map(Self::RetrieveCustomer),
             _ => Err(Refusal::no_such_address()),
         }
     }
@@ -107,6 +204,15 @@ impl Call {
             Self::Create(_) => "stripe.create",
             Self::Retrieve { .. } | Self::List(_) | Self::Search(_) => "stripe.query",
             Self::Confirm { .. } => "stripe.confirm",
+            Self::ChargeAgain { .. } => "stripe.debit",
+            Self::Setup(_) => "stripe.setup",
+            Self::RetrieveSetup { .. } | Self::ListSetups(_) => "stripe.query_setup",
+            Self::ConfirmSetup { .. } => "stripe.confirm_setup",
+            Self::CancelSetup(_) => "stripe.cancel_setup",
+            Self::RetrieveCard(_) | Self::ListCards { .. } => "stripe.query_card",
+            Self::Detach(_) => "stripe.detach",
+            Self::Customer(_) => "stripe.customer",
+            Self::RetrieveCustomer(_) | Self::ListCustomers { .. } => "stripe.query_customer",
             Self::Capture { .. } => "stripe.capture",
             Self::Cancel { .. } => "stripe.cancel",
             Self::Refund(_) => "stripe.refund",
@@ -122,6 +228,11 @@ impl Call {
             (Named::Create(number), Self::Create(wish)) => {
                 let (description, amount_minor) = (wish.description.as_str(), wish.amount_minor);
                 world.draw(asker, Subject::Create { number: &number, description, amount_minor })
+            }
+            (Named::Create(number), Self::Setup(wish)) => {
+                let (number, description) =
+                    (format!("setup\n{number}"), wish.description.as_deref().unwrap_or_default());
+                world.draw(asker, Subject::Create { number: &number, description, amount_minor: 0 })
             }
             (Named::Order(number), _) => {
                 world.draw(asker, Subject::Order { number: &number, operation: self.operation() })
@@ -144,6 +255,19 @@ impl Call {
             Self::List(_) | Self::ListRefunds { .. } => 6,
             Self::Search(_) => 7,
             Self::RetrieveDispute(_) | Self::ListDisputes { .. } => 8,
+            Self::ChargeAgain { .. } => 9,
+            // These are drawn without a number.
+            Self::Setup(_)
+            | Self::RetrieveSetup { .. }
+            | Self::ConfirmSetup { .. }
+            | Self::CancelSetup(_)
+            | Self::ListSetups(_)
+            | Self::RetrieveCard(_)
+            | Self::ListCards { .. }
+            | Self::Detach(_)
+            | Self::Customer(_)
+            | Self::RetrieveCustomer(_)
+            | Self::ListCustomers { .. } => 10,
         }
     }
 
@@ -157,7 +281,12 @@ impl Call {
         match self {
             // Without a number of the merchant's, what it is for names it.
             Self::Create(wish) => Named::Create(wish.number(account).unwrap_or(&wish.description).to_owned()),
+            Self::Setup(wish) => {
+                let said = wish.description.as_deref().unwrap_or_default();
+                Named::Create(wish.number(account).unwrap_or(said).to_owned())
+            }
             Self::Retrieve { id, .. }
+            | Self::ChargeAgain { id, .. }
             | Self::Confirm { id, .. }
             | Self::Capture { id, .. }
             | Self::Cancel { id, .. } => order(id),
@@ -172,9 +301,7 @@ impl Call {
                 refund.map_or(Named::Nothing, |one| Named::Refund(one.number.clone()))
             }
             Self::ListRefunds { intent: Some(id), .. } | Self::ListDisputes { intent: Some(id), .. } => order(id),
-            Self::List(_) | Self::ListRefunds { .. } | Self::RetrieveDispute(_) | Self::ListDisputes { .. } => {
-                Named::Nothing
-            }
+            _ => Named::Nothing,
         }
     }
 
@@ -189,6 +316,18 @@ impl Call {
             Self::List(listed) => world.stripe_list(account, &listed),
             Self::Search(sought) => world.stripe_search(account, &sought),
             Self::Refund(wish) => world.stripe_refund(account, *wish, fate),
+            Self::ChargeAgain { id, method, expand } => world.stripe_charge_again(account, &id, &method, expand),
+            Self::Setup(wish) => world.stripe_new_setup(account, *wish, fate),
+            Self::RetrieveSetup { id, whole } => world.stripe_setup(account, &id, whole),
+            Self::ConfirmSetup { id, card } => world.stripe_confirm_setup(account, &id, card),
+            Self::CancelSetup(id) => world.stripe_cancel_setup(account, &id),
+            Self::ListSetups(of) => world.stripe_setups(account, &of),
+            Self::RetrieveCard(id) => world.stripe_card(account, &id),
+            Self::ListCards { customer, paging } => world.stripe_cards(account, &customer, &paging),
+            Self::Detach(id) => world.stripe_detach(account, &id),
+            Self::Customer(wish) => Ok(world.stripe_new_customer(account, *wish)),
+            Self::RetrieveCustomer(id) => world.stripe_customer(account, &id),
+            Self::ListCustomers { sought, paging } => world.stripe_customers(account, sought.as_ref(), &paging),
             Self::RetrieveRefund(id) => world.stripe_retrieve_refund(account, &id),
             Self::ListRefunds { intent, paging } => world.stripe_list_refunds(account, intent.as_deref(), &paging),
             Self::RetrieveDispute(id) => world.stripe_retrieve_dispute(account, &id),

@@ -62,6 +62,7 @@ pub(crate) fn provision(folder: &Path, random: &dyn Fn(&mut [u8])) -> Result<Pro
         webhook_secrets: vec![line(&webhook_secret)?],
         webhook_url: None,
         number_member: "bursar_payment".to_owned(),
+        agreement_number_member: "bursar_agreement".to_owned(),
         refund_number_member: "bursar_leg".to_owned(),
     };
     let AccountFile { account_id, publishable_key } = file;

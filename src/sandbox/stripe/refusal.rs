@@ -10,10 +10,11 @@ pub(crate) struct Refusal {
     pub(crate) kind: &'static str,
     pub(crate) code: Option<&'static str>,
     decline_code: Option<&'static str>,
+    advice_code: Option<&'static str>,
     message: String,
-    param: Option<String>,
-    /// The intent as it stands, where the error is about its state.
-    intent: Option<Box<Value>>,
+    param: Option<Box<str>>,
+    /// The object as it stands, where the error is about its state, with its kind.
+    about: Option<Box<(&'static str, Value)>>,
     /// Whether it came from carrying the request out, and not from looking at it: only then is it kept under the
     /// request's idempotency key.
     pub(crate) kept: bool,
@@ -22,12 +23,22 @@ pub(crate) struct Refusal {
 impl Refusal {
     fn new(status: u16, kind: &'static str, code: Option<&'static str>, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { status, kind, code, decline_code: None, message, param: None, intent: None, kept: false }
+        Self {
+            status,
+            kind,
+            code,
+            decline_code: None,
+            advice_code: None,
+            message,
+            param: None,
+            about: None,
+            kept: false,
+        }
     }
 
     /// A member that is wrong.
     pub(crate) fn invalid(param: &str, message: &str) -> Self {
-        let param = Some(param.to_owned()).filter(|param| !param.is_empty());
+        let param = (!param.is_empty()).then(|| Box::from(param));
         Self { param, ..Self::new(400, "invalid_request_error", None, message) }
     }
 
@@ -56,20 +67,66 @@ impl Refusal {
         let status = intent.get("status").and_then(Value::as_str).unwrap_or_default();
         let message = format!("You cannot {doing} this PaymentIntent because it has a status of {status}.");
         let code = Some("payment_intent_unexpected_state");
-        Self { intent: Some(Box::new(intent)), ..Self::refused(code, message) }
+        Self { about: Some(Box::new(("payment_intent", intent))), ..Self::refused(code, message) }
     }
 
     /// The payer's bank said no.
     pub(crate) fn declined(decline_code: &'static str, intent: Value) -> Self {
         let declined = Self::new(402, "card_error", Some("card_declined"), "Your card was declined.");
-        Self { decline_code: Some(decline_code), intent: Some(Box::new(intent)), kept: true, ..declined }
+        Self {
+            decline_code: Some(decline_code),
+            about: Some(Box::new(("payment_intent", intent))),
+            kept: true,
+            ..declined
+        }
+    }
+
+    /// The payer's bank said no to a charge without him.
+    pub(crate) fn declined_off_session(
+        (code, decline_code, advice_code, message): (&'static str, &'static str, Option<&'static str>, &'static str),
+        intent: Value,
+    ) -> Self {
+        let declined = Self::new(402, "card_error", Some(code), message);
+        Self {
+            decline_code: Some(decline_code),
+            advice_code,
+            about: Some(Box::new(("payment_intent", intent))),
+            kept: true,
+            ..declined
+        }
+    }
+
+    /// The setup intent is in a state in which this cannot be done.
+    pub(crate) fn setup_state(doing: &str, setup: Value) -> Self {
+        let status = setup.get("status").and_then(Value::as_str).unwrap_or_default();
+        let message = format!("You cannot {doing} this SetupIntent because it has a status of {status}.");
+        let code = Some("setup_intent_unexpected_state");
+        Self { about: Some(Box::new(("setup_intent", setup))), ..Self::refused(code, message) }
+    }
+
+    /// The payer's bank does not let his card be saved.
+    pub(crate) fn setup_declined(setup: Value) -> Self {
+        let declined = Self::new(402, "card_error", Some("card_declined"), "Your card was declined.");
+        Self {
+            decline_code: Some("generic_decline"),
+            about: Some(Box::new(("setup_intent", setup))),
+            kept: true,
+            ..declined
+        }
+    }
+
+    /// A member names something that is not there.
+    pub(crate) fn no_such_param(param: &str, id: &str) -> Self {
+        let shown: String = id.chars().take(64).collect();
+        let code = Some("resource_missing");
+        Self { code, ..Self::invalid(param, &format!("No such {param}: '{shown}'")) }
     }
 
     pub(crate) fn no_such(what: &str, id: &str) -> Self {
         let shown: String = id.chars().take(64).collect();
         let code = Some("resource_missing");
         Self {
-            param: Some("id".to_owned()),
+            param: Some(Box::from("id")),
             ..Self::new(404, "invalid_request_error", code, format!("No such {what}: '{shown}'"))
         }
     }
@@ -129,10 +186,11 @@ impl Refusal {
             ("code", self.code.map(Value::from)),
             ("doc_url", doc_url.map(Value::from)),
             ("decline_code", self.decline_code.map(Value::from)),
+            ("advice_code", self.advice_code.map(Value::from)),
             ("param", self.param.as_deref().map(Value::from)),
-            ("payment_intent", self.intent.as_deref().cloned()),
         ];
-        let members = all.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let about = self.about.as_deref().map(|(kind, object)| (*kind, Some(object.clone())));
+        let members = all.into_iter().chain(about).filter_map(|(name, value)| Some((name.to_owned(), value?)));
         json!({ "error": members.collect::<serde_json::Map<_, _>>() })
     }
 }

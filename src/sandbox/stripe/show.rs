@@ -6,6 +6,7 @@ use crate::books::State;
 use crate::orders::{Order, Orders};
 use crate::refund_books::RefundState;
 use crate::refunds::Refund;
+use crate::stripe::debit;
 use crate::stripe::ends::HOLD_LASTS_MS;
 use crate::stripe::front::{OrderFacts, RefundFacts};
 use crate::stripe::params::Params;
@@ -43,7 +44,7 @@ pub(crate) fn status(order: &Order, facts: &OrderFacts) -> &'static str {
         State::Success => "succeeded",
         State::Authorized => "requires_capture",
         State::Closed => "canceled",
-        State::NotPay if facts.processing => "processing",
+        State::NotPay if facts.processing || order.debit.is_some_and(|debit| debit.pending) => "processing",
         State::NotPay if order.tab.failed_attempts > 0 => "requires_payment_method",
         State::NotPay if facts.asks_payer && order.met_at_ms.is_some() => "requires_action",
         State::NotPay => "requires_payment_method",
@@ -61,10 +62,18 @@ pub(crate) fn intent(orders: &Orders, position: usize, expand: Expand) -> Option
 pub(crate) fn intent_in(orders: &Orders, order: &Order, facts: &OrderFacts, status: &str, expand: Expand) -> Value {
     let (succeeded, held) = (status == "succeeded", status == "requires_capture");
     let failed = order.tab.failed_attempts > 0 && status == "requires_payment_method";
-    let error = json!({
-        "code": "card_declined", "decline_code": "generic_decline", "doc_url": "https://stripe.com/docs/error-codes",
-        "message": "Your card was declined.", "type": "card_error",
+    let generic = ("card_declined", "generic_decline", None, "Your card was declined.");
+    let declined = order.debit.and_then(|debit| debit.declined);
+    let (code, decline_code, advice_code, message) = declined.map_or(generic, debit::words);
+    let mut error = json!({
+        "code": code, "decline_code": decline_code, "doc_url": "https://stripe.com/docs/error-codes",
+        "message": message, "type": "card_error",
     });
+    if let (Some(advice), Some(members)) = (advice_code, error.as_object_mut()) {
+        members.insert("advice_code".to_owned(), advice.into());
+    }
+    // An attempt that failed leaves the intent without a card.
+    let method = facts.saved.as_ref().filter(|_| status != "requires_payment_method").map(|saved| &saved.method);
     let next_action = json!({ "type": "use_stripe_sdk", "use_stripe_sdk": { "type": "three_d_secure_redirect" } });
     json!({
         "id": facts.id,
@@ -81,14 +90,14 @@ pub(crate) fn intent_in(orders: &Orders, order: &Order, facts: &OrderFacts, stat
         "confirmation_method": "automatic",
         "created": seconds(order.tab.created_at_ms),
         "currency": facts.currency,
-        "customer": null,
+        "customer": facts.saved.as_ref().map(|saved| &saved.customer),
         "description": Some(&order.description).filter(|text| !text.is_empty()),
         "last_payment_error": if failed { error } else { Value::Null },
         "latest_charge": charge_of(orders, order, facts, expand).filter(|_| succeeded || held || failed || status == "canceled"),
         "livemode": false,
         "metadata": facts.metadata,
         "next_action": if status == "requires_action" { next_action } else { Value::Null },
-        "payment_method": null,
+        "payment_method": method,
         "payment_method_options": { "card": { "request_three_d_secure": "automatic" } },
         "payment_method_types": ["card"],
         "receipt_email": null,

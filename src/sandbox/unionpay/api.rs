@@ -8,6 +8,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use axum::routing::post;
 
+use crate::door::Opened;
 use crate::fates::{Drawn, Subject};
 use crate::faults::RequestFault;
 use crate::misbehave::{self, Busy};
@@ -20,6 +21,7 @@ use crate::unionpay::fields::Fields;
 use crate::unionpay::refusal::{BUSY, Refusal, SLOW_DOWN, SUCCESS, UNKNOWN, message};
 use crate::unionpay::request::{Call, Named, Purchase, Way};
 use crate::unionpay::story::echo;
+use crate::unionpay::token_request::Opening;
 use crate::unionpay::verify;
 use crate::{Channel, dice};
 
@@ -52,7 +54,7 @@ async fn serve(State(world): State<Arc<Shared>>, Path(service): Path<String>, re
         Ok(admitted) => admitted,
         Err(refusal) => return send(&world, &fields, Err(refusal), browser),
     };
-    let is_query = matches!(call, Call::Query(_));
+    let is_query = matches!(call, Call::Query(_) | Call::AskToken(_));
     let drawn = draw(&world, merchant, &call);
     let mut fault = world.struck(drawn.request);
     let busy = |busy| {
@@ -81,12 +83,24 @@ async fn serve(State(world): State<Arc<Shared>>, Path(service): Path<String>, re
     .await
 }
 
-/// A payer's browser posts a form: gives the position of its order.
-pub(crate) fn place_front(world: &Shared, fields: &Fields) -> Result<usize, Refusal> {
+/// A token is shown to its payer, who decides when to sign.
+fn offer(world: &Shared, merchant: &UnionpayMerchant, opening: Opening, fate: u64) -> Result<usize, Refusal> {
+    let (position, fresh) = world.unionpay_open(merchant, opening, fate)?;
+    if fresh {
+        world.signer_arrives(position);
+    }
+    Ok(position)
+}
+
+/// A payer's browser posts a form: gives its order, or its token.
+pub(crate) fn place_front(world: &Shared, fields: &Fields) -> Result<Opened, Refusal> {
     let (merchant, call) = admit(world, FRONT_SERVICE, fields)?;
     let drawn = draw(world, merchant, &call);
     match call {
-        Call::Purchase(purchase) => Ok(world.unionpay_purchase(merchant, *purchase, drawn.fate)?.position),
+        Call::Purchase(purchase) => {
+            Ok(Opened::Order(world.unionpay_purchase(merchant, *purchase, drawn.fate)?.position))
+        }
+        Call::Open(opening) => Ok(Opened::Agreement(offer(world, merchant, *opening, drawn.fate)?)),
         _ => Err(Refusal::format("txnType")),
     }
 }
@@ -105,6 +119,13 @@ fn draw(world: &Shared, merchant: &UnionpayMerchant, call: &Call) -> Drawn {
             Subject::Create { number: &name.order_id, description: said, amount_minor: *amount_fen }
         }
         Call::Return(back) => Subject::Refund { number: &back.name.order_id, operation: if back.void { 3 } else { 1 } },
+        Call::Open(opening) => {
+            Subject::Create { number: &opening.name.order_id, description: &opening.said, amount_minor: 0 }
+        }
+        Call::Debit(it) => {
+            Subject::Create { number: &it.name.order_id, description: &it.said, amount_minor: it.amount_fen }
+        }
+        Call::AskToken(_) | Call::Unbind(_) => Subject::Other,
         Call::Query(Named::QueryId(_)) => Subject::Other,
         Call::Query(Named::Name(name)) => {
             let refund = world.orders().refunds.position(Channel::Unionpay, &merchant.mer_id, &name.unique()).is_some();
@@ -132,6 +153,17 @@ fn perform(
             }
         }
         Call::Return(back) => told.set("queryId", world.unionpay_return(merchant, *back, drawn.fate)?),
+        Call::Open(opening) if opening.by_server => {
+            let (position, _) = world.unionpay_open(merchant, *opening, drawn.fate)?;
+            told = world.unionpay_opened(position, fields)?;
+        }
+        Call::Open(opening) => {
+            offer(world, merchant, *opening, drawn.fate)?;
+        }
+        Call::AskToken(named) => told = world.unionpay_ask_token(merchant, &named, fields)?,
+        Call::Unbind(unbinding) => world.unionpay_unbind(merchant, &unbinding)?,
+        // It says its own code.
+        Call::Debit(debit) => return world.unionpay_debit(merchant, *debit, fields, drawn.fate),
         Call::Query(named) => told = world.unionpay_query(merchant, &named, fields)?,
     }
     Ok(answer::saying(told, SUCCESS))

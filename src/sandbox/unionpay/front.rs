@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use crate::door::Door;
+use crate::agreements::{Agreement, AgreementNews};
+use crate::door::{Door, Opened};
 use crate::fates::Asker;
 use crate::front::{Front, Letter};
 use crate::orders::{Happened, Order};
@@ -73,7 +74,7 @@ impl Unionpay {
         Ok(cert_id)
     }
 
-    fn open_form(&self, world: &Shared, fields: &BTreeMap<String, String>) -> Result<usize, String> {
+    fn open_form(&self, world: &Shared, fields: &BTreeMap<String, String>) -> Result<Opened, String> {
         let mut form = Fields::default();
         fields.iter().for_each(|(name, value)| form.set(name, value.as_str()));
         api::place_front(world, &form).map_err(|refusal| format!("{}: {}", refusal.code, refusal.message))
@@ -94,6 +95,11 @@ impl Front for Unionpay {
     /// Of an order, only its payment is told.
     fn tells(&self, _: &Order, what: Happened) -> bool {
         what == Happened::Paid
+    }
+
+    /// An opening is told; that a token was unbound must be asked for.
+    fn tells_agreement(&self, _: &Agreement, what: AgreementNews) -> bool {
+        what == AgreementNews::Signed
     }
 
     /// Of refunds and voids likewise: what failed must be asked for.
@@ -120,13 +126,13 @@ impl Front for Unionpay {
 
     /// A form is posted by the payer's browser, and creates the order; a number is handed over by the
     /// merchant's app.
-    fn open(&self, world: &Shared, door: &Door) -> Option<Result<usize, String>> {
+    fn open(&self, world: &Shared, door: &Door) -> Option<Result<Opened, String>> {
         match door {
             Door::Form { action, fields } if action.ends_with(api::FRONT_PATH) => Some(self.open_form(world, fields)),
             Door::OrderString(tn) => {
                 let (name, orders) = (handed_over(tn), world.orders());
                 let of = |mer_id: &String| orders.position_of(Channel::Unionpay, mer_id, &name);
-                self.merchants.keys().find_map(of).map(Ok)
+                self.merchants.keys().find_map(of).map(Opened::Order).map(Ok)
             }
             _ => None,
         }

@@ -10,6 +10,7 @@ use crate::timers::About;
 use crate::unionpay::front::{OrderFacts, RefundFacts, Unionpay};
 use crate::unionpay::refusal::{message, numbered};
 use crate::unionpay::story::{self, Story};
+use crate::unionpay::token::TokenFacts;
 
 /// What goes into one.
 struct News {
@@ -57,6 +58,17 @@ fn news(world: &Shared, about: About) -> Option<News> {
                 draw: order.fate,
                 // Only payments are told of orders.
                 story: story::paid(order, facts),
+            })
+        }
+        About::Agreement { agreement, .. } => {
+            let one = orders.agreements.list.get(agreement)?;
+            let facts = one.own.get::<TokenFacts>()?;
+            Some(News {
+                url: facts.request.text("backUrl").to_owned(),
+                mer_id: one.account.clone(),
+                draw: one.fate,
+                // Only openings are told of tokens.
+                story: story::of_token(one, facts),
             })
         }
         About::Refund { refund, .. } => {

@@ -9,6 +9,7 @@ use crate::unionpay::front::{OrderFacts, RefundFacts};
 use crate::unionpay::refusal::{Refusal, message, numbered};
 use crate::unionpay::request::Named;
 use crate::unionpay::story::{self, Story};
+use crate::unionpay::token::TokenFacts;
 
 impl Shared {
     /// Answers a query of `merchant`. `asked`: the fields of its request.
@@ -35,6 +36,13 @@ impl Shared {
         if let Some(position) = find_order(&orders, mer_id, named) {
             let order = orders.at(position, now_ms)?;
             return story::of_order(order, order.own.get::<OrderFacts>()?, now_ms);
+        }
+        if let Named::Name(name) = named
+            && let Some(position) = orders.agreements.position(Channel::Unionpay, mer_id, &name.unique())
+        {
+            let one = orders.agreements.list.get(position).filter(|one| one.signed_at_ms.is_some())?;
+            let facts = one.own.get::<TokenFacts>().filter(|facts| facts.name == *name)?;
+            return Some(story::of_token(one, facts));
         }
         let position = match named {
             Named::QueryId(id) => orders.refunds.position_of(Channel::Unionpay, mer_id, id)?,

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::unionpay::fields::Fields;
 use crate::unionpay::refusal::Refusal;
 use crate::unionpay::time;
+use crate::unionpay::token_request::{Opening, TOKEN_PAY, TokenDebit, TokenNamed, Unbinding};
 
 /// What names a transaction of a merchant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,10 +64,14 @@ pub(crate) enum Call {
     Purchase(Box<Purchase>),
     Return(Box<Return>),
     Query(Named),
+    Open(Box<Opening>),
+    AskToken(TokenNamed),
+    Unbind(Unbinding),
+    Debit(Box<TokenDebit>),
 }
 
 impl Name {
-    fn read(fields: &Fields, order_id: &str, txn_time: &str) -> Result<Self, Refusal> {
+    pub(crate) fn read(fields: &Fields, order_id: &str, txn_time: &str) -> Result<Self, Refusal> {
         let number = must(fields, order_id)?;
         // Letters and digits only: `-` and `_` are what merchants get wrong.
         let fits = (8..=40).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -90,6 +95,11 @@ impl Call {
         match (service, must(fields, "txnType")?) {
             ("frontTransReq.do", "01") => purchase(Way::Front, fields),
             ("appTransReq.do", "01") => purchase(Way::App, fields),
+            ("frontTransReq.do", "79") => Ok(Self::Open(Box::new(Opening::read(false, fields)?))),
+            ("backTransReq.do", "79") => Ok(Self::Open(Box::new(Opening::read(true, fields)?))),
+            ("backTransReq.do" | "queryTrans.do", "78") => TokenNamed::read(fields).map(Self::AskToken),
+            ("backTransReq.do", "74") => Unbinding::read(fields).map(Self::Unbind),
+            ("backTransReq.do", "01") => Ok(Self::Debit(Box::new(TokenDebit::read(fields)?))),
             ("backTransReq.do", "04") => money_back(false, fields),
             ("backTransReq.do", "31") => money_back(true, fields),
             ("queryTrans.do", "00") => query(fields),
@@ -106,6 +116,10 @@ impl Call {
             Self::Return(back) if back.void => "unionpay.void",
             Self::Return(_) => "unionpay.refund",
             Self::Query(_) => "unionpay.query",
+            Self::Open(_) => "unionpay.open_token",
+            Self::AskToken(_) => "unionpay.query_token",
+            Self::Unbind(_) => "unionpay.unbind_token",
+            Self::Debit(_) => "unionpay.debit",
         }
     }
 }
@@ -130,7 +144,7 @@ fn purchase(way: Way, fields: &Fields) -> Result<Call, Refusal> {
 
 fn money_back(void: bool, fields: &Fields) -> Result<Call, Refusal> {
     one_of(fields, "txnSubType", &["00"])?;
-    one_of(fields, "bizType", &["000201", "000000"])?;
+    one_of(fields, "bizType", &["000201", "000000", TOKEN_PAY])?;
     one_of(fields, "channelType", &["07", "08"])?;
     let name = Name::read(fields, "orderId", "txnTime")?;
     let amount_fen = amount(fields)?;
@@ -147,7 +161,7 @@ fn money_back(void: bool, fields: &Fields) -> Result<Call, Refusal> {
 
 fn query(fields: &Fields) -> Result<Call, Refusal> {
     one_of(fields, "txnSubType", &["00", "02"])?;
-    one_of(fields, "bizType", &["000000", "000201"])?;
+    one_of(fields, "bizType", &["000000", "000201", TOKEN_PAY])?;
     match (fields.get("orderId"), fields.get("queryId")) {
         (None, Some(id)) => Ok(Call::Query(Named::QueryId(query_id(id, "queryId")?))),
         _ => Ok(Call::Query(Named::Name(Name::read(fields, "orderId", "txnTime")?))),
@@ -169,21 +183,21 @@ fn query_id(text: &str, name: &str) -> Result<String, Refusal> {
 }
 
 /// Fen, as one to twelve digits.
-fn amount(fields: &Fields) -> Result<i64, Refusal> {
+pub(crate) fn amount(fields: &Fields) -> Result<i64, Refusal> {
     let text = must(fields, "txnAmt")?;
     let fits = text.len() <= 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     let fen = text.parse::<i64>().ok().filter(|fen| fits && *fen > 0);
     fen.ok_or_else(|| Refusal::format("txnAmt"))
 }
 
-fn must_url(fields: &Fields, name: &str) -> Result<(), Refusal> {
+pub(crate) fn must_url(fields: &Fields, name: &str) -> Result<(), Refusal> {
     let text = must(fields, name)?;
     let web = url::Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()));
     (web && text.len() <= 256).then_some(()).ok_or_else(|| Refusal::format(name))
 }
 
 /// What is given back in raw answers must leave them readable: no `&` but inside braces.
-fn echoed(fields: &Fields) -> Result<(), Refusal> {
+pub(crate) fn echoed(fields: &Fields) -> Result<(), Refusal> {
     for name in ["reqReserved", "reserved"] {
         let text = fields.text(name);
         let mut depth = 0_i32;
@@ -200,7 +214,7 @@ fn echoed(fields: &Fields) -> Result<(), Refusal> {
 
 /// What the merchant says of the transaction: where tags may stand. `reqReserved` may be base64, as the
 /// documents advise for what is not plain text.
-fn said(fields: &Fields) -> String {
+pub(crate) fn said(fields: &Fields) -> String {
     let reserved = fields.text("reqReserved");
     let opened = STANDARD.decode(reserved).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     // A plain word may be base64 by chance: only what holds a tag was packed.

@@ -2,8 +2,8 @@
 //! knows the fields and their words, and must never change an order or a refund.
 
 use crate::SandboxError;
+use crate::agreements::Agreement;
 use crate::books::State;
-use crate::dice;
 use crate::orders::Order;
 use crate::payer::Behaviour;
 use crate::refund_books::RefundState;
@@ -11,8 +11,10 @@ use crate::refunds::Refund;
 use crate::unionpay::account::UnionpayMerchant;
 use crate::unionpay::fields::Fields;
 use crate::unionpay::front::{OrderFacts, RefundFacts};
-use crate::unionpay::refusal::{FLAWED, PAYER_FAILS, PENDING, REFUND_FAILS, SUCCESS};
+use crate::unionpay::refusal::{BUSY, FLAWED, PAYER_FAILS, PENDING, REFUND_FAILS, SUCCESS};
 use crate::unionpay::time;
+use crate::unionpay::token::{self, TokenFacts};
+use crate::{Decline, dice};
 
 /// What every answer repeats of the request.
 const ECHOED: [&str; 14] = [
@@ -67,6 +69,10 @@ pub(crate) fn of_order(order: &Order, facts: &OrderFacts, now_ms: i64) -> Option
     };
     match order.tab.state() {
         State::Success => Some(paid(order, facts)),
+        State::NotPay | State::Closed | State::Authorized if order.debit.is_some() => {
+            let code = order.debit.and_then(|debit| debit.declined).map_or(PENDING, declined);
+            Some(Story { fields, code, card: false })
+        }
         _ if is_seen_in_flight(order, now_ms) => Some(Story { fields, code: PENDING, card: true }),
         _ if order.tab.failed_attempts > 0 => Some(Story { fields, code: pick(&PAYER_FAILS), card: true }),
         _ => None,
@@ -80,6 +86,26 @@ pub(crate) fn paid(order: &Order, facts: &OrderFacts) -> Story {
     let id = order.tab.transaction_id.as_deref().unwrap_or_default();
     settle(&mut fields, id, order.tab.paid_at_ms.unwrap_or_default());
     Story { fields, code: if flawed { FLAWED } else { SUCCESS }, card: true }
+}
+
+/// The code of a declined debit, by its class.
+const fn declined(decline: Decline) -> &'static str {
+    match decline {
+        Decline::InsufficientFunds => "64",
+        Decline::Hard => "63",
+        Decline::Risk => "38",
+        Decline::Technical => BUSY,
+        Decline::Authentication => "66",
+    }
+}
+
+/// The story of a token that was opened.
+pub(crate) fn of_token(one: &Agreement, facts: &TokenFacts) -> Story {
+    let mut fields = echo(&facts.request);
+    fields.set("queryId", query_id(one.fate, one.signed_at_ms.unwrap_or_default(), one.fate % 1_000_000));
+    fields.set("tokenPayData", token::written(one, facts));
+    fields.set("activateStatus", "1");
+    Story { fields, code: SUCCESS, card: false }
 }
 
 /// Money in flight of which the network says that it is, past the last moment to pay.

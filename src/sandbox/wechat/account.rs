@@ -19,6 +19,19 @@ pub struct MerchantAccount {
     pub apiv3_key: [u8; 32],
     /// Orders younger than this are not closed; 0 (the default) closes them at any age.
     pub close_min_age_ms: i64,
+    /// What the merchant's templates for debits ask for.
+    pub papay: PapayTerms,
+}
+
+/// What the platform wrote into the merchant's templates for debits under a contract.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PapayTerms {
+    /// A debit needs a notice to the payer: announced on one day, and debited from the day after the next on.
+    pub needs_notice: bool,
+    /// One debit at most, in fen.
+    pub single_fen: Option<i64>,
+    /// How long a contract is valid, in milliseconds from its signature; `None`: for ever.
+    pub valid_ms: Option<i64>,
 }
 
 impl std::fmt::Debug for MerchantAccount {

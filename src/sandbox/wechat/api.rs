@@ -16,6 +16,7 @@ use crate::shared::Shared;
 use crate::wechat::account::Merchant;
 use crate::wechat::answer::Answer;
 use crate::wechat::create::{Terms, create};
+use crate::wechat::front::OrderFacts;
 use crate::wechat::operation::Call;
 use crate::wechat::platform::SignWith;
 use crate::wechat::refusal::Refusal;
@@ -121,6 +122,8 @@ fn perform(
             Ok(Answer::ok(&transaction::show(&mut orders, position, now_ms)?))
         }
         Call::Close(number) => close(world, merchant, &number, now_ms),
+        Call::Contract(call) => world.wechat_contract(merchant, *call, drawn.fate, sign_with),
+        Call::Service(call) => world.wechat_service(mchid, *call, drawn.fate, sign_with),
         Call::Refund(call) => world.wechat_refund(mchid, call, drawn.fate, sign_with),
         Call::Certificates => certificates::list(&world.wechat.platform(), &merchant.account.apiv3_key)
             .map(|listed| Answer::ok(&listed))
@@ -133,6 +136,12 @@ fn close(world: &Shared, merchant: &Merchant, number: &str, now_ms: i64) -> Resu
     let mut orders = world.orders();
     let position = orders.position(Channel::Wechat, &account.mchid, number).ok_or_else(Refusal::no_such_order)?;
     let order = orders.at(position, now_ms).ok_or_else(Refusal::no_such_order)?;
+    if order.debit.is_some_and(|debit| debit.pending) {
+        return Err(Refusal::invalid("a debit under way cannot be closed"));
+    }
+    if order.own.get::<OrderFacts>().is_none() {
+        return Err(Refusal::no_such_order());
+    }
     let is_open = order.tab.closed_at_ms.is_none() && order.tab.charges == 0;
     if is_open && now_ms.saturating_sub(order.tab.created_at_ms) < account.close_min_age_ms {
         return Err(Refusal::invalid("the order is too young to be closed"));

@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     Jsapi,
     App,
     H5,
+    /// A debit under a contract: nobody is asked to pay.
+    Debit,
 }
 
 impl Kind {
@@ -24,6 +26,7 @@ impl Kind {
             Self::Jsapi => "JSAPI",
             Self::App => "APP",
             Self::H5 => "MWEB",
+            Self::Debit => "PAP",
         }
     }
 }
@@ -130,6 +133,8 @@ pub(crate) fn read_create(kind: Kind, body: &[u8]) -> Result<CreateBody, Refusal
         Kind::Jsapi => &JSAPI,
         Kind::App => &APP,
         Kind::H5 => &H5,
+        // Read elsewhere: its members are others.
+        Kind::Debit => return Err(Refusal::invalid("a debit is asked for elsewhere")),
     };
     check(&whole, shape, "")?;
     let text = |at: &str| whole.pointer(at).and_then(Value::as_str).map(str::to_owned);

@@ -90,7 +90,7 @@ fn ticket(kind: Kind, now_ms: i64, draw: u64) -> Value {
     let prepay_id = format!("wx{}{draw:016x}{:02x}00", beijing_digits(now_ms), draw % 251);
     match kind {
         Kind::Native => json!({ "code_url": format!("weixin://wxpay/bizpayurl?pr={draw:016x}") }),
-        Kind::Jsapi | Kind::App => json!({ "prepay_id": prepay_id }),
+        Kind::Jsapi | Kind::App | Kind::Debit => json!({ "prepay_id": prepay_id }),
         Kind::H5 => {
             let address = "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb";
             json!({ "h5_url": format!("{address}?prepay_id={prepay_id}&package={}", draw % 10_000_000_000) })

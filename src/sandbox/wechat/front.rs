@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use crate::door::Door;
+use crate::agreements::{Agreement, AgreementNews};
+use crate::door::{Door, Opened};
 use crate::fates::Asker;
 use crate::front::{Front, Letter};
 use crate::orders::{Happened, Order};
@@ -14,8 +15,12 @@ use crate::shared::Shared;
 use crate::timers::About;
 use crate::wechat::account::Merchant;
 use crate::wechat::body::CreateBody;
+use crate::wechat::contract;
+use crate::wechat::contract_body::SignBody;
+use crate::wechat::notice::Notice;
 use crate::wechat::platform::{PlatformCertificate, PlatformKeys, SignWith};
 use crate::wechat::refund_body::RefundBody;
+use crate::wechat::service::COLLECTS;
 use crate::{Channel, MerchantAccount, SandboxError};
 
 /// Waits after failed attempts, in seconds of the sandbox clock, by the documents: about a day in all.
@@ -33,6 +38,17 @@ pub(crate) struct OrderFacts {
     pub(crate) body: CreateBody,
     /// What the merchant verifies with, as seen when the order was created.
     pub(crate) sign_with: SignWith,
+}
+
+/// What WeChat keeps of a contract.
+pub(crate) struct ContractFacts {
+    pub(crate) body: SignBody,
+    /// What the merchant verifies with, as seen when the contract was asked for.
+    pub(crate) sign_with: SignWith,
+    /// What the payer was last told of the next debit.
+    pub(crate) notice: Option<Notice>,
+    /// Why the merchant ended it.
+    pub(crate) remark: Option<String>,
 }
 
 /// What WeChat keeps of a refund.
@@ -83,17 +99,36 @@ impl Front for Wechat {
         format!("42000{:05}{day}{serial:010}", order.fate % 100_000)
     }
 
-    /// Of an order, only its payment is told: nobody hears of a close or a failed attempt.
+    /// Of an order, only its payment, the payer's confirmation of a service and the failure of a debit are told:
+    /// nobody hears of a close or of an attempt that failed.
     fn tells(&self, _: &Order, what: Happened) -> bool {
-        what == Happened::Paid
+        matches!(what, Happened::Paid | Happened::Authorized | Happened::Declined)
+    }
+
+    /// Signatures and ends; of a signature that failed nobody hears.
+    fn tells_agreement(&self, _: &Agreement, what: AgreementNews) -> bool {
+        what != AgreementNews::Failed
     }
 
     fn tells_refund(&self, refund: &Refund) -> bool {
         refund.own.get::<RefundFacts>().is_some_and(|facts| facts.body.notify_url.is_some())
     }
 
+    fn runs_errand(&self, world: &Shared, position: usize, errand: u8) {
+        if errand == COLLECTS {
+            world.wechat_collects(position);
+        }
+    }
+
     fn letter(&self, world: &Shared, about: About, forged: bool) -> Result<Option<Letter>, SandboxError> {
         self.write_letter(world, about, forged)
+    }
+
+    /// One notice is for one debit that succeeds.
+    fn agreement_charged(&self, agreement: &mut Agreement, _: i64) {
+        if let Some(facts) = agreement.own.get_mut::<ContractFacts>() {
+            facts.notice = None;
+        }
     }
 
     fn acknowledged(&self, status: u16, _: &[u8]) -> bool {
@@ -104,9 +139,20 @@ impl Front for Wechat {
         &WAITS_S
     }
 
-    /// Payers come by themselves as soon as an order is created: no page of WeChat is opened here.
-    fn open(&self, _: &Shared, _: &Door) -> Option<Result<usize, String>> {
-        None
+    /// Payers come by themselves as soon as an order is created, or a contract is asked for. The page of a contract
+    /// can be opened all the same.
+    fn open(&self, world: &Shared, door: &Door) -> Option<Result<Opened, String>> {
+        if let Door::OrderString(package) = door {
+            let orders = world.orders();
+            let of = |mchid: &String| orders.position_of(Channel::Wechat, mchid, package);
+            return self.merchants.keys().find_map(of).map(Opened::Order).map(Ok);
+        }
+        let Door::Url(url) = door else { return None };
+        let session = url.strip_prefix(contract::PAGE)?;
+        let orders = world.orders();
+        let of = |mchid: &String| orders.agreements.position_of(Channel::Wechat, mchid, session);
+        let found = self.merchants.keys().find_map(of).map(Opened::Agreement);
+        Some(found.ok_or_else(|| "there is no such contract to sign".to_owned()))
     }
 }
 

@@ -4,13 +4,16 @@
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
 
+use crate::agreements::AgreementNews;
 use crate::front::Letter;
+use crate::orders::{Happened, Order};
 use crate::pace::beijing;
 use crate::shared::Shared;
 use crate::timers::About;
-use crate::wechat::front::{OrderFacts, RefundFacts, Wechat};
+use crate::wechat::front::{ContractFacts, OrderFacts, RefundFacts, Wechat};
 use crate::wechat::platform::SignWith;
-use crate::wechat::{aead, refund, sign, transaction};
+use crate::wechat::service::ServiceFacts;
+use crate::wechat::{aead, contract, refund, service_view, sign, transaction};
 use crate::{SandboxError, dice};
 
 /// What goes into one.
@@ -66,19 +69,40 @@ fn news(world: &Shared, about: About) -> Option<News> {
     match about {
         About::Order { order, event } => {
             let order = orders.list.get(order)?;
+            if let Some(facts) = order.own.get::<ServiceFacts>() {
+                return of_service(order, facts, event);
+            }
             let facts = order.own.get::<OrderFacts>()?;
+            let failed = order.events.get(event)?.what == Happened::Declined;
             Some(News {
                 url: facts.body.notify_url.clone(),
                 mchid: order.account.clone(),
                 sign_with: facts.sign_with,
-                // Only payments are told, so the first event is the first charge.
+                // Of an order only its end is told, so the first event is the first charge or the failure.
                 id: notification_id(order.fate, u64::try_from(event).unwrap_or(u64::MAX).saturating_add(1)),
                 at_ms: order.events.get(event)?.at_ms,
-                event_type: "TRANSACTION.SUCCESS".to_owned(),
-                summary: "支付成功",
+                event_type: if failed { "TRANSACTION.FAIL" } else { "TRANSACTION.SUCCESS" }.to_owned(),
+                summary: if failed { "扣款失败" } else { "支付成功" },
                 original_type: "transaction",
                 // It tells of the payment, however late it comes: refunds have their own.
                 plain: transaction::write(order, facts, false),
+            })
+        }
+        About::Agreement { agreement, event } => {
+            let one = orders.agreements.list.get(agreement)?;
+            let facts = one.own.get::<ContractFacts>()?;
+            let happened = *one.events.get(event)?;
+            let signed = happened.what == AgreementNews::Signed;
+            Some(News {
+                url: facts.body.notify_url.clone(),
+                mchid: one.account.clone(),
+                sign_with: facts.sign_with,
+                id: notification_id(one.fate, u64::try_from(event).unwrap_or(u64::MAX).saturating_add(1_000)),
+                at_ms: happened.at_ms,
+                event_type: if signed { "ENTRUST.SIGN" } else { "ENTRUST.TERMINATE" }.to_owned(),
+                summary: if signed { "签约成功" } else { "解约成功" },
+                original_type: "contract",
+                plain: contract::write(one, facts, signed),
             })
         }
         About::Refund { refund: position, event } => {
@@ -98,6 +122,23 @@ fn news(world: &Shared, about: About) -> Option<News> {
             })
         }
     }
+}
+
+/// A payer has confirmed, or paid.
+fn of_service(order: &Order, facts: &ServiceFacts, event: usize) -> Option<News> {
+    let happened = *order.events.get(event)?;
+    let confirmed = happened.what == Happened::Authorized;
+    Some(News {
+        url: facts.body.notify_url.clone(),
+        mchid: order.account.clone(),
+        sign_with: facts.sign_with,
+        id: notification_id(order.fate, u64::try_from(event).unwrap_or(u64::MAX).saturating_add(1)),
+        at_ms: happened.at_ms,
+        event_type: if confirmed { "PAYSCORE.USER_CONFIRM" } else { "PAYSCORE.USER_PAID" }.to_owned(),
+        summary: if confirmed { "用户确认订单" } else { "用户支付成功" },
+        original_type: "payscore",
+        plain: service_view::write(order, facts),
+    })
 }
 
 /// In the form of a UUID, the same in every attempt; `nth`: the charge of an order, the event of a refund.

@@ -5,9 +5,11 @@ use crate::fates::Subject;
 use crate::wechat::account::Merchant;
 use crate::wechat::application::read_application;
 use crate::wechat::body::{CreateBody, Kind, read_close, read_create};
+use crate::wechat::contract_calls::ContractCall;
 use crate::wechat::refund_body::read_refund;
 use crate::wechat::refund_calls::RefundCall;
 use crate::wechat::refusal::Refusal;
+use crate::wechat::service_calls::ServiceCall;
 use crate::wechat::verify::Received;
 
 /// A call whose request is well formed.
@@ -18,6 +20,8 @@ pub(crate) enum Call {
     QueryByTransaction(String),
     Close(String),
     Refund(RefundCall),
+    Contract(Box<ContractCall>),
+    Service(Box<ServiceCall>),
     Certificates,
 }
 
@@ -64,6 +68,12 @@ impl Call {
                 let key = request.header("wechatpay-serial");
                 Ok(Self::Refund(RefundCall::Apply(Box::new(read_application(refund_id, key, request.body)?))))
             }
+            (_, ["v3", "papay", ..]) => {
+                Ok(Self::Contract(Box::new(ContractCall::read(request, &parts, query, merchant)?)))
+            }
+            (_, ["v3", "payscore", ..]) => {
+                Ok(Self::Service(Box::new(ServiceCall::read(request, &parts, query, merchant)?)))
+            }
             ("GET", ["v3", "certificates"]) => Ok(Self::Certificates),
             _ => Err(Refusal::new(404, "RESOURCE_NOT_EXISTS", "there is no such method and path")),
         }
@@ -80,22 +90,26 @@ impl Call {
             Self::QueryByNumber(number) => Subject::Order { number, operation: 2 },
             Self::Close(number) => Subject::Order { number, operation: 3 },
             Self::Refund(call) => call.subject(),
+            Self::Contract(call) => call.subject(),
+            Self::Service(call) => call.subject(),
             Self::QueryByTransaction(_) | Self::Certificates => Subject::Other,
         }
     }
 
-    pub(crate) const fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Create(_) => "create",
             Self::QueryByNumber(_) | Self::QueryByTransaction(_) => "query",
             Self::Close(_) => "close",
             Self::Refund(call) => call.name(),
+            Self::Contract(call) => call.name(),
+            Self::Service(call) => call.name(),
             Self::Certificates => "certificates",
         }
     }
 }
 
-fn same_merchant(named: &str, at: &str, merchant: &Merchant) -> Result<(), Refusal> {
+pub(crate) fn same_merchant(named: &str, at: &str, merchant: &Merchant) -> Result<(), Refusal> {
     let same = named == merchant.account.mchid;
     same.then_some(()).ok_or_else(|| Refusal::parameter(at, "is not the merchant who signed"))
 }
@@ -106,7 +120,7 @@ fn same_merchant_in_query(query: &str, merchant: &Merchant) -> Result<(), Refusa
 }
 
 /// Undoes percent-encoding in the path segment called `name` (`|` and `*` of a number must be encoded).
-fn decode(segment: &str, name: &str) -> Result<String, Refusal> {
+pub(crate) fn decode(segment: &str, name: &str) -> Result<String, Refusal> {
     let wrong = || Refusal::parameter(name, "is not well encoded in the path");
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.bytes();

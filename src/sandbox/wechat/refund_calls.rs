@@ -10,7 +10,7 @@ use crate::refunds::{NewRefund, Refund, Unlawful};
 use crate::shared::Shared;
 use crate::wechat::answer::Answer;
 use crate::wechat::application::Application;
-use crate::wechat::front::RefundFacts;
+use crate::wechat::front::{OrderFacts, RefundFacts};
 use crate::wechat::platform::SignWith;
 use crate::wechat::refund;
 use crate::wechat::refund_body::{Of, RefundBody};
@@ -112,7 +112,13 @@ fn ask(orders: &mut Orders, body: RefundBody, terms: &Terms<'_>) -> Result<(usiz
     }
     let no_such_order = || Refusal::no_such_resource("order");
     let (position, transaction_id) = match &body.of {
-        Of::Number(number) => (orders.position(channel, mchid, number), None),
+        Of::Number(number) => {
+            // A service order's number is none of an order: its charge has the channel's own number only.
+            let of_order = |position: &usize| {
+                orders.list.get(*position).is_some_and(|order| order.own.get::<OrderFacts>().is_some())
+            };
+            (orders.position(channel, mchid, number).filter(of_order), None)
+        }
         Of::Transaction(id) => (orders.position_of(channel, mchid, id), Some(id.clone())),
     };
     let position = position.ok_or_else(no_such_order)?;

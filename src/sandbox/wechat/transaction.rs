@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::Decline;
 use crate::books::State;
 use crate::orders::{Order, Orders};
 use crate::pace::beijing;
@@ -28,8 +29,8 @@ pub(crate) fn write(order: &Order, facts: &OrderFacts, refunded: bool) -> Value 
         "appid": body.appid,
         "mchid": body.mchid,
         "out_trade_no": body.out_trade_no,
-        "trade_state": state.word(refunded),
-        "trade_state_desc": describe(state, order.tab.failed_attempts, refunded),
+        "trade_state": word(order, refunded),
+        "trade_state_desc": describe(order, refunded),
         "promotion_detail": [],
     });
     let mut put = |name: &str, value: Option<Value>| {
@@ -54,7 +55,24 @@ pub(crate) fn write(order: &Order, facts: &OrderFacts, refunded: bool) -> Value 
     written
 }
 
-fn describe(state: State, failed_attempts: u32, refunded: bool) -> &'static str {
+/// A debit is accepted until it is decided; then it is paid, or has failed for good.
+fn word(order: &Order, refunded: bool) -> &'static str {
+    match (order.tab.state(), order.debit) {
+        (State::NotPay, Some(_)) => "ACCEPT",
+        (State::Closed, Some(debit)) if debit.declined.is_some() => "PAYERROR",
+        (state, _) => state.word(refunded),
+    }
+}
+
+fn describe(order: &Order, refunded: bool) -> &'static str {
+    let (state, failed_attempts) = (order.tab.state(), order.tab.failed_attempts);
+    if let (State::NotPay | State::Closed, Some(debit)) = (state, order.debit) {
+        match debit.declined {
+            Some(decline) => return declined(decline),
+            None if state == State::NotPay => return "已接收，等待扣款",
+            None => {}
+        }
+    }
     match (state, failed_attempts) {
         (State::Success, _) if refunded => "转入退款",
         (State::Success, _) => "支付成功",
@@ -62,5 +80,16 @@ fn describe(state: State, failed_attempts: u32, refunded: bool) -> &'static str 
         (State::NotPay | State::Authorized, 0) => "订单未支付",
         // PAYERROR belongs to code payments: here the payer may simply try again.
         (State::NotPay | State::Authorized, _) => "支付失败，请重试",
+    }
+}
+
+/// Why a debit failed. The documents give no list: these words say it so that a person understands.
+const fn declined(decline: Decline) -> &'static str {
+    match decline {
+        Decline::InsufficientFunds => "扣款失败，用户余额不足",
+        Decline::Hard => "扣款失败，用户账户异常或已注销",
+        Decline::Risk => "扣款失败，交易存在风险，已被拦截",
+        Decline::Technical => "扣款失败，银行系统异常，请稍后重试",
+        Decline::Authentication => "扣款失败，需用户确认身份",
     }
 }

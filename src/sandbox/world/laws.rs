@@ -130,7 +130,7 @@ fn events_told(state: &mut State, dossier: &Dossier) {
     let order = &dossier.order;
     let endpoints: Vec<Uuid> =
         state.tables.endpoints.values().filter(|e| e.merchant == order.merchant).map(|e| e.id.uuid()).collect();
-    let rows: Vec<_> = state.tables.deliveries.values().filter(|d| d.order == order.id).cloned().collect();
+    let rows: Vec<_> = state.tables.deliveries.values().filter(|d| d.about == order.id.into()).cloned().collect();
     for endpoint in endpoints {
         let mut told: Vec<_> = rows.iter().filter(|d| d.endpoint.is_some_and(|e| e.uuid() == endpoint)).collect();
         told.sort_by_key(|d| d.sequence);

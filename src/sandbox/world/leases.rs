@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use bursar_core::Timestamp;
-use bursar_core::id::{DeliveryId, LegId, MerchantId, OrderId, PaymentId};
+use bursar_core::id::{DeliveryId, LegId, MerchantId, OrderId, PaymentId, ScheduleId};
 use bursar_core::job::{JobKey, JobKind, Queue};
 use bursar_core::order::Order;
 use bursar_core::payment::Payment;
@@ -128,6 +128,13 @@ impl Tables {
         self.legs.values().filter(|l| l.due_at.is_some_and(|due| due < before) && orphan(l)).map(|l| l.id).collect()
     }
 
+    /// The same for schedules.
+    pub fn stuck_schedules(&self, before: Timestamp) -> Vec<(ScheduleId, MerchantId)> {
+        let orphan = |id| !self.jobs.contains_key(&JobKey::schedule(JobKind::FireSchedule, id));
+        let due = self.schedules.values().filter(|s| s.next_due_at.is_some_and(|due| due < before) && orphan(s.id));
+        due.map(|s| (s.id, s.merchant)).collect()
+    }
+
     /// Deliveries that are owed and have no job.
     pub fn stuck_deliveries(&self, before: Timestamp) -> Vec<(DeliveryId, MerchantId)> {
         let owed = |d: &&DeliveryRow| {
@@ -137,7 +144,7 @@ impl Tables {
                 && d.created_at < before
                 && !self.jobs.contains_key(&JobKey::new(JobKind::DeliverWebhook, d.id.uuid()))
         };
-        let merchant = |d: &DeliveryRow| self.orders.get(&d.order).map(|o| (d.id, o.merchant));
+        let merchant = |d: &DeliveryRow| self.merchant_of(d.about).map(|merchant| (d.id, merchant));
         self.deliveries.values().filter(owed).filter_map(merchant).collect()
     }
 }

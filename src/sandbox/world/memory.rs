@@ -33,7 +33,7 @@ pub(crate) fn has_not<T>(what: &str) -> Result<T> {
     Err(StoreError::Misuse(format!("the simulated database has no {what}")))
 }
 
-fn some(limit: u32) -> usize {
+pub(crate) fn some(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
@@ -51,6 +51,9 @@ impl Store for Memory {
         }
         if changes.iter().any(|c| !c.cash.is_empty()) {
             return has_not("drawers");
+        }
+        for change in changes {
+            change.billing.check(&change.new_deliveries)?;
         }
         let settles_upkeep = |c: &Change| c.settle.as_ref().is_some_and(|s| s.key.kind.queue() == Queue::Upkeep);
         let seam = if changes.iter().all(settles_upkeep) { "upkeep: commit" } else { "commit" };

@@ -124,6 +124,7 @@ pub(crate) fn code(method: Method, number: String) -> PayCode {
         Method::UnionpayWeb => PayCode::Form { action: "https://world.example".to_owned(), fields: fields("orderId") },
         Method::BankTransfer => PayCode::Transfer { fields: fields("reference") },
         Method::Cash => PayCode::Cash { code: number },
+        Method::WechatDebit | Method::AlipayDebit | Method::UnionpayDebit | Method::CardDebit => PayCode::Debit,
     }
 }
 
@@ -132,6 +133,7 @@ pub(crate) fn number_in(code: &PayCode) -> Option<String> {
     match code {
         PayCode::QrCode { url } | PayCode::Redirect { url } => Some(url.clone()),
         PayCode::Cash { code } => Some(code.clone()),
+        PayCode::Debit => None,
         PayCode::Sdk { fields } | PayCode::Form { fields, .. } | PayCode::Transfer { fields } => {
             fields.values().next().cloned()
         }

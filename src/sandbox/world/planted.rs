@@ -187,6 +187,16 @@ impl Planted {
                         leg.version = row.version;
                     }
                 }
+                for agreement in &mut change.billing.agreements {
+                    if let Some(row) = tables.agreements.get(&agreement.id) {
+                        agreement.version = row.version;
+                    }
+                }
+                for plan in &mut change.billing.plans {
+                    if let Some(row) = tables.plans.get(&plan.id) {
+                        plan.version = row.version;
+                    }
+                }
             }
             Self::NoFence => {
                 if let Some(settle) = &mut change.settle

@@ -4,15 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bursar_core::Timestamp;
+use bursar_core::agreement::Agreement;
+use bursar_core::billing::{Installment, Plan};
 use bursar_core::decide::QuestionKind;
 use bursar_core::id::{
-    ChannelAccountId, DeliveryId, EndpointId, LegId, MerchantId, NotificationId, OrderId, PaymentId, RefundId,
+    AgreementId, ChannelAccountId, DeliveryId, EndpointId, LegId, MerchantId, NotificationId, OrderId, PaymentId,
+    PlanId, RefundId, ScheduleId,
 };
 use bursar_core::job::{JobKey, NewJob, Queue};
 use bursar_core::merchant::{ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::{Dossier, Order};
 use bursar_core::payment::Payment;
 use bursar_core::refund::{Leg, Refund};
+use bursar_core::schedule::{Fire, Schedule};
 use bursar_store::{
     Answer, Change, DeliveryRow, IdempotencyRow, Notification, ObservationRow, ParkedRow, PostingRow, Settle,
     Settlement,
@@ -47,6 +51,9 @@ pub(crate) struct Tables {
     pub refunds_of: BTreeMap<OrderId, BTreeSet<RefundId>>,
     pub legs: BTreeMap<LegId, Leg>,
     pub legs_of: BTreeMap<RefundId, BTreeSet<LegId>>,
+    pub agreements: BTreeMap<AgreementId, Agreement>,
+    pub plans: BTreeMap<PlanId, Plan>,
+    pub installments: BTreeMap<(PlanId, u32), Installment>,
     pub observations: Vec<ObservationRow>,
     pub postings: Vec<PostingRow>,
     pub questions: BTreeMap<(Uuid, QuestionKind), ParkedRow>,
@@ -57,6 +64,8 @@ pub(crate) struct Tables {
     pub merchants: BTreeMap<MerchantId, Merchant>,
     pub accounts: BTreeMap<ChannelAccountId, ChannelAccount>,
     pub endpoints: BTreeMap<EndpointId, Endpoint>,
+    pub schedules: BTreeMap<ScheduleId, Schedule>,
+    pub fires: BTreeMap<(ScheduleId, Timestamp), Fire>,
     pub paused: BTreeSet<Queue>,
     pub fences: i64,
 }
@@ -100,6 +109,7 @@ impl Tables {
         }
         self.settle(change.settle.as_ref());
         self.books(change);
+        self.write_schedules(change);
         self.work(change);
         self.messages(change);
         Answer::Committed
@@ -110,20 +120,23 @@ impl Tables {
         if change.settle.as_ref().is_some_and(|s| !held(s)) {
             return Some(Answer::Fenced);
         }
+        if let Some(refused) = self.billing_refusal(change) {
+            return Some(refused);
+        }
         let stale = change.payments.iter().any(|p| self.payments.get(&p.id).is_none_or(|r| r.version != p.version))
             || change.orders.iter().any(|o| self.orders.get(&o.id).is_none_or(|r| r.version != o.version))
             || change.refunds.iter().any(|r| self.refunds.get(&r.id).is_none_or(|row| row.version != r.version))
             || change.legs.iter().any(|l| self.legs.get(&l.id).is_none_or(|row| row.version != l.version))
             || change.new_refunds.iter().any(|r| self.refunds.contains_key(&r.id))
             || change.new_legs.iter().any(|l| self.legs.contains_key(&l.id) || self.takes_too_much(change, l.payment));
-        if stale {
+        if stale || self.schedules_moved(change) {
             return Some(Answer::Stale);
         }
         let known = change.new_orders.iter().any(|o| self.numbers.contains_key(&(o.merchant, o.number.clone())))
             || change.new_payments.iter().any(|p| self.payments.contains_key(&p.id))
             || change.notification.as_ref().is_some_and(|n| self.notifications.contains_key(&n.id))
             || change.idempotency.as_ref().is_some_and(|k| self.idempotency.contains_key(&(k.merchant, k.key.clone())));
-        known.then_some(Answer::Duplicate)
+        (known || self.schedules_known(change)).then_some(Answer::Duplicate)
     }
 
     /// Whether more would be given back of a payment than was taken, as `change` leaves it.
@@ -168,6 +181,7 @@ impl Tables {
             self.payments.insert(payment.id, Payment { version: payment.version + 1, ..payment.clone() });
         }
         self.refund_books(change);
+        self.billing_books(change);
         for (subject, seen) in &change.observations {
             self.observations.push(ObservationRow {
                 subject: subject.uuid(),
@@ -183,10 +197,10 @@ impl Tables {
             self.questions.remove(key);
         }
         for question in &change.questions {
-            let Some(order) = self.order_of(question.subject) else { continue };
+            let Some(about) = self.about(question.subject) else { continue };
             self.questions.entry((question.subject, question.kind)).or_insert_with(|| ParkedRow {
                 subject: question.subject,
-                order,
+                about,
                 kind: question.kind,
                 text: question.text.clone(),
                 opened_at: Timestamp::default(),
@@ -243,7 +257,7 @@ impl Tables {
         for new in &change.new_deliveries {
             self.deliveries.entry(new.id).or_insert_with(|| DeliveryRow {
                 id: new.id,
-                order: new.order,
+                about: new.about,
                 sequence: new.sequence,
                 kind: new.kind,
                 endpoint: new.endpoint,

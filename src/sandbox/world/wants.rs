@@ -190,7 +190,7 @@ pub(crate) async fn tell(world: World, context: JobContext, id: String, row: Lin
 /// A merchant takes what is held, or lets it go.
 pub(crate) async fn decide_hold(world: World, context: JobContext, payment: PaymentId, take: bool) {
     let claim = match take {
-        true => Claim::CaptureRequested { by: CLERK.to_owned() },
+        true => Claim::CaptureRequested { by: CLERK.to_owned(), minor: None },
         false => Claim::CloseRequested { reason: "not needed any more".to_owned() },
     };
     let Ok(Some(dossier)) = context.desk.dossier_of(payment.into()).await else { return };

@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 use super::Db;
 use super::office::{Office, request};
+use super::plans::{opening_plan, plan};
 use super::world::*;
-use crate::Answer;
+use crate::{About, Answer, Extent};
 
 /// The rows of a database at version 1: an order with two payments, the later one with the smaller id, and
 /// something in every table that the second version changes.
@@ -107,7 +108,7 @@ async fn rows_of_version_1_are_read_back_and_go_on(db: Db) {
     let parked = db.store.parked(None, 9).await.unwrap();
     assert_eq!(t.questions, parked);
     assert_eq!(
-        (parked[0].subject, parked[0].order.uuid(), parked[0].kind, parked[0].text.as_str()),
+        (parked[0].subject, parked[0].about.uuid(), parked[0].kind, parked[0].text.as_str()),
         (captured.id.uuid(), old.order, QuestionKind::LateMoney, "Keep it?")
     );
     let delivery = (t.deliveries[0].id.uuid(), t.deliveries[0].endpoint.map(|e| e.uuid()), t.deliveries[0].attempts);
@@ -202,6 +203,49 @@ async fn rows_of_version_2_are_read_back_and_go_on(db: Db) {
     db.finish().await;
 }
 
+/// The rows of version 2, as the program of version 3 has them.
+async fn at_version_3(db: &Db) -> Old {
+    let (old, _) = at_version_2(db).await;
+    let step = &crate::migrate::STEPS[2];
+    db.meddle(if db.store.dialect() == "sqlite" { step.sqlite } else { step.postgres }).await;
+    let order = db.literal(old.order);
+    let rows = format!(
+        "insert into schema_version (version, applied_at) values (3, 0);
+         update orders set payer = 'p', offers = '[\"card\"]' where id = {order};"
+    );
+    db.meddle(&rows).await;
+    old
+}
+
+async fn rows_of_version_3_are_read_back_and_go_on(db: Db) {
+    let old = at_version_3(&db).await;
+    let before = tally(&db).await;
+    assert!(before.contains("question 2") && before.contains("delivery 1"), "{before:?}");
+    db.store.migrate().await.unwrap();
+    assert!(db.store.schema_is_current().await.unwrap());
+    assert_eq!(tally(&db).await, before);
+
+    let order = OrderId(old.order);
+    let t = db.store.timeline(order).await.unwrap().unwrap();
+    assert_eq!((t.dossier.order.payer.as_deref(), t.dossier.order.offers.len()), (Some("p"), 1));
+    assert_eq!((t.dossier.order.installment, t.dossier.payments[0].agreement), (None, None));
+    assert_eq!(t.dossier.payments.len(), 2);
+    let told: Vec<_> = t.deliveries.iter().map(|d| (d.id.uuid(), d.about, d.sequence, d.attempts)).collect();
+    assert_eq!(told, [(old.delivery, About::Order(order), 1, 2)]);
+    assert!(t.questions.len() == 2 && t.questions.iter().all(|q| q.about == order.into()));
+
+    // Its payments are charged through agreements from now on, and plans are told of beside it.
+    let mut file = plan(t.dossier.order.merchant, "A");
+    file.plan.event_count = 1;
+    let told = crate::NewDelivery { about: file.plan.id.into(), ..delivery(&t.dossier.order, true) };
+    let opening = crate::Change { new_deliveries: vec![told], ..opening_plan(&file) };
+    assert_eq!(one(&*db.store, opening).await, Answer::Committed);
+    file.plan.version = 1;
+    assert_eq!(db.store.plan(file.plan.id, Extent::All).await.unwrap(), Some(file));
+    assert_eq!(db.store.timeline(order).await.unwrap().unwrap().deliveries.len(), 1);
+    db.finish().await;
+}
+
 fn observed_again(payment: &bursar_core::payment::Payment) -> (bursar_core::payment::Payment, crate::Change) {
     observed(payment, Source::Query, 3, Claim::Absent)
 }
@@ -224,4 +268,14 @@ async fn rows_of_version_2_are_read_back_and_go_on_on_sqlite() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_of_version_2_are_read_back_and_go_on_on_postgres() {
     rows_of_version_2_are_read_back_and_go_on(Db::postgres_empty().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_version_3_are_read_back_and_go_on_on_sqlite() {
+    rows_of_version_3_are_read_back_and_go_on(Db::sqlite_empty().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_of_version_3_are_read_back_and_go_on_on_postgres() {
+    rows_of_version_3_are_read_back_and_go_on(Db::postgres_empty().await).await;
 }

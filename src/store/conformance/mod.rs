@@ -4,6 +4,8 @@
 //! PostgreSQL comes from `BURSAR_TEST_POSTGRES_URL`: the URL of a user who may create databases. Without
 //! it that half fails; it is never skipped.
 
+mod billing;
+mod billing_news;
 mod cash;
 mod choosing;
 mod claims;
@@ -15,12 +17,14 @@ mod leases;
 mod migration;
 mod office;
 mod outage;
+mod plans;
 mod questions;
 mod races;
 mod reads;
 mod refund_desk;
 mod refund_guards;
 mod refund_rows;
+mod schedules;
 mod schema;
 mod statements;
 mod upkeep;

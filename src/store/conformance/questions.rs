@@ -36,7 +36,7 @@ async fn questions_are_closed_and_asked_anew(db: &Db) {
     assert_eq!(one(&*db.store, Change { questions, ..Change::default() }).await, Answer::Committed);
     let open = async || {
         let mut open: Vec<_> = db.store.parked(Some(office.merchant), 9).await.unwrap();
-        assert!(open.iter().all(|q| q.order == dossier.order.id));
+        assert!(open.iter().all(|q| q.about == dossier.order.id.into()));
         open.sort_by(|a, b| a.text.cmp(&b.text));
         open.into_iter().map(|q| (q.subject, q.text)).collect::<Vec<_>>()
     };
@@ -95,7 +95,7 @@ async fn a_question_about_late_money_is_answered_and_closed(db: &Db) {
         asked.iter().map(|q| (q.subject, q.kind)).collect::<Vec<_>>(),
         [(payment.id.uuid(), QuestionKind::LateMoney)]
     );
-    assert_eq!(asked[0].order, dossier.order.id);
+    assert_eq!(asked[0].about, dossier.order.id.into());
     assert!(db.store.book_lines(None, 9).await.unwrap()[0].parked);
     assert!(office.jobs(payment.id).await.contains(&JobKind::SettleLateMoney));
     // The sweep takes it for settled: its job is of the kind that it owes.
@@ -118,8 +118,8 @@ async fn a_want_of_funds_is_asked_about_until_the_channel_takes_it_on(db: &Db) {
     let dossier = office.say_refund(leg, 30, RefundClaim::NoFunds { reason: "NOT_ENOUGH".to_owned() }).await;
     office.stored(&dossier).await;
     let t = db.store.timeline(order).await.unwrap().unwrap();
-    let asked: Vec<_> = t.questions.iter().map(|q| (q.subject, q.kind, q.order)).collect();
-    assert_eq!(asked, [(leg.uuid(), QuestionKind::NoFunds, order)]);
+    let asked: Vec<_> = t.questions.iter().map(|q| (q.subject, q.kind, q.about.order())).collect();
+    assert_eq!(asked, [(leg.uuid(), QuestionKind::NoFunds, Some(order))]);
     assert_eq!(db.store.parked(Some(office.merchant), 9).await.unwrap(), t.questions);
     assert_eq!(db.store.parked(Some(merchant()), 9).await.unwrap(), []);
     assert!(db.store.refund_lines(None, 9).await.unwrap()[0].parked);

@@ -181,7 +181,7 @@ pub fn idempotency(merchant: MerchantId, key: &str) -> IdempotencyKey {
 pub fn delivery(order: &Order, endpoint: bool) -> NewDelivery {
     NewDelivery {
         id: DeliveryId(uuid()),
-        order: order.id,
+        about: order.id.into(),
         sequence: 1,
         kind: EventKind::OrderPaid,
         endpoint: endpoint.then(|| EndpointId(uuid())),

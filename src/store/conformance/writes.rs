@@ -80,7 +80,7 @@ async fn every_kind_of_claim_is_read_back(db: &Db) {
         Claim::UnpaidAfterClose,
         Claim::NotSent { why: text() },
         Claim::Authorized(Hold { receipt: receipt(&payment), lapses_at: Some(NOW) }),
-        Claim::CaptureRequested { by: text() },
+        Claim::CaptureRequested { by: text(), minor: None },
         Claim::Received(Piece { line: "l".into(), amount_minor: 7, currency: "CNY".into(), at: NOW }),
         Claim::TakenBack { line: "l".to_owned(), reason: text() },
         Claim::Lapsed,
@@ -220,7 +220,7 @@ async fn a_question_is_opened_once(db: &Db) {
     assert_eq!(parked.len(), 2);
     let first = parked.iter().find(|q| q.kind == QuestionKind::LateMoney).unwrap();
     assert!(["first?", "twice?"].contains(&first.text.as_str()));
-    assert_eq!((first.order, first.subject, first.opened_at), (order.id, payment.id.uuid(), NOW.plus_ms(42)));
+    assert_eq!((first.about, first.subject, first.opened_at), (order.id.into(), payment.id.uuid(), NOW.plus_ms(42)));
     assert_eq!(db.store.parked(Some(m), 10).await.unwrap().len(), 2);
     assert_eq!(db.store.parked(Some(merchant()), 10).await.unwrap(), []);
     assert_eq!(db.store.timeline(order.id).await.unwrap().unwrap().questions.len(), 2);

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use bursar_core::Timestamp;
 use bursar_core::decide::{Decision, Effect};
-use bursar_core::event;
-use bursar_core::id::DeliveryId;
+use bursar_core::event::{self, EventKind};
+use bursar_core::id::{DeliveryId, MerchantId};
 use bursar_core::job::{JobKey, JobKind, NewJob};
 use bursar_core::observation::{Source, Subject};
 use bursar_core::order::Dossier;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Desk, scheduled};
 use crate::directory::Entries;
-use crate::{Change, LastPaid, NewDelivery};
+use crate::{About, Change, LastPaid, NewDelivery, Result};
 
 impl Desk {
     /// The rows that `decision` means, and the dossier as the store will have it: the versions of touched
@@ -51,17 +51,44 @@ impl Desk {
     }
 
     fn tell(&self, change: &mut Change, told: event::Event, dossier: &Dossier, entries: &Entries) {
-        let now = self.clock.now();
         let body = event::body(told, dossier).to_string();
+        let about = dossier.order.id.into();
+        self.add_deliveries(change, dossier.order.merchant, about, (told.kind, told.sequence), &body, entries);
+    }
+
+    /// Tells `merchant` of a plan or an agreement: what happened, and the event's number among those of the same.
+    pub(super) async fn tell_about(
+        &self,
+        change: &mut Change,
+        merchant: MerchantId,
+        about: About,
+        event: (EventKind, i64),
+        body: String,
+    ) -> Result<()> {
+        let entries = self.directory.entries_with(|entries| entries.merchants.contains_key(&merchant)).await?;
+        self.add_deliveries(change, merchant, about, event, &body, &entries);
+        Ok(())
+    }
+
+    fn add_deliveries(
+        &self,
+        change: &mut Change,
+        merchant: MerchantId,
+        about: About,
+        (kind, sequence): (EventKind, i64),
+        body: &str,
+        entries: &Entries,
+    ) {
+        let now = self.clock.now();
         let none = Vec::new();
-        let endpoints = entries.endpoints.get(&dossier.order.merchant).unwrap_or(&none);
+        let endpoints = entries.endpoints.get(&merchant).unwrap_or(&none);
         let delivery = |endpoint| NewDelivery {
             id: DeliveryId::fresh(now, self.chance.as_ref()),
-            order: dossier.order.id,
-            sequence: told.sequence,
-            kind: told.kind,
+            about,
+            sequence,
+            kind,
             endpoint,
-            body: body.clone(),
+            body: body.to_owned(),
             created_at: now,
         };
         if endpoints.is_empty() {
@@ -71,11 +98,7 @@ impl Desk {
         for endpoint in endpoints {
             let delivery = delivery(Some(endpoint.id));
             let due_at = now.plus_ms(self.plans.webhook.delay_or_last_ms(0));
-            change.jobs.push(NewJob::new(
-                JobKey::new(JobKind::DeliverWebhook, delivery.id.uuid()),
-                dossier.order.merchant,
-                due_at,
-            ));
+            change.jobs.push(NewJob::new(JobKey::new(JobKind::DeliverWebhook, delivery.id.uuid()), merchant, due_at));
             change.new_deliveries.push(delivery);
         }
     }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::bank;
 use super::commit::Failure;
+use super::{bank, billing};
 use crate::codec::{plain, to_json};
 use crate::{Change, numbering};
 
@@ -24,6 +24,7 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
     delete_questions(tx, pass).await?;
     insert_questions(tx, pass).await?;
     insert_deliveries(tx, pass).await?;
+    billing::put_installments(tx, pass).await?;
     bank::insert_lines(tx, pass).await?;
     note_last_paid(tx, pass).await?;
     note_attempts(tx, pass).await
@@ -165,7 +166,8 @@ async fn insert_questions(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
                  coalesce((select p.order_id from payment p where p.id = n.subject),
                    (select l.order_id from refund_leg l where l.id = n.subject),
                    (select r.order_id from refund r where r.id = n.subject),
-                   (select c.order_id from collection c where c.id = n.subject))
+                   (select c.order_id from collection c where c.id = n.subject),
+                   (select o.id from orders o where o.id = n.subject))
                from unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::text[]) as n(subject, kind, opened_at, text)
                on conflict do nothing";
     let query = sqlx::query(sql)
@@ -183,16 +185,17 @@ async fn insert_deliveries(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
         return Ok(());
     }
     rows.sort_unstable_by_key(|d| d.id);
-    let sql = "insert into delivery (sequence, created_at, id, order_id, kind, endpoint, body, attempts)
-               select n.sequence, n.created_at, n.id, n.order_id, n.kind, n.endpoint, n.body, 0
-               from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::smallint[], $6::uuid[], $7::text[])
-                 as n(sequence, created_at, id, order_id, kind, endpoint, body)
+    let sql = "insert into delivery (sequence, created_at, id, about, about_kind, kind, endpoint, body, attempts)
+               select n.sequence, n.created_at, n.id, n.about, n.about_kind, n.kind, n.endpoint, n.body, 0
+               from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::smallint[], $6::smallint[], $7::uuid[],
+                 $8::text[]) as n(sequence, created_at, id, about, about_kind, kind, endpoint, body)
                where (select 1 from delivery d where d.id = n.id limit 1) is null";
     let query = sqlx::query(sql)
         .bind(rows.iter().map(|d| d.sequence).collect::<Vec<_>>())
         .bind(rows.iter().map(|d| d.created_at.as_millis()).collect::<Vec<_>>())
         .bind(rows.iter().map(|d| d.id.uuid()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|d| d.order.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|d| d.about.uuid()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|d| d.about.code()).collect::<Vec<_>>())
         .bind(rows.iter().map(|d| d.kind.code()).collect::<Vec<_>>())
         .bind(rows.iter().map(|d| d.endpoint.map(|e| e.uuid())).collect::<Vec<_>>())
         .bind(rows.iter().map(|d| d.body.as_str()).collect::<Vec<_>>());

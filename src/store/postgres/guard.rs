@@ -16,7 +16,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::commit::Failure;
-use super::{bank, cash, refund, settle};
+use super::{bank, billing, cash, refund, schedule, settle};
 use crate::codec::{offers_json, payer_json, payment_reference, plain, to_json};
 use crate::{Answer, Change, numbering, returned};
 
@@ -36,11 +36,15 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> std::result::Result<
     update_payments(tx, pass, &mut refused).await?;
     update_orders(tx, pass, &mut refused).await?;
     refund::update(tx, pass, &mut refused).await?;
-    insert_orders(tx, pass, &mut refused).await?;
-    insert_payments(tx, pass, &mut refused).await?;
+    billing::update(tx, pass, &mut refused).await?;
+    let opening = billing::may_open_orders(pass, &refused);
+    insert_orders(tx, &opening, &mut refused).await?;
+    insert_payments(tx, &opening, &mut refused).await?;
     refund::insert(tx, pass, &mut refused).await?;
     bank::update_lines(tx, pass, &mut refused).await?;
     cash::run(tx, pass, &mut refused).await?;
+    billing::insert(tx, pass, &mut refused).await?;
+    schedule::run(tx, pass, &mut refused).await?;
     bank::insert_statements(tx, pass, &mut refused).await?;
     insert_notifications(tx, pass, &mut refused).await?;
     insert_idempotency(tx, pass, &mut refused).await?;
@@ -89,9 +93,10 @@ async fn update_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
     // Whoever adds a leg must not give back more than was taken. What channels tell may: it happened.
     let sql = "update payment p set version = p.version + 1, due_at = u.due_at, state = u.state,
                  active = u.due_at is not null, returned_minor = u.returned_minor, taken_minor = u.taken_minor,
-                 evidence = u.evidence
+                 evidence = u.evidence, amount_minor = u.amount_minor
                from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::bigint[],
-                 $7::boolean[], $8::text[]) as u(id, version, due_at, state, returned_minor, taken_minor, adds, evidence)
+                 $7::boolean[], $8::text[], $9::bigint[]) as u(id, version, due_at, state, returned_minor, taken_minor,
+                   adds, evidence, amount_minor)
                where p.id = any($1) and p.id = u.id and p.version = u.version
                  and (not u.adds or u.returned_minor <= greatest(u.taken_minor, p.returned_minor))
                returning p.id";
@@ -104,7 +109,8 @@ async fn update_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
         .bind(rows.iter().map(|(_, p, _)| p.returned_minor).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, p, _)| p.returnable_minor()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, _, adds)| *adds).collect::<Vec<_>>())
-        .bind(evidence);
+        .bind(evidence)
+        .bind(rows.iter().map(|(_, p, _)| p.amount.minor).collect::<Vec<_>>());
     expect(tx, query, rows.iter().map(|(i, p, _)| (*i, p.id.uuid())), id, Answer::Stale, refused).await
 }
 
@@ -116,10 +122,10 @@ async fn update_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
     rows.sort_unstable_by_key(|(_, o)| o.id);
     let sql = "update orders o set version = o.version + 1, expires_at = u.expires_at, event_count = u.event_count,
                  state = u.state, late_money = u.late_money, close_reason = u.close_reason, due_at = u.due_at,
-                 active = u.due_at is not null
+                 active = u.due_at is not null, amount_minor = u.amount_minor
                from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::boolean[],
-                 $7::text[], $8::bigint[]) as u(id, version, expires_at, event_count, state, late_money, close_reason,
-                   due_at)
+                 $7::text[], $8::bigint[], $9::bigint[]) as u(id, version, expires_at, event_count, state, late_money,
+                   close_reason, due_at, amount_minor)
                where o.id = any($1) and o.id = u.id and o.version = u.version
                returning o.id";
     let query = sqlx::query(sql)
@@ -130,7 +136,8 @@ async fn update_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
         .bind(rows.iter().map(|(_, o)| o.state.code()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.late_money).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.close_reason.as_deref().map(plain)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, o)| o.due_at.map(|t| t.as_millis())).collect::<Vec<_>>());
+        .bind(rows.iter().map(|(_, o)| o.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.amount.minor).collect::<Vec<_>>());
     expect(tx, query, rows.iter().map(|(i, o)| (*i, o.id.uuid())), id, Answer::Stale, refused).await
 }
 
@@ -142,15 +149,16 @@ async fn insert_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
     }
     rows.sort_unstable_by_key(|(_, o)| (o.merchant, &o.number));
     let sql = "insert into orders (created_at, amount_minor, id, merchant, number, currency, description, expires_at,
-                 version, event_count, state, late_money, part_payment, close_reason, offers, payer, due_at, active)
+                 version, event_count, state, late_money, part_payment, close_reason, offers, payer, due_at, active,
+                 plan, seq)
                select n.created_at, n.amount_minor, n.id, n.merchant, n.number, n.currency, n.description,
                  n.expires_at, 1, n.event_count, n.state, n.late_money, n.part_payment, n.close_reason, n.offers,
-                 n.payer, n.due_at, n.due_at is not null
+                 n.payer, n.due_at, n.due_at is not null, n.plan, n.seq
                from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
                  $8::bigint[], $9::bigint[], $10::smallint[], $11::boolean[], $12::boolean[], $13::text[], $14::text[],
-                 $15::text[], $16::bigint[])
+                 $15::text[], $16::bigint[], $17::uuid[], $18::bigint[])
                  as n(created_at, amount_minor, id, merchant, number, currency, description, expires_at, event_count,
-                   state, late_money, part_payment, close_reason, offers, payer, due_at)
+                   state, late_money, part_payment, close_reason, offers, payer, due_at, plan, seq)
                where (select 1 from orders o where o.merchant = n.merchant and o.number = n.number limit 1) is null
                  and (select 1 from orders o where o.id = n.id limit 1) is null
                returning id";
@@ -171,7 +179,9 @@ async fn insert_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
         .bind(rows.iter().map(|(_, o)| o.close_reason.as_deref().map(plain)).collect::<Vec<_>>())
         .bind(offers)
         .bind(rows.iter().map(|(_, o)| o.payer.as_deref().map(plain)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, o)| o.due_at.map(|t| t.as_millis())).collect::<Vec<_>>());
+        .bind(rows.iter().map(|(_, o)| o.due_at.map(|t| t.as_millis())).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.installment.map(|i| i.plan.uuid())).collect::<Vec<_>>())
+        .bind(rows.iter().map(|(_, o)| o.installment.map(|i| i64::from(i.seq))).collect::<Vec<_>>());
     expect(tx, query, rows.iter().map(|(i, o)| (*i, o.id.uuid())), id, Answer::Duplicate, refused).await
 }
 
@@ -183,16 +193,17 @@ async fn insert_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
     }
     rows.sort_unstable_by_key(|(_, n)| n.payment.id);
     let sql = "insert into payment (created_at, amount_minor, id, order_id, merchant, account, method, currency, payer,
-                 version, due_at, state, active, returned_minor, taken_minor, position, reference, evidence)
+                 version, due_at, state, active, returned_minor, taken_minor, position, reference, evidence,
+                 agreement)
                select n.created_at, n.amount_minor, n.id, n.order_id, n.merchant, n.account, n.method, n.currency,
                  n.payer, 1, n.due_at, n.state, n.due_at is not null, n.returned_minor, n.taken_minor,
                  n.nth + case when n.first then 0 else (select count(*) from payment p where p.order_id = n.order_id) end,
-                 n.reference, n.evidence
+                 n.reference, n.evidence, n.agreement
                from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::smallint[],
                  $8::text[], $9::text[], $10::bigint[], $11::smallint[], $12::bigint[], $13::bigint[], $14::smallint[],
-                 $15::boolean[], $16::text[], $17::text[])
+                 $15::boolean[], $16::text[], $17::text[], $18::uuid[])
                  as n(created_at, amount_minor, id, order_id, merchant, account, method, currency, payer, due_at, state,
-                   returned_minor, taken_minor, nth, first, reference, evidence)
+                   returned_minor, taken_minor, nth, first, reference, evidence, agreement)
                where (select 1 from payment p where p.id = n.id limit 1) is null
                returning id";
     let payments = || rows.iter().map(|(_, n)| n.payment);
@@ -215,7 +226,8 @@ async fn insert_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
         .bind(rows.iter().map(|(_, n)| n.nth).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, n)| n.first).collect::<Vec<_>>())
         .bind(payments().map(payment_reference).collect::<Vec<_>>())
-        .bind(evidence);
+        .bind(evidence)
+        .bind(payments().map(|p| p.agreement.map(|a| a.uuid())).collect::<Vec<_>>());
     expect(tx, query, rows.iter().map(|(i, n)| (*i, n.payment.id.uuid())), id, Answer::Duplicate, refused).await
 }
 

@@ -6,6 +6,7 @@
 
 mod append;
 mod bank;
+mod billing;
 mod cash;
 mod commit;
 mod guard;
@@ -13,6 +14,7 @@ mod hints;
 mod job;
 mod pass;
 mod refund;
+mod schedule;
 mod schema;
 mod settle;
 

@@ -25,7 +25,11 @@ enum Key<'a> {
     Statements(ChannelAccountId),
     Line(LineId),
     Cash(Uuid),
+    Schedule(Uuid),
+    ScheduleName(MerchantId, &'a str),
     PaidOut(LegId),
+    Billing(Uuid),
+    PlanNumber(MerchantId, &'a str),
     Notification(NotificationId),
     Idempotency(MerchantId, &'a str),
     Job(JobKey),
@@ -48,6 +52,10 @@ fn keys(change: &Change) -> impl Iterator<Item = Key<'_>> {
         .chain(c.new_lines.iter().chain(&c.lines).map(|l| Key::Line(l.id)))
         .chain(c.cash.ids().map(Key::Cash))
         .chain(c.cash.new_payouts.iter().map(|p| Key::PaidOut(p.leg)))
+        .chain(c.billing.ids().map(Key::Billing))
+        .chain(c.billing.new_plans.iter().map(|p| Key::PlanNumber(p.merchant, &p.number)))
+        .chain(c.schedules.ids().map(Key::Schedule))
+        .chain(c.schedules.new.iter().map(|s| Key::ScheduleName(s.merchant, &s.name)))
         .chain(c.notification.iter().map(|n| Key::Notification(n.id)))
         .chain(c.idempotency.iter().map(|i| Key::Idempotency(i.merchant, &i.key)))
         .chain(c.jobs.iter().map(|j| Key::Job(j.key)))
@@ -79,24 +87,35 @@ pub fn choose(changes: &[Change], pending: &[usize]) -> Vec<usize> {
 /// What a change can be answered without asking the database, after `committed` was written in the same
 /// call: its unique key is taken now, or its version has moved on.
 pub fn foregone(change: &Change, committed: &Change) -> Option<Answer> {
+    let plans = |c: &Change| versions(&c.billing.plans, |p| (p.id.uuid(), p.version));
+    // A plan that has moved on makes its change stale, though the order that it would open is there too.
+    let stale_plan = moved(change, committed, plans);
     let unique = |c: &Change| -> HashSet<String> {
-        let orders = c.new_orders.iter().map(|o| format!("o{}{}", o.merchant, o.number));
+        let orders = c.new_orders.iter().filter(|_| !stale_plan).map(|o| format!("o{}{}", o.merchant, o.number));
+        let plans = c.billing.new_plans.iter().map(|p| format!("p{}{}", p.merchant, p.number));
+        let billing = plans.chain(c.billing.new_ids().map(|id| format!("b{id}")));
         let notification = c.notification.iter().map(|n| n.id.to_string());
         let idempotency = c.idempotency.iter().map(|i| format!("i{}{}", i.merchant, i.key));
         let statement = c.statement.iter().map(|s| format!("s{}{:?}{}", s.account, s.digest, s.ordinal));
         let cash = c.cash.new_ids().map(|id| format!("c{id}"));
         let paid_out = c.cash.new_payouts.iter().map(|p| format!("l{}", p.leg));
-        orders.chain(notification).chain(idempotency).chain(statement).chain(cash).chain(paid_out).collect()
+        let names = c.schedules.new.iter().map(|s| format!("n{}{}", s.merchant, s.name));
+        let fires = c.schedules.fires.iter().map(|f| format!("f{}{}", f.schedule, f.due_at.as_millis()));
+        let rows = orders.chain(billing).chain(notification).chain(idempotency).chain(statement);
+        rows.chain(cash).chain(paid_out).chain(names).chain(fires).collect()
     };
     if !unique(change).is_disjoint(&unique(committed)) {
         return Some(Answer::Duplicate);
     }
-    let moved = moved(change, committed, |c| versions(&c.payments, |p| (p.id.uuid(), p.version)))
+    let moved = stale_plan
+        || moved(change, committed, |c| versions(&c.billing.agreements, |a| (a.id.uuid(), a.version)))
+        || moved(change, committed, |c| versions(&c.payments, |p| (p.id.uuid(), p.version)))
         || moved(change, committed, |c| versions(&c.orders, |o| (o.id.uuid(), o.version)))
         || moved(change, committed, |c| versions(&c.refunds, |r| (r.id.uuid(), r.version)))
         || moved(change, committed, |c| versions(&c.legs, |l| (l.id.uuid(), l.version)))
         || moved(change, committed, |c| versions(&c.lines, |l| (l.id.uuid(), l.version)))
         || moved(change, committed, |c| c.cash.versions().collect())
+        || moved(change, committed, |c| versions(&c.schedules.updated, |s| (s.id.uuid(), s.version)))
         // A refund or leg that is there now: its id is derived, so the same was decided twice.
         || moved(change, committed, |c| versions(&c.new_refunds, |r| (r.id.uuid(), 0)))
         || moved(change, committed, |c| versions(&c.new_legs, |l| (l.id.uuid(), 0)));

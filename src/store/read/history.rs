@@ -41,9 +41,9 @@ pub async fn timeline(db: &impl Dialect, order: OrderId) -> Result<Option<Timeli
         .await?;
     let deliveries = db
         .rows(
-            "select id, order_id, sequence, kind, endpoint, body, created_at, attempts, delivered_at, given_up_at,
+            "select id, about, about_kind, sequence, kind, endpoint, body, created_at, attempts, delivered_at, given_up_at,
                last_error
-             from delivery where order_id = $1 order by sequence, id limit $2",
+             from delivery where about = $1 order by sequence, id limit $2",
             vec![order.uuid().into(), MAX_ROWS.into()],
         )
         .await?;

@@ -31,8 +31,8 @@ pub async fn deliveries(db: &impl Dialect, ids: &[Uuid]) -> Result<Vec<DeliveryR
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let sql = "select id, order_id, sequence, kind, endpoint, body, created_at, attempts, delivered_at, given_up_at,
-                 last_error
+    let sql = "select id, about, about_kind, sequence, kind, endpoint, body, created_at, attempts, delivered_at,
+                 given_up_at, last_error
                from delivery where id in_ids($1)";
     db.rows(sql, vec![ids.into()]).await?.iter().map(codec::delivery).collect()
 }

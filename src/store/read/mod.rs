@@ -2,6 +2,7 @@
 //! never take a lock or know which database answers.
 
 pub mod bank;
+pub mod billing;
 pub mod cash;
 pub mod dossier;
 pub mod history;
@@ -11,4 +12,5 @@ pub mod operator;
 pub mod payer;
 pub mod queue;
 pub mod refund;
+pub mod schedule;
 pub mod upkeep;

@@ -41,21 +41,27 @@ pub async fn stuck_deliveries(
     before: Timestamp,
     limit: u32,
 ) -> Result<Vec<(DeliveryId, MerchantId)>> {
-    let sql = "select d.id, o.merchant from delivery d join orders o on o.id = d.order_id
+    let sql = "select d.id,
+                 case d.about_kind
+                   when 1 then (select o.merchant from orders o where o.id = d.about)
+                   when 2 then (select p.merchant from plan p where p.id = d.about)
+                   else (select a.merchant from agreement a where a.id = d.about)
+                 end as merchant
+               from delivery d
                where d.delivered_at is null and d.given_up_at is null and d.endpoint is not null and d.created_at < $1
                  and not exists (select 1 from job j where j.subject = d.id and j.kind = 6)
                order by d.id limit $2";
     let rows = db.rows(sql, vec![before.as_millis().into(), limit.into()]).await?;
     rows.iter()
-        .map(|row| Ok((DeliveryId(row.get("delivery", "id")?), MerchantId(row.get("orders", "merchant")?))))
+        .map(|row| Ok((DeliveryId(row.get("delivery", "id")?), MerchantId(row.get("delivery", "merchant")?))))
         .collect()
 }
 
 /// See [`crate::Store::parked`].
 pub async fn parked(db: &impl Dialect, merchant: Option<MerchantId>, limit: u32) -> Result<Vec<ParkedRow>> {
     let sql = "select q.subject, q.order_id, q.kind, q.text, q.opened_at
-               from question q join orders o on o.id = q.order_id
-               where $1 is null or o.merchant = $1
+               from question q left join orders o on o.id = q.order_id left join plan p on p.id = q.subject
+               where $1 is null or coalesce(o.merchant, p.merchant) = $1
                order by q.opened_at, q.subject, q.kind limit $2";
     let rows = db.rows(sql, vec![merchant.map(MerchantId::uuid).into(), limit.into()]).await?;
     rows.iter().map(codec::question).collect()

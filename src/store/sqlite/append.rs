@@ -4,7 +4,7 @@
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::bank;
+use super::{bank, billing};
 use crate::codec::{plain, to_json};
 use crate::{Change, Result, numbering};
 
@@ -22,6 +22,7 @@ pub async fn run(connection: &mut SqliteConnection, changes: &[Change]) -> Resul
     postings(connection, changes).await?;
     questions(connection, changes).await?;
     deliveries(connection, changes).await?;
+    billing::put_installments(connection, changes).await?;
     bank::insert_lines(connection, changes).await?;
     last_paid(connection, changes).await?;
     attempts(connection, changes).await
@@ -125,7 +126,8 @@ async fn questions(connection: &mut SqliteConnection, changes: &[Change]) -> Res
                          coalesce((select order_id from payment where id = $1),
                            (select order_id from refund_leg where id = $1),
                            (select order_id from refund where id = $1),
-                           (select order_id from collection where id = $1)))
+                           (select order_id from collection where id = $1),
+                           (select id from orders where id = $1)))
                        on conflict do nothing";
             sqlx::query(sql)
                 .bind(question.subject)
@@ -141,12 +143,13 @@ async fn questions(connection: &mut SqliteConnection, changes: &[Change]) -> Res
 
 async fn deliveries(connection: &mut SqliteConnection, changes: &[Change]) -> Result<()> {
     let rows: Vec<_> = changes.iter().flat_map(|c| &c.new_deliveries).collect();
-    let head = "insert into delivery (sequence, created_at, id, order_id, kind, endpoint, body, attempts) ";
+    let head = "insert into delivery (sequence, created_at, id, about, about_kind, kind, endpoint, body, attempts) ";
     insert(connection, head, &rows, " on conflict do nothing", |row, delivery| {
         row.push_bind(delivery.sequence)
             .push_bind(delivery.created_at.as_millis())
             .push_bind(delivery.id.uuid())
-            .push_bind(delivery.order.uuid())
+            .push_bind(delivery.about.uuid())
+            .push_bind(delivery.about.code())
             .push_bind(delivery.kind.code())
             .push_bind(delivery.endpoint.map(|e| e.uuid()))
             .push_bind(delivery.body.clone())

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
-use super::{bank, cash, refund};
+use super::{bank, billing, cash, refund, schedule};
 use crate::codec::{offers_json, payer_json, payment_reference, plain, to_json};
 use crate::numbering::{self, Place};
 use crate::{Answer, Change, IdempotencyKey, Notification, Result, Settle, Settlement, returned};
@@ -37,7 +37,10 @@ async fn was_taken(connection: &mut SqliteConnection, change: &Change) -> Result
     {
         return Ok(true);
     }
-    if cash::is_known(connection, &change.cash).await? {
+    if cash::is_known(connection, &change.cash).await? || billing::is_known(connection, &change.billing).await? {
+        return Ok(true);
+    }
+    if schedule::is_known(connection, &change.schedules).await? {
         return Ok(true);
     }
     let Some(key) = &change.idempotency else { return Ok(false) };
@@ -62,7 +65,7 @@ async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Re
             return Ok(Some(Answer::Stale));
         }
     }
-    if !refund::update(connection, change).await? {
+    if !refund::update(connection, change).await? || !billing::update(connection, change).await? {
         return Ok(Some(Answer::Stale));
     }
     for order in &change.new_orders {
@@ -82,6 +85,12 @@ async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Re
         return Ok(Some(Answer::Stale));
     }
     if let Some(refused) = cash::run(connection, &change.cash).await? {
+        return Ok(Some(refused));
+    }
+    if !billing::insert(connection, &change.billing).await? {
+        return Ok(Some(Answer::Duplicate));
+    }
+    if let Some(refused) = schedule::run(connection, &change.schedules).await? {
         return Ok(Some(refused));
     }
     if let Some(statement) = &change.statement
@@ -142,7 +151,7 @@ async fn settled(connection: &mut SqliteConnection, settle: &Settle) -> Result<b
 /// Whoever `adds` a leg must not give back more than was taken. What channels tell may: it happened.
 fn update_payment(payment: &Payment, adds: bool) -> Result<Statement<'static>> {
     let sql = "update payment set version = version + 1, due_at = $3, state = $4, active = $3 is not null,
-                 returned_minor = $5, taken_minor = $6, evidence = $7
+                 returned_minor = $5, taken_minor = $6, evidence = $7, amount_minor = $9
                where id = $1 and version = $2 and (not $8 or $5 <= max($6, returned_minor))";
     Ok(sqlx::query(sql)
         .bind(payment.id.uuid())
@@ -152,12 +161,13 @@ fn update_payment(payment: &Payment, adds: bool) -> Result<Statement<'static>> {
         .bind(payment.returned_minor)
         .bind(payment.returnable_minor())
         .bind(to_json(&payment.evidence)?)
-        .bind(adds))
+        .bind(adds)
+        .bind(payment.amount.minor))
 }
 
 fn update_order(order: &Order) -> Statement<'static> {
     let sql = "update orders set version = version + 1, expires_at = $3, event_count = $4, state = $5, late_money = $6,
-                 close_reason = $7, due_at = $8, active = $8 is not null
+                 close_reason = $7, due_at = $8, active = $8 is not null, amount_minor = $9
                where id = $1 and version = $2";
     sqlx::query(sql)
         .bind(order.id.uuid())
@@ -168,12 +178,14 @@ fn update_order(order: &Order) -> Statement<'static> {
         .bind(order.late_money)
         .bind(order.close_reason.as_deref().map(plain))
         .bind(order.due_at.map(|t| t.as_millis()))
+        .bind(order.amount.minor)
 }
 
 fn insert_order(order: &Order) -> Result<Statement<'static>> {
     let sql = "insert into orders (created_at, amount_minor, id, merchant, number, currency, description, expires_at,
-                 version, event_count, state, late_money, part_payment, close_reason, offers, payer, due_at, active)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14, $15, $16, $16 is not null)
+                 version, event_count, state, late_money, part_payment, close_reason, offers, payer, due_at, active,
+                 plan, seq)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14, $15, $16, $16 is not null, $17, $18)
                on conflict do nothing";
     Ok(sqlx::query(sql)
         .bind(order.created_at.as_millis())
@@ -191,15 +203,18 @@ fn insert_order(order: &Order) -> Result<Statement<'static>> {
         .bind(order.close_reason.as_deref().map(plain))
         .bind(offers_json(&order.offers)?)
         .bind(order.payer.as_deref().map(plain))
-        .bind(order.due_at.map(|t| t.as_millis())))
+        .bind(order.due_at.map(|t| t.as_millis()))
+        .bind(order.installment.map(|i| i.plan.uuid()))
+        .bind(order.installment.map(|i| i64::from(i.seq))))
 }
 
 fn insert_payment(place: Place<'_>) -> Result<Statement<'static>> {
     let payment = place.payment;
     let sql = "insert into payment (created_at, amount_minor, id, order_id, merchant, account, method, currency, payer,
-                 version, due_at, state, active, returned_minor, taken_minor, position, reference, evidence)
+                 version, due_at, state, active, returned_minor, taken_minor, position, reference, evidence,
+                 agreement)
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $10 is not null, $12, $13,
-                 coalesce($14, (select count(*) + 1 from payment where order_id = $4)), $15, $16)
+                 coalesce($14, (select count(*) + 1 from payment where order_id = $4)), $15, $16, $17)
                on conflict do nothing";
     Ok(sqlx::query(sql)
         .bind(payment.created_at.as_millis())
@@ -217,7 +232,8 @@ fn insert_payment(place: Place<'_>) -> Result<Statement<'static>> {
         .bind(payment.returnable_minor())
         .bind(place.first.then_some(place.nth))
         .bind(payment_reference(payment))
-        .bind(to_json(&payment.evidence)?))
+        .bind(to_json(&payment.evidence)?)
+        .bind(payment.agreement.map(|a| a.uuid())))
 }
 
 fn insert_notification(notification: &Notification) -> Statement<'static> {

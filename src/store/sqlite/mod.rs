@@ -5,11 +5,13 @@
 
 mod append;
 mod bank;
+mod billing;
 mod cash;
 mod commit;
 mod guard;
 mod job;
 mod refund;
+mod schedule;
 mod schema;
 
 use std::time::Duration;

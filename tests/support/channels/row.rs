@@ -67,7 +67,7 @@ pub(super) trait Remote: Sync + std::fmt::Debug {
             PayCode::Redirect { url } => Some(Door::Url(url.clone())),
             PayCode::Form { action, fields } => Some(Door::Form { action: action.clone(), fields: fields.clone() }),
             PayCode::Sdk { fields } => fields.values().next().cloned().map(Door::OrderString),
-            PayCode::Transfer { .. } | PayCode::Cash { .. } => None,
+            PayCode::Transfer { .. } | PayCode::Cash { .. } | PayCode::Debit => None,
         }
     }
 

@@ -140,7 +140,7 @@ pub async fn compare(
         let parked = store.parked(Some(actor.merchant), 1_000_000).await?;
         audit.parked += u64::try_from(parked.len()).unwrap_or(0);
         for dossier in dossiers(store, actor.merchant).await? {
-            let parked = parked.iter().any(|p| p.order == dossier.order.id);
+            let parked = parked.iter().any(|p| p.about == dossier.order.id.into());
             weigh(&mut audit, &dossier, &theirs, parked, &mut known);
             refunds::weigh(&mut audit, &dossier, &theirs.refunds, &mut known);
             by_hand.weigh_refunds(&mut audit, &dossier);

@@ -25,10 +25,6 @@ impl Work<'_> {
             plan.next_seq = plan.next_seq.saturating_add(1);
             plan.next_period = plan.next_period.saturating_add(1);
             let paid = (installment.state == InstallmentState::Paid).then_some(installment.seq);
-            if paid.is_none() && self.act.is_none() {
-                // The next step looks at it.
-                self.wake_at(self.scene.now);
-            }
             self.next.installments.push(installment);
             if let Some(seq) = paid {
                 self.tell(EventKind::InstallmentPaid, Some(seq));

@@ -1,9 +1,12 @@
 //! Alipay as a merchant meets it: these cases know the documents and a merchant's half of the keys, and must
 //! never use the sandbox's own signing or reading.
 
+mod agreements;
 mod app;
 mod certificates;
+mod debits;
 mod faults;
+mod freezes;
 mod notices;
 mod pages;
 mod receiver;

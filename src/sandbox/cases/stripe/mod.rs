@@ -7,6 +7,7 @@ mod ends;
 mod intents;
 mod keys;
 mod letters;
+mod off_session;
 mod refunds;
 mod refusals;
 

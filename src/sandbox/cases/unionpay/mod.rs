@@ -8,6 +8,7 @@ mod notifications;
 mod purchases;
 mod refunds;
 mod refusals;
+mod tokens;
 mod voids;
 
 use std::ops::Deref;

@@ -1,0 +1,57 @@
+//! An installment as an order and as a charge: it knows what of a plan becomes what of an order, and must never know
+//! when.
+
+use super::{Installment, InstallmentKey, Plan};
+use crate::agreement::Agreement;
+use crate::clock::{DAY_MS, Timestamp};
+use crate::id::{OrderId, PaymentId};
+use crate::money::Money;
+use crate::order::{Order, OrderState};
+use crate::payment::{Evidence, Payment, PaymentState};
+
+/// An order lives so long at least, however late its installment was asked for.
+const MIN_LIFE_MS: i64 = 7 * DAY_MS;
+
+/// The order of an installment, which expires when the installment is written off.
+pub fn order_of(plan: &Plan, installment: &Installment, id: OrderId, now: Timestamp) -> Order {
+    let write_off_at = plan.dunning.write_off_at(installment.due_on, &plan.zone);
+    Order {
+        id,
+        merchant: plan.merchant,
+        number: plan.order_number(installment.seq),
+        amount: plan.money(installment.minor),
+        description: plan.description.clone(),
+        state: OrderState::Created,
+        close_reason: None,
+        late_money: false,
+        part_payment: false,
+        offers: plan.offers.clone(),
+        payer: Some(plan.payer.clone()),
+        installment: Some(InstallmentKey { plan: plan.id, seq: installment.seq }),
+        expires_at: write_off_at.max(now.plus_ms(MIN_LIFE_MS)),
+        event_count: 0,
+        version: 0,
+        due_at: None,
+        created_at: now,
+    }
+}
+
+/// A charge of `amount` for `order` through `agreement`.
+pub fn charge_of(agreement: &Agreement, order: OrderId, amount: Money, id: PaymentId, now: Timestamp) -> Payment {
+    Payment {
+        id,
+        order,
+        merchant: agreement.merchant,
+        account: agreement.account,
+        method: agreement.method,
+        amount,
+        payer: agreement.details.clone(),
+        agreement: Some(agreement.id),
+        state: PaymentState::New,
+        evidence: Evidence::default(),
+        returned_minor: 0,
+        version: 0,
+        due_at: None,
+        created_at: now,
+    }
+}

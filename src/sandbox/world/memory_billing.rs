@@ -1,0 +1,70 @@
+//! Agreements and plans of one simulated process: every call is a step through a seam of the world.
+
+use async_trait::async_trait;
+use bursar_core::Timestamp;
+use bursar_core::agreement::Agreement;
+use bursar_core::billing::{Plan, PlanFile};
+use bursar_core::id::{AgreementId, PlanId};
+use bursar_store::{AgreementFilter, Billing, Extent, PlanFilter, Result};
+
+use super::memory::{Memory, some};
+use super::planted::Planted;
+use super::state::State;
+
+#[async_trait]
+impl Billing for Memory {
+    async fn agreement(&self, id: AgreementId) -> Result<Option<Agreement>> {
+        self.world.database(self.pid, "read an agreement", |s| s.tables.agreements.get(&id).cloned()).await
+    }
+
+    async fn agreements(&self, filter: &AgreementFilter) -> Result<Vec<Agreement>> {
+        let wanted = |a: &&Agreement| {
+            filter.merchant.is_none_or(|m| m == a.merchant)
+                && filter.payer.as_ref().is_none_or(|p| *p == a.payer)
+                && filter.state.is_none_or(|s| s == a.state)
+                && filter.before.is_none_or(|id| a.id < id)
+        };
+        let found = |s: &mut State| {
+            s.tables.agreements.values().rev().filter(wanted).take(some(filter.limit)).cloned().collect()
+        };
+        self.world.database(self.pid, "read agreements", found).await
+    }
+
+    async fn plan(&self, id: PlanId, extent: Extent) -> Result<Option<PlanFile>> {
+        self.world.database(self.pid, "read a plan", |s| s.tables.plan_file(id, extent)).await
+    }
+
+    async fn plans(&self, filter: &PlanFilter) -> Result<Vec<Plan>> {
+        let wanted = |p: &&Plan| {
+            filter.merchant.is_none_or(|m| m == p.merchant)
+                && filter.number.as_ref().is_none_or(|n| *n == p.number)
+                && filter.payer.as_ref().is_none_or(|payer| *payer == p.payer)
+                && filter.agreement.is_none_or(|a| Some(a) == p.agreement)
+                && filter.state.is_none_or(|s| s == p.state)
+                && filter.before.is_none_or(|id| p.id < id)
+        };
+        let found =
+            |s: &mut State| s.tables.plans.values().rev().filter(wanted).take(some(filter.limit)).cloned().collect();
+        self.world.database(self.pid, "read plans", found).await
+    }
+
+    async fn tries_since(&self, agreement: AgreementId, since: Timestamp) -> Result<Vec<Timestamp>> {
+        self.world.database(self.pid, "read tries", |s| s.tables.tries_since(agreement, since)).await
+    }
+
+    /// No seam in a history that has neither: nothing can be lost.
+    async fn lost_billing(&self, before: Timestamp, limit: u32) -> Result<(Vec<Agreement>, Vec<Plan>)> {
+        let none = {
+            let state = self.world.lock();
+            state.tables.agreements.is_empty() && state.tables.plans.is_empty()
+        };
+        if none {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let found = |s: &mut State| match s.planted {
+            Some(Planted::NoSweep) => (Vec::new(), Vec::new()),
+            _ => s.tables.lost_billing(before, some(limit)),
+        };
+        self.world.database(self.pid, "upkeep: look for lost agreements and plans", found).await
+    }
+}
