@@ -14,7 +14,7 @@ use super::call::{Answered, Call, unreadable};
 use super::create::{MAX_DESCRIPTION_CHARS, line};
 use super::errors::Meaning;
 use super::form::Form;
-use super::making::{Made, may_be_forgotten};
+use super::making::{MAX_KEYS, Made, may_be_forgotten};
 use super::object::{AGREEMENT, Named, is_id};
 use super::setup::{CUSTOMERS, Customer, METHODS, SETUP_FIELD, SETUPS, Setup};
 use crate::channel::SignRequest;
@@ -42,7 +42,7 @@ impl Stripe {
             .push("payment_method_types", "card")
             .with("description", line(&agreement.description, MAX_DESCRIPTION_CHARS))
             .within("metadata", AGREEMENT, &number);
-        match self.make(SETUPS, &form, &number, || self.find_setup(agreement)).await {
+        match self.make(SETUPS, &form, &number, MAX_KEYS, || self.find_setup(agreement)).await {
             Made::Object(setup) => self.setup_code(agreement, &setup),
             Made::Error(error) => error.outcome(),
             Made::Unknown(why) => Outcome::Unknown(why),
@@ -62,7 +62,10 @@ impl Stripe {
         let form = Form::default()
             .with("description", line(&agreement.description, MAX_DESCRIPTION_CHARS))
             .within("metadata", AGREEMENT, &number);
-        match self.make(CUSTOMERS, &form, &format!("{number}-customer"), || self.find_customer(agreement)).await {
+        match self
+            .make(CUSTOMERS, &form, &format!("{number}-customer"), MAX_KEYS, || self.find_customer(agreement))
+            .await
+        {
             Made::Object(Customer { id, .. }) if is_id(&id, "cus") => Ok(id),
             Made::Object(_) => Err(Outcome::Unknown(unreadable("the customer has no id"))),
             Made::Error(error) => Err(error.outcome()),

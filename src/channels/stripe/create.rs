@@ -3,12 +3,14 @@
 //!
 //! The number is the idempotency key (see `making`), and a call that comes so late that the channel may have forgotten
 //! it looks for the intent first. Should this ever make two intents, the payer has been given the secret of one of them
-//! only, and can pay only that. A charge by an agreement needs no payer: it is confirmed by the same call that makes
-//! it, so that for charges a late call that finds nothing after the search has caught up is the first.
+//! only, and can pay only that. A charge by an agreement is confirmed by the call that makes it, so that two intents
+//! would be two charges: there the look must be right, and is, because the search has caught up long before keys are
+//! forgotten.
 
 use std::collections::BTreeMap;
 
 use bursar_core::channel::Method;
+use bursar_core::clock::MINUTE_MS;
 use bursar_core::money::Money;
 use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
@@ -18,12 +20,16 @@ use super::call::unreadable;
 use super::form::Form;
 use super::intent::Intent;
 use super::lookup::{INTENT_FIELD, INTENTS};
-use super::making::{Made, may_be_forgotten};
+use super::making::{MAX_KEYS, Made, may_be_forgotten};
 use super::object::{ORDER, PAYMENT, is_id};
 use crate::channel::CreateRequest;
 use crate::debit::signature;
 use crate::outcome::{Outcome, Refusal, RefusalClass};
+use crate::parts::passed;
 
+/// So long after a charge is first called for it is not called for under a second key, in milliseconds: more than
+/// twice the time that the channel's facts allow for things to show.
+const SETTLED_MS: i64 = 5 * MINUTE_MS;
 /// Longest description. Source: the channel's documents say 1000 for lists on its pages; the merchant's texts are
 /// shorter.
 pub(super) const MAX_DESCRIPTION_CHARS: usize = 500;
@@ -98,7 +104,10 @@ impl Stripe {
                 Err(trouble) => return Outcome::Unknown(trouble.before()),
             }
         }
-        match self.make(INTENTS, &form, &payment.number(), || self.find(payment)).await {
+        // What comes of a charge that was answered with trouble shows within this time, or nothing does.
+        let may_show = payment.method.debits() && !passed(Some(payment.created_at), self.now(), SETTLED_MS);
+        let most = if may_show { 1 } else { MAX_KEYS };
+        match self.make(INTENTS, &form, &payment.number(), most, || self.find(payment)).await {
             Made::Object(intent) => self.code(payment, &intent),
             // A decline answers the confirmation: this intent took nothing, and nobody else can confirm it.
             Made::Error(error) => match error.decline.filter(|_| payment.method.debits()) {

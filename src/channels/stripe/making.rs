@@ -20,7 +20,7 @@ use crate::parts::passed;
 /// clock and the time on the way take some of that.
 const KEYS_KEPT_MS: i64 = 20 * HOUR_MS;
 /// Most keys for one object, each after old trouble under the one before.
-const MAX_KEYS: usize = 4;
+pub(super) const MAX_KEYS: usize = 4;
 
 /// Whether a key that was first used at `since` may be forgotten by `now`.
 pub(super) fn may_be_forgotten(since: Timestamp, now: Timestamp) -> bool {
@@ -38,14 +38,22 @@ pub(super) enum Made<T> {
 }
 
 impl Stripe {
-    /// Posts `form` under keys that begin with `number`; `find` looks for the object by what is written on it.
-    pub(super) async fn make<T, F>(&self, path: &str, form: &Form, number: &str, find: impl Fn() -> F) -> Made<T>
+    /// Posts `form` under at most `most` keys that begin with `number`; `find` looks for the object by what is written
+    /// on it.
+    pub(super) async fn make<T, F>(
+        &self,
+        path: &str,
+        form: &Form,
+        number: &str,
+        most: usize,
+        find: impl Fn() -> F,
+    ) -> Made<T>
     where
         T: DeserializeOwned,
         F: Future<Output = Result<Option<T>, Trouble>>,
     {
         let mut last = Why::not_sent(WhyKind::Unreadable, "there is no key");
-        for nth in 1..=MAX_KEYS {
+        for nth in 1..=most {
             let key = if nth == 1 { number.to_owned() } else { format!("{number}-{nth}") };
             let error = match self.call(Call::post(path, form).once(key)).await {
                 Err(why) => return Made::Unknown(why),

@@ -215,7 +215,7 @@ async fn what_the_intent_says_of_an_agreement() {
         let peer = channel(status, Value::Null).await;
         assert_eq!(shown(Fixture::at(&peer).channel.query_agreement(&offered_one()).await), want, "{status}");
     }
-    let none = Peer::start(|s| if s.target.contains("/search?") { list(&[]) } else { list(&[]) }).await;
+    let none = Peer::start(|_| list(&[])).await;
     assert_eq!(shown(Fixture::at(&none).channel.query_agreement(&agreement()).await), "Unsigned");
     let gone = Peer::start(|s| match s.target.contains("setup_intents") {
         true => ok(&setup("succeeded")),

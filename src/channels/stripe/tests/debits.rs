@@ -169,3 +169,18 @@ async fn a_declined_charge_is_closed_by_canceling_its_intent() {
     assert_eq!(Fixture::at(&peer).channel.close(&charged()).await, Outcome::Done(Closed::Accepted));
     assert_eq!(trace(&peer).last().unwrap(), &format!("POST /v1/payment_intents/{INTENT}/cancel"));
 }
+
+#[tokio::test]
+async fn a_charge_is_called_for_under_a_second_key_only_when_the_first_would_have_shown() {
+    let peer = Peer::start(|s| match (s.method.as_str(), s.header("idempotency-key")) {
+        ("POST", key) if key == number() => error(500, "api_error", "").with("Idempotent-Replayed", "true"),
+        ("POST", _) => ok(&intent_in("succeeded")),
+        _ => list(&[]),
+    })
+    .await;
+    let fixture = Fixture::at(&peer);
+    let posts = || peer.seen().iter().filter(|s| s.method == "POST").count();
+    assert_eq!((kind(debit(&fixture, Some(&agreed())).await), posts()), ((WhyKind::ServerError, false), 1));
+    fixture.clock.advance_ms(5 * 60_000);
+    assert_eq!((debit(&fixture, Some(&agreed())).await, posts()), (Outcome::Done(PayCode::Debit), 3));
+}
