@@ -18,7 +18,8 @@ fn three_hundred_histories_keep_the_laws() {
         panic!("{}", shrink(failed));
     }
     assert_eq!(sum.coverage.histories, SEEDS);
-    for method in Method::ALL {
+    // Charges through agreements have a world of their own.
+    for method in Method::ALL.into_iter().filter(|m| !m.debits()) {
         let captured = sum.coverage.methods.get(&(method, PaymentState::Captured)).copied().unwrap_or(0);
         assert!(captured > 0, "no {method} was captured");
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::billing::{Dunning, Zone};
 use crate::channel::{ChannelFacts, ChannelKind, Method};
 use crate::choosing::MethodRule;
 use crate::clock::Timestamp;
@@ -35,6 +36,10 @@ pub struct MerchantPolicy {
     pub approval_above_minor: Option<i64>,
     /// When money is taken by which method; one without a rule always is.
     pub methods: BTreeMap<Method, MethodRule>,
+    /// In which days and hours of plans are meant, unless a plan says otherwise.
+    pub zone: Zone,
+    /// What happens when a plan's charge is declined, unless the plan says otherwise.
+    pub dunning: Dunning,
 }
 
 /// What happens to money that comes for a closed order.

@@ -173,7 +173,8 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Why this hold is not enough for `expected`; `None` when it is. It may be for more.
+    /// Why this hold is not enough for `expected`; `None` when it is. It may be for more: the channel
+    /// tells of the whole hold also when the service came to less, and no more is taken than what is asked for.
     pub fn mismatch(&self, expected: Money) -> Option<String> {
         let enough = self.receipt.amount_minor.min(expected.minor);
         Receipt { amount_minor: enough, ..self.receipt.clone() }.mismatch(expected)

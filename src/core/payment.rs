@@ -234,7 +234,7 @@ impl Evidence {
             Claim::ClosedAtChannel => earliest(&mut self.closed_at, at),
             Claim::Paid(receipt) => self.join_receipt(expected, receipt),
             Claim::LateMoneyAnswered { keep, by } => earliest(&mut self.late_answer, (at, (*keep, by.clone()))),
-            Claim::Authorized(hold) => match self.mismatch_of(hold, expected) {
+            Claim::Authorized(hold) => match hold.mismatch(expected) {
                 Some(reason) => earliest(&mut self.mismatch, reason),
                 None => earliest(&mut self.authorized, hold.clone()),
             },
@@ -252,11 +252,6 @@ impl Evidence {
             Claim::Refund(_) | Claim::Agreement(_) => {}
         }
         self
-    }
-
-    /// Once less than what is held shall be taken, the channel still tells of the whole hold.
-    fn mismatch_of(&self, hold: &Hold, expected: Money) -> Option<String> {
-        if self.capture_requested.is_some() { hold.mismatch(expected) } else { hold.receipt.mismatch(expected) }
     }
 
     fn join_piece(&mut self, expected: Money, piece: &Piece) {

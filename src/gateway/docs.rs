@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::{Kind, Problem};
-use crate::{App, bank, cash, health, notify, orders, refunds, schedules};
+use crate::{App, agreements, bank, cash, health, notify, orders, plans, refunds, schedules};
 
 struct ApiKeyScheme;
 
@@ -47,6 +47,10 @@ impl Modify for ApiKeyScheme {
         cash::collect::collect, cash::confirm::confirm, cash::dispute::dispute, cash::dispute::refuse,
         cash::drawers::list, cash::collections::list, cash::hand_in::hand_in, cash::hand_ins::list,
         cash::approve::approve, cash::banked::banked, cash::paid_out::paid_out,
+        agreements::create::create, agreements::list::list, agreements::show::show, agreements::end::end,
+        plans::create::create, plans::list::list, plans::show::show, plans::wishes::pause, plans::wishes::resume,
+        plans::wishes::cancel, plans::wishes::pay_off, plans::wishes::give_back, plans::wishes::reprice,
+        plans::wishes::charge_by,
         schedules::create::create, schedules::list::list, schedules::show::show, schedules::fires::list,
         schedules::state::pause, schedules::state::resume, schedules::state::remove, schedules::run::run,
         schedules::backfill::backfill,
@@ -58,6 +62,8 @@ impl Modify for ApiKeyScheme {
         (name = "refunds", description = "Money that goes back to payers."),
         (name = "bank", description = "Statements of bank accounts, and whose their lines are."),
         (name = "cash", description = "Cash that workers collect: claimed, confirmed, handed in, banked."),
+        (name = "agreements", description = "Payers' standing consent to be charged."),
+        (name = "plans", description = "Amounts that fall due on dates: fixed sums in parts, and subscriptions."),
         (name = "schedules", description = "What happens again and again."),
         (name = "notifications", description = "What channels tell us."),
         (name = "health", description = "For operators and their tools."),

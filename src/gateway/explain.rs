@@ -2,6 +2,7 @@
 //! decide anything. Pure.
 
 pub mod cash;
+pub mod plan;
 pub mod refund;
 
 use bursar_core::channel::ChannelKind;
@@ -98,6 +99,9 @@ fn why(payment: &Payment, timeline: &Timeline) -> String {
         PaymentState::AwaitingPayer if payment.method.channel() == ChannelKind::Cash => {
             "The payer pays in cash, when a worker collects it.".to_owned()
         }
+        PaymentState::AwaitingPayer if payment.method.debits() => {
+            "The channel has the charge and has not said yet whether the payer was charged.".to_owned()
+        }
         PaymentState::AwaitingPayer if payment.evidence.code().is_some() => {
             format!("The payer has not paid yet and may until {expires_at}.")
         }
@@ -147,6 +151,8 @@ fn action(payment: &Payment, timeline: &Timeline, now: Timestamp) -> String {
         JobKind::PollRefund => "The channel is asked where a refund stands",
         JobKind::HandleNotification => "A message of the channel is read",
         JobKind::DeliverWebhook => "The merchant is told",
+        JobKind::FollowAgreement => "The agreement is looked at",
+        JobKind::FollowPlan => "The plan is looked at",
         JobKind::SweepStuck | JobKind::Prune => "Housekeeping runs",
     };
     let last = job.note.as_ref().map(|n| format!(" Last: {n}.")).unwrap_or_default();

@@ -163,6 +163,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// `true` or `false`, that must be there. `None` was noted.
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        self.required(name, Self::optional_bool)
+    }
+
     /// A list of strings that may be absent.
     pub fn optional_texts(&mut self, name: &str) -> Option<Vec<String>> {
         let raw = self.take(name)?;
@@ -173,15 +178,30 @@ impl<'a> Reader<'a> {
         read
     }
 
+    /// A list of whole numbers that may be absent.
+    pub fn optional_integers(&mut self, name: &str) -> Option<Vec<i64>> {
+        let raw = self.take(name)?;
+        let read = serde_json::from_str::<Vec<i64>>(raw).ok().filter(|items| items.len() <= MEMBERS_MAX);
+        if read.is_none() {
+            self.refuse(name, format!("`{name}` must be a list of at most {MEMBERS_MAX} whole numbers"));
+        }
+        read
+    }
+
     /// A list of objects that may be absent. Hand each reader back to [`Reader::absorb`].
     pub fn optional_objects(&mut self, name: &str) -> Option<Vec<Reader<'a>>> {
+        self.optional_objects_up_to(name, MEMBERS_MAX)
+    }
+
+    /// A list of at most `max` objects that may be absent. Hand each reader back to [`Reader::absorb`].
+    pub fn optional_objects_up_to(&mut self, name: &str, max: usize) -> Option<Vec<Reader<'a>>> {
         let raw = self.take(name)?;
         let Ok(items) = serde_json::from_str::<Vec<&'a RawValue>>(raw) else {
             self.refuse(name, format!("`{name}` must be a list of objects"));
             return None;
         };
-        if items.len() > MEMBERS_MAX {
-            self.refuse(name, format!("`{name}` has more than {MEMBERS_MAX} items"));
+        if items.len() > max {
+            self.refuse(name, format!("`{name}` has more than {max} items"));
             return None;
         }
         let mut readers = Vec::with_capacity(items.len());
@@ -212,7 +232,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An object that must be there. `None` was noted.
+    /// An object that must be there. Hand its reader back to [`Reader::absorb`]. `None` was noted.
     pub fn object(&mut self, name: &str) -> Option<Reader<'a>> {
         self.required(name, Self::optional_object)
     }
@@ -220,6 +240,14 @@ impl<'a> Reader<'a> {
     /// Takes over what was wrong in a part, its unread members included.
     pub fn absorb(&mut self, part: Reader<'_>) {
         self.errors.extend(part.errors());
+    }
+
+    /// The same for a part that `pointer`, from here, leads to and that did not know where it stands.
+    pub fn absorb_at(&mut self, pointer: &str, part: Reader<'_>) {
+        for error in part.errors() {
+            let inner = error.pointer.unwrap_or_default();
+            self.errors.push(FieldError::at(format!("{}{pointer}{inner}", self.pointer), error.message));
+        }
     }
 
     fn errors(mut self) -> Vec<FieldError> {

@@ -6,6 +6,7 @@
 
 mod act;
 pub mod adapters;
+pub mod agreements;
 pub mod auth;
 pub mod bank;
 mod body;
@@ -23,6 +24,7 @@ pub mod metrics;
 mod notify;
 pub mod orders;
 mod people;
+pub mod plans;
 mod posted;
 mod prefer;
 pub mod problem;
@@ -133,6 +135,18 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/hand-ins/{id}/approve", post(cash::approve::approve))
         .route("/v1/hand-ins/{id}/banked", post(cash::banked::banked))
         .route("/v1/refunds/{id}/paid-out", post(cash::paid_out::paid_out))
+        .route("/v1/agreements", post(agreements::create::create).get(agreements::list::list))
+        .route("/v1/agreements/{id}", get(agreements::show::show))
+        .route("/v1/agreements/{id}/end", post(agreements::end::end))
+        .route("/v1/plans", post(plans::create::create).get(plans::list::list))
+        .route("/v1/plans/{id}", get(plans::show::show))
+        .route("/v1/plans/{id}/pause", post(plans::wishes::pause))
+        .route("/v1/plans/{id}/resume", post(plans::wishes::resume))
+        .route("/v1/plans/{id}/cancel", post(plans::wishes::cancel))
+        .route("/v1/plans/{id}/payoff", post(plans::wishes::pay_off))
+        .route("/v1/plans/{id}/give-back", post(plans::wishes::give_back))
+        .route("/v1/plans/{id}/reprice", post(plans::wishes::reprice))
+        .route("/v1/plans/{id}/agreement", post(plans::wishes::charge_by))
         .route("/v1/schedules", post(schedules::create::create).get(schedules::list::list))
         .route("/v1/schedules/{id}", get(schedules::show::show))
         .route("/v1/schedules/{id}/fires", get(schedules::fires::list))

@@ -91,6 +91,22 @@ pub const NAMED_MAX: usize = PAYMENTS_MAX;
 pub const PAYEE_NAME_MAX_CHARS: usize = 128;
 /// Longest number of a payee's account, in characters: an IBAN has 34.
 pub const PAYEE_ACCOUNT_MAX_CHARS: usize = 34;
+/// Longest number of a plan, in characters: with `-` and the number of an installment it is an order's.
+pub const PLAN_NUMBER_MAX_CHARS: usize = NUMBER_MAX_CHARS - 6;
+/// Longest rhythm or cadence, in its units: a year of days.
+pub const EVERY_MAX: u16 = 366;
+/// Longest trial of a subscription, in days.
+pub const TRIAL_MAX_DAYS: i64 = 366;
+/// How far ahead the last day of a plan may lie, in days: a hundred years; more is a mistake in the year.
+pub const HORIZON_DAYS: i64 = 36_525;
+/// How many amounts that will fall due are shown: two years of months.
+pub const UPCOMING_MAX: usize = 24;
+/// Shortest time to sign an agreement, in seconds: less cannot be done.
+pub const SIGN_MIN_SECONDS: i64 = 60;
+/// Longest time to sign an agreement, in seconds: no channel keeps an offer for more than a week.
+pub const SIGN_MAX_SECONDS: i64 = 7 * 24 * 3_600;
+/// Time to sign an agreement when none is asked for, in seconds.
+pub const SIGN_DEFAULT_SECONDS: i64 = 24 * 3_600;
 /// Longest `openid`, in characters (WeChat documents 128).
 pub const OPENID_MAX_CHARS: usize = 128;
 /// Longest idempotency key, in characters; as common among payment interfaces.

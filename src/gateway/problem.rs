@@ -64,7 +64,7 @@ pub struct Facts {
     pub payment_id: Option<PaymentId>,
     /// Where the order stands.
     pub order_state: Option<&'static str>,
-    /// Where the refund or leg in question stands.
+    /// Where the refund, leg, plan or other thing in question stands.
     pub state: Option<&'static str>,
     /// Minor units asked for.
     pub asked_minor: Option<i64>,

@@ -3,7 +3,7 @@
 use axum::extract::Query;
 use http::Uri;
 
-use crate::limits::{GatewaySettings, shown};
+use crate::limits::{GatewaySettings, NUMBER_MAX_CHARS, shown};
 use crate::problem::{FieldError, Problem};
 
 /// The parameters of a request, taken one by one.
@@ -64,5 +64,17 @@ impl Parameters {
             self.errors.push(FieldError::parameter(name, message));
         }
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::parameters(self.errors)) }
+    }
+}
+
+/// A number of the merchant's own as the filter `name`.
+///
+/// # Errors
+/// A sentence when it cannot be one.
+pub fn number(name: &str, text: &str) -> Result<String, String> {
+    if (1..=NUMBER_MAX_CHARS).contains(&text.chars().count()) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("`{name}` is empty or too long"))
     }
 }

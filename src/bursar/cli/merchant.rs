@@ -77,7 +77,7 @@ pub(crate) async fn run(globals: &Globals, verb: Merchant) -> Done {
     match verb {
         Merchant::Add { name, policy } => {
             bursar_core::text::check("name", &name, 64).map_err(Failure::usage)?;
-            let policy = policy.over(MerchantPolicy::default());
+            let policy = policy.over(MerchantPolicy::default()).map_err(Failure::usage)?;
             let agency = Agency { id: MerchantId::fresh(now, chance.as_ref()), name, policy, created_at: now };
             program.store.put_merchant(&agency).await?;
             say(globals, "merchant", &agency.id.to_string())
@@ -134,7 +134,7 @@ async fn known(program: &Program, merchant: MerchantId) -> Result<Agency, Failur
 /// Running processes see a change within seconds. What was decided before stays.
 async fn change_policy(globals: &Globals, program: &Program, merchant: MerchantId, flags: &PolicyFlags) -> Done {
     let agency = known(program, merchant).await?;
-    let policy = flags.over(agency.policy.clone());
+    let policy = flags.over(agency.policy.clone()).map_err(Failure::usage)?;
     if !flags.is_empty() {
         program.store.put_merchant(&Agency { policy: policy.clone(), ..agency }).await?;
     }

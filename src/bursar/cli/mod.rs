@@ -3,17 +3,22 @@
 //! Data goes to stdout, everything else to stderr. Exit codes: 0 ok, 1 failed, 2 usage, 3 not found,
 //! 4 conflict, 5 dependency unavailable, 6 invariant violated.
 
+mod agreement;
 mod bench;
 mod cash;
 mod config;
 mod demo;
 mod diagram;
 mod doctor;
+mod dunning;
 mod job;
 mod merchant;
 mod migrate;
 mod order;
 mod output;
+mod plan;
+mod plan_ask;
+mod plan_view;
 mod policy;
 mod questions;
 mod races;
@@ -130,6 +135,12 @@ enum Verb {
     /// Plan, make, list and show refunds; approve them, and confirm bank transfers.
     #[command(subcommand)]
     Refund(refund::Refund),
+    /// See and end payers' standing consent to be charged.
+    #[command(subcommand)]
+    Agreement(agreement::Agreement),
+    /// Make, list and show plans (sums in parts, subscriptions); pause, pay off, change and end them.
+    #[command(subcommand)]
+    Plan(plan::Plan),
     /// Import statements of banks, see their lines, and say whose a line is that nothing names.
     #[command(subcommand)]
     Statement(statement::Statement),
@@ -234,6 +245,8 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Merchant(verb) => merchant::run(&globals, verb).await,
         Verb::Order(verb) => order::run(&globals, verb).await,
         Verb::Refund(verb) => refund::run(&globals, verb).await,
+        Verb::Agreement(verb) => agreement::run(&globals, verb).await,
+        Verb::Plan(verb) => plan::run(&globals, verb).await,
         Verb::Statement(verb) => statement::run(&globals, verb).await,
         Verb::Cash(verb) => cash::run(&globals, verb).await,
         Verb::Schedule(verb) => schedule::run(&globals, verb).await,

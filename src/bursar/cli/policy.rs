@@ -2,12 +2,15 @@
 
 use std::str::FromStr;
 
+use bursar_core::billing::Zone;
 use bursar_core::channel::Method;
 use bursar_core::choosing::MethodRule;
 use bursar_core::merchant::{AfterClose, LateMoneyPolicy, MerchantPolicy};
 use bursar_core::plan::parse_duration_ms;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
+
+use super::dunning::{self, DunningFlags};
 
 /// What happens to money that is found while an order is being closed.
 #[derive(ValueEnum, Clone, Copy, Debug)]
@@ -118,19 +121,29 @@ pub(super) struct PolicyFlags {
     /// `cash=always`.
     #[arg(long, value_name = "METHOD=RULE")]
     method: Vec<MethodFlag>,
+    /// In which time zone days and hours of plans are meant, such as Asia/Shanghai.
+    #[arg(long)]
+    zone: Option<Zone>,
+    #[command(flatten)]
+    dunning: DunningFlags,
 }
 
 impl PolicyFlags {
     /// Whether none was given.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.late_money.is_none()
             && self.after_close.is_none()
             && self.approval_above.is_none()
             && self.method.is_empty()
+            && self.zone.is_none()
+            && self.dunning.is_empty()
     }
 
     /// `policy` with what was given.
-    pub(super) fn over(&self, mut policy: MerchantPolicy) -> MerchantPolicy {
+    ///
+    /// # Errors
+    /// When what was given does not fit together.
+    pub(super) fn over(&self, mut policy: MerchantPolicy) -> Result<MerchantPolicy, String> {
         match self.late_money {
             Some(LateMoney::Accept) => policy.late_money = LateMoneyPolicy::AcceptWhileClosing,
             Some(LateMoney::Never) => policy.late_money = LateMoneyPolicy::NeverAccept,
@@ -148,7 +161,12 @@ impl PolicyFlags {
                 false => policy.methods.insert(*method, rule.clone()),
             };
         }
-        policy
+        if let Some(zone) = &self.zone {
+            policy.zone = zone.clone();
+        }
+        policy.dunning = self.dunning.over(policy.dunning);
+        policy.dunning.check()?;
+        Ok(policy)
     }
 }
 
@@ -167,6 +185,8 @@ pub(super) fn words(policy: &MerchantPolicy) -> Vec<(&'static str, String)> {
     let mut words =
         vec![("late-money", late_money.to_owned()), ("after-close", after_close), ("approval-above", approval)];
     words.extend(policy.methods.iter().map(|(method, rule)| ("method", format!("{method}={}", rule_words(rule)))));
+    words.push(("zone", policy.zone.to_string()));
+    words.extend(dunning::words(&policy.dunning));
     words
 }
 
@@ -193,6 +213,8 @@ mod tests {
             after_close: Some(after_close.parse().unwrap()),
             approval_above: Some(approval_above.parse().unwrap()),
             method: Vec::new(),
+            zone: None,
+            dunning: DunningFlags::default(),
         }
     }
 
@@ -200,21 +222,47 @@ mod tests {
     fn the_words_of_a_policy_are_the_flags_that_make_it() {
         for after_close in ["refund", "reopen", "park=3d", "park=90m", "park=1500ms"] {
             for approval in ["never", "0", "50000"] {
-                let policy = flags(Some(LateMoney::Never), after_close, approval).over(MerchantPolicy::default());
+                let policy =
+                    flags(Some(LateMoney::Never), after_close, approval).over(MerchantPolicy::default()).unwrap();
                 let words: Vec<_> = words(&policy).into_iter().map(|(_, word)| word).collect();
-                assert_eq!(words, ["never", after_close, approval]);
+                assert_eq!(words[..3], ["never", after_close, approval]);
             }
         }
     }
 
     #[test]
     fn what_is_not_given_stays() {
-        let before = flags(Some(LateMoney::Never), "park=3d", "100").over(MerchantPolicy::default());
-        let none = PolicyFlags { late_money: None, after_close: None, approval_above: None, method: Vec::new() };
+        let before = flags(Some(LateMoney::Never), "park=3d", "100").over(MerchantPolicy::default()).unwrap();
+        let none = PolicyFlags {
+            late_money: None,
+            after_close: None,
+            approval_above: None,
+            method: Vec::new(),
+            zone: None,
+            dunning: DunningFlags::default(),
+        };
         assert!(none.is_empty());
-        assert_eq!(none.over(before.clone()), before);
+        assert_eq!(none.over(before.clone()).unwrap(), before);
         let one = PolicyFlags { after_close: Some("refund".parse().unwrap()), ..none };
-        assert_eq!(one.over(before.clone()), MerchantPolicy { after_close: AfterClose::Refund, ..before });
+        assert_eq!(one.over(before.clone()).unwrap(), MerchantPolicy { after_close: AfterClose::Refund, ..before });
+    }
+
+    #[test]
+    fn dunning_that_cannot_be_is_refused_and_a_zone_is_said_as_it_was_given() {
+        let none = PolicyFlags {
+            late_money: None,
+            after_close: None,
+            approval_above: None,
+            method: Vec::new(),
+            zone: None,
+            dunning: DunningFlags::default(),
+        };
+        let zone = PolicyFlags { zone: Some("Europe/Berlin".parse().unwrap()), ..none };
+        let policy = zone.over(MerchantPolicy::default()).unwrap();
+        assert!(words(&policy).contains(&("zone", "Europe/Berlin".to_owned())));
+        let mut night = MerchantPolicy::default();
+        night.dunning.hours.until = "01:00".parse().unwrap();
+        assert!(zone.over(night).unwrap_err().contains("hours"));
     }
 
     #[test]

@@ -56,10 +56,14 @@ fn answer(question: &ParkedRow) -> String {
         QuestionKind::CollectionDisputed => {
             format!("bursar cash confirm {about} --by NAME, or bursar cash refuse {about} --by NAME --reason WORDS")
         }
-        QuestionKind::PlanStalled => "give it another agreement and resume it, or cancel it".to_owned(),
-        QuestionKind::ChargeAtRisk => {
-            format!("ask the payer; then end it: bursar order close {} --reason WORDS", question.about)
-        }
+        QuestionKind::PlanStalled => format!(
+            "bursar plan agreement {about} AGREEMENT, then bursar plan resume {about} --catch-up; or bursar plan cancel \
+             {about} --reason WORDS --yes"
+        ),
+        QuestionKind::ChargeAtRisk => format!(
+            "ask the payer, who may still pay by hand; or end it: bursar order close {} --reason WORDS",
+            question.about
+        ),
         QuestionKind::Dispute => "give your evidence at the channel; its end is told by itself".to_owned(),
         QuestionKind::Overpaid | QuestionKind::IntegrityHold => "settle it with the payer or the channel".to_owned(),
     }

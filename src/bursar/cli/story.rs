@@ -145,6 +145,8 @@ fn part(dossier: &Dossier, subject: Uuid) -> String {
 fn claim(claim: &Claim) -> String {
     let detail = match claim {
         Claim::Paid(receipt) => return format!("paid, transaction {}", receipt.transaction_id),
+        Claim::Declined { decline, .. } => Some(format!("{}: {}", decline.class.name(), decline.reason)),
+        Claim::Agreement(_) => None,
         Claim::Refused { reason } | Claim::AttemptFailed { reason } | Claim::CloseRequested { reason } => {
             Some(reason.clone())
         }

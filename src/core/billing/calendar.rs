@@ -52,6 +52,12 @@ impl Zone {
     }
 }
 
+impl Default for Zone {
+    fn default() -> Self {
+        Self(TimeZone::get(Self::DEFAULT).unwrap_or(TimeZone::UTC))
+    }
+}
+
 impl FromStr for Zone {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {

@@ -25,13 +25,15 @@ use crate::json::Reader;
 use crate::limits::PAYMENTS_MAX;
 use crate::posted::{self, Posted};
 use crate::problem::{Facts, Kind, Problem, ProblemBody};
-use crate::{App, cash};
+use crate::{App, agreements, cash};
 
 /// Another payment of an order.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 #[schema(as = AddPayment)]
 pub struct AddPayment {
-    /// How the payer pays: `wechat_native`, `wechat_jsapi`, `wechat_h5` or `wechat_app`.
+    /// How the payer pays: `wechat_native`, `wechat_jsapi`, `wechat_h5`, `wechat_app`, `alipay_qr`, `alipay_page`,
+    /// `alipay_wap`, `alipay_app`, `unionpay_web`, `unionpay_app`, `card`, `card_hold`, `bank_transfer`, `cash`; or, with
+    /// an `agreement`, `wechat_debit`, `alipay_debit`, `unionpay_debit`, `card_debit`.
     #[schema(example = "wechat_native")]
     pub method: String,
     /// Through which channel account. May be left out when the merchant has exactly one for the method.
@@ -49,6 +51,10 @@ pub struct AddPayment {
     /// What the method must know of the payer.
     #[schema(nullable = false)]
     pub payer: Option<CreatePayer>,
+    /// The agreement (`agr_…`) by which the payer is charged, with a method that debits: it must be signed, of that
+    /// method, and allow the amount. Its account charges.
+    #[schema(nullable = false)]
+    pub agreement: Option<String>,
 }
 
 /// Adds a payment to an order: another way to pay, or the rest after a deposit.
@@ -115,7 +121,8 @@ pub fn read(body: &[u8]) -> Result<AddPayment, Problem> {
         amount_minor: reader.optional_integer("amount_minor"),
         expires_in_seconds: reader.optional_integer("expires_in_seconds"),
         expires_at: reader.optional_text("expires_at"),
-        payer: intake::payer(&mut reader),
+        payer: intake::payer("payer", &mut reader),
+        agreement: reader.optional_text("agreement"),
     };
     reader.finish()?;
     Ok(request)
@@ -134,7 +141,15 @@ async fn draft(app: &App, dossier: &Dossier, request: &AddPayment) -> Result<(Pa
     let merchant = order.merchant;
     let entries = super::entries(app, merchant, [request.method.as_str()]).await?;
     let now = app.clock.now();
-    let scene = Scene { merchant, entries: &entries, settings: &app.settings, now, chance: app.chance.as_ref() };
+    let agreements = agreements::named(app, merchant, request.agreement.as_deref().as_slice()).await?;
+    let scene = Scene {
+        merchant,
+        entries: &entries,
+        agreements: &agreements,
+        settings: &app.settings,
+        now,
+        chance: app.chance.as_ref(),
+    };
     let mut errors = Reader::blank();
     let missing = order.amount.minor.saturating_sub(dossier.captured_minor());
     if let Some(minor) = request.amount_minor {
@@ -148,6 +163,8 @@ async fn draft(app: &App, dossier: &Dossier, request: &AddPayment) -> Result<(Pa
         method: &request.method,
         account_id: request.account_id.as_deref(),
         payer: request.payer.as_ref(),
+        agreement: request.agreement.as_deref(),
+        customer: order.payer.as_deref(),
         amount_minor: request.amount_minor.unwrap_or(missing),
     };
     let way = tender::way(named, order.amount.currency, scene, &mut errors);

@@ -76,8 +76,14 @@ pub fn expiry(
     Some(at)
 }
 
-/// What the method must know of the payer.
-pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut Reader<'_>) -> PayerDetails {
+/// What the method must know of the payer, given in the member `member`.
+pub fn payer(
+    member: &str,
+    given: Option<&CreatePayer>,
+    method: Option<Method>,
+    errors: &mut Reader<'_>,
+) -> PayerDetails {
+    let at = |name: &str| format!("/{member}/{name}");
     let details = PayerDetails {
         openid: given.and_then(|p| p.openid.clone()),
         client_ip: given.and_then(|p| p.client_ip.clone()),
@@ -88,34 +94,33 @@ pub fn payer(given: Option<&CreatePayer>, method: Option<Method>, errors: &mut R
         let lawful = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
         if openid.is_empty() || openid.len() > limits::OPENID_MAX_CHARS || !openid.chars().all(lawful) {
             // The value is personal: it is not repeated.
-            errors
-                .refuse_at("/payer/openid", "`openid` must be the payer's WeChat openid: letters, digits, `_` or `-`");
+            errors.refuse_at(&at("openid"), "`openid` must be the payer's WeChat openid: letters, digits, `_` or `-`");
         }
     }
     if let Some(address) = &details.client_ip
         && address.parse::<IpAddr>().is_err()
     {
-        errors.refuse_at("/payer/client_ip", "`client_ip` must be an IPv4 or IPv6 address");
+        errors.refuse_at(&at("client_ip"), "`client_ip` must be an IPv4 or IPv6 address");
     }
     if let Some(name) = &details.name
         && let Err(message) = bursar_core::text::check("name", name, limits::PAYEE_NAME_MAX_CHARS)
     {
-        errors.refuse_at("/payer/name", message);
+        errors.refuse_at(&at("name"), message);
     }
     if let Some(collector) = &details.collector {
         if let Err(message) = people::check("collector", collector) {
-            errors.refuse_at("/payer/collector", message);
+            errors.refuse_at(&at("collector"), message);
         }
         if method.is_some_and(|m| m != Method::Cash) {
-            errors.refuse_at("/payer/collector", "`collector` is for `cash`: nobody collects anything else");
+            errors.refuse_at(&at("collector"), "`collector` is for `cash`: nobody collects anything else");
         }
     }
     match method {
         Some(Method::WechatJsapi) if details.openid.is_none() => {
-            errors.refuse_at("/payer/openid", "`wechat_jsapi` needs the payer's `openid`");
+            errors.refuse_at(&at("openid"), "`wechat_jsapi` needs the payer's `openid`");
         }
         Some(Method::WechatH5) if details.client_ip.is_none() => {
-            errors.refuse_at("/payer/client_ip", "`wechat_h5` needs the payer's IP address");
+            errors.refuse_at(&at("client_ip"), "`wechat_h5` needs the payer's IP address");
         }
         _ => {}
     }

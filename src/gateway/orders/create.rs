@@ -19,7 +19,7 @@ use crate::errors::CreateErrors;
 use crate::idempotency::{KeyedRequest, json};
 use crate::posted::{self, Posted};
 use crate::problem::{Facts, Kind, Problem, ProblemBody};
-use crate::{App, cash, prefer};
+use crate::{App, agreements, cash, prefer};
 
 /// Takes an order and starts its payment, or the first of its payments.
 ///
@@ -81,9 +81,13 @@ async fn draft(app: &App, caller: Caller, request: CreateOrder) -> Result<(Order
     let merchant = caller.merchant;
     let parts = request.payments.iter().flatten().map(|part| part.method.as_str());
     let entries = super::entries(app, merchant, request.method.as_deref().into_iter().chain(parts)).await?;
+    let parts = request.payments.iter().flatten().filter_map(|part| part.agreement.as_deref());
+    let named: Vec<&str> = request.agreement.as_deref().into_iter().chain(parts).collect();
+    let agreements = agreements::named(app, merchant, &named).await?;
     let scene = Scene {
         merchant,
         entries: &entries,
+        agreements: &agreements,
         settings: &app.settings,
         now: app.clock.now(),
         chance: app.chance.as_ref(),

@@ -1,5 +1,6 @@
 //! What may become an order: it knows every check on a request for one, and must never write anything.
 
+use bursar_core::agreement::Agreement;
 use bursar_core::id::{MerchantId, OrderId};
 use bursar_core::order::{Order, OrderState};
 use bursar_core::payment::Payment;
@@ -29,8 +30,10 @@ pub struct CreateOrder {
     /// What for, as the payer reads it. At most 127 characters, no control characters, no card numbers.
     #[schema(example = "Home cleaning, 2 hours", max_length = 127)]
     pub description: String,
-    /// How the payer pays: `wechat_native`, `wechat_jsapi`, `wechat_h5` or `wechat_app`. Needed unless
-    /// `payments` or `offers` are given.
+    /// How the payer pays: `wechat_native`, `wechat_jsapi`, `wechat_h5`, `wechat_app`, `alipay_qr`, `alipay_page`,
+    /// `alipay_wap`, `alipay_app`, `unionpay_web`, `unionpay_app`, `card`, `card_hold`, `bank_transfer`, `cash`; or, with
+    /// an `agreement`, `wechat_debit`, `alipay_debit`, `unionpay_debit`, `card_debit`. Needed unless `payments` or `offers`
+    /// are given.
     #[schema(nullable = false, example = "wechat_native")]
     pub method: Option<String>,
     /// Through which channel account. May be left out when the merchant has exactly one for the method.
@@ -45,6 +48,10 @@ pub struct CreateOrder {
     /// What the method must know of the payer.
     #[schema(nullable = false)]
     pub payer: Option<CreatePayer>,
+    /// The agreement (`agr_…`) by which the payer is charged, with a method that debits: it must be signed, of that
+    /// method, and allow the amount. Its account charges.
+    #[schema(nullable = false)]
+    pub agreement: Option<String>,
     /// The parts of a combined order, instead of `method`, `account_id` and `payer`: 1 to 10, which add up
     /// to `amount_minor`. They are taken one after the other; those that cannot be undone come last.
     #[schema(nullable = false, min_items = 1, max_items = 10)]
@@ -53,7 +60,8 @@ pub struct CreateOrder {
     /// is started before `POST /v1/orders/{id}/pick`.
     #[schema(nullable = false, min_items = 1, max_items = 14)]
     pub offers: Option<Vec<String>>,
-    /// The merchant's own number of the payer, with `offers`: by what he paid last is shown first. 1 to 64 of
+    /// The merchant's own number of the payer, with `offers`: by what he paid last is shown first; with an
+    /// `agreement`: it must be his. 1 to 64 of
     /// letters, digits, `_ . : -`; no name and no telephone number.
     #[schema(nullable = false, max_length = 64)]
     pub customer: Option<String>,
@@ -79,6 +87,10 @@ pub struct CreatePart {
     /// What the method must know of the payer.
     #[schema(nullable = false)]
     pub payer: Option<CreatePayer>,
+    /// The agreement (`agr_…`) by which the payer is charged, with a method that debits: it must be signed, of that
+    /// method, and allow the amount. Its account charges.
+    #[schema(nullable = false)]
+    pub agreement: Option<String>,
 }
 
 /// What some methods must know of the payer.
@@ -116,7 +128,8 @@ pub fn read(body: &[u8]) -> Result<CreateOrder, Problem> {
         account_id: reader.optional_text("account_id"),
         expires_in_seconds: reader.optional_integer("expires_in_seconds"),
         expires_at: reader.optional_text("expires_at"),
-        payer: payer(&mut reader),
+        payer: payer("payer", &mut reader),
+        agreement: reader.optional_text("agreement"),
         payments: reader
             .optional_objects("payments")
             .map(|parts| parts.into_iter().map(|p| part(p, &mut reader)).collect()),
@@ -133,15 +146,16 @@ fn part(mut part: Reader<'_>, whole: &mut Reader<'_>) -> CreatePart {
         method: part.text("method").unwrap_or_default(),
         account_id: part.optional_text("account_id"),
         amount_minor: part.integer("amount_minor").unwrap_or_default(),
-        payer: payer(&mut part),
+        payer: payer("payer", &mut part),
+        agreement: part.optional_text("agreement"),
     };
     whole.absorb(part);
     read
 }
 
-/// The member `payer`.
-pub fn payer(reader: &mut Reader<'_>) -> Option<CreatePayer> {
-    let mut part = reader.optional_object("payer")?;
+/// The member `member`: what some methods must know of the payer.
+pub fn payer(member: &str, reader: &mut Reader<'_>) -> Option<CreatePayer> {
+    let mut part = reader.optional_object(member)?;
     let payer = CreatePayer {
         openid: part.optional_text("openid"),
         client_ip: part.optional_text("client_ip"),
@@ -159,6 +173,8 @@ pub struct Scene<'a> {
     pub merchant: MerchantId,
     /// Accounts.
     pub entries: &'a Entries,
+    /// The merchant's agreements that the request names.
+    pub agreements: &'a [Agreement],
     /// Bounds.
     pub settings: &'a GatewaySettings,
     /// The present instant.

@@ -13,9 +13,9 @@ use super::view::{OrderPage, OrderView, to_json};
 use crate::auth::Caller;
 use crate::errors::ListErrors;
 use crate::idempotency::json;
-use crate::limits::{GatewaySettings, NUMBER_MAX_CHARS, shown};
+use crate::limits::{GatewaySettings, shown};
 use crate::problem::Problem;
-use crate::query::Parameters;
+use crate::query::{self, Parameters};
 use crate::{App, cursor};
 
 /// Orders that match, newest first, in pages.
@@ -65,14 +65,7 @@ fn filter(uri: &Uri, caller: Caller, settings: &GatewaySettings) -> Result<(Orde
     let mut filter = OrderFilter {
         merchant: Some(caller.merchant),
         state: parameters.take("state", |text| text.parse().map_err(|_| state_message(text))),
-        number: parameters.take("number", |text| {
-            let length = text.chars().count();
-            if (1..=NUMBER_MAX_CHARS).contains(&length) {
-                Ok(text.to_owned())
-            } else {
-                Err("`number` is empty or too long".to_owned())
-            }
-        }),
+        number: parameters.take("number", |text| query::number("number", text)),
         created_from: parameters.take("created_from", time),
         created_to: parameters.take("created_to", time),
         before: None,

@@ -6,6 +6,7 @@ pub(crate) mod capture;
 pub(crate) mod checks;
 pub(crate) mod close;
 pub(crate) mod create;
+mod debit;
 pub(crate) mod intake;
 pub(crate) mod late_money;
 pub(crate) mod list;

@@ -105,7 +105,7 @@ pub fn read(body: &[u8]) -> Result<Pick, Problem> {
     let request = Pick {
         method: reader.text("method").unwrap_or_default(),
         account_id: reader.optional_text("account_id"),
-        payer: intake::payer(&mut reader),
+        payer: intake::payer("payer", &mut reader),
         region: reader.optional_text("region"),
     };
     if let Some(Err(message)) = request.region.as_deref().map(methods::check_region) {
@@ -128,12 +128,26 @@ async fn draft(app: &App, dossier: &Dossier, request: &Pick) -> Result<Payment, 
     let merchant = order.merchant;
     let entries = super::entries(app, merchant, [request.method.as_str()]).await?;
     let now = app.clock.now();
-    let scene = Scene { merchant, entries: &entries, settings: &app.settings, now, chance: app.chance.as_ref() };
+    let scene = Scene {
+        merchant,
+        entries: &entries,
+        agreements: &[],
+        settings: &app.settings,
+        now,
+        chance: app.chance.as_ref(),
+    };
     let mut errors = Reader::blank();
+    if request.method.parse().is_ok_and(Method::debits) {
+        errors.refuse("method", format!("`{}` charges the payer by an agreement; he cannot choose it", request.method));
+        errors.finish()?;
+        return Err(Problem::internal("a refused request was taken"));
+    }
     let named = tender::Named {
         method: &request.method,
         account_id: request.account_id.as_deref(),
         payer: request.payer.as_ref(),
+        agreement: None,
+        customer: None,
         amount_minor: dossier.missing_minor(),
     };
     let way = tender::way(named, order.amount.currency, scene, &mut errors);

@@ -2,13 +2,13 @@
 //! goes on once it has them.
 
 use bursar_core::channel::Method;
-use bursar_core::id::{ChannelAccountId, PaymentId};
+use bursar_core::id::{AgreementId, ChannelAccountId, PaymentId};
 use bursar_core::order::Order;
 use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
 use bursar_core::{Currency, Money};
 
-use super::checks;
 use super::intake::{CreateOrder, CreatePart, CreatePayer, Scene};
+use super::{checks, debit};
 use crate::json::Reader;
 use crate::limits;
 
@@ -21,6 +21,8 @@ pub struct Way {
     pub account: ChannelAccountId,
     /// What the channel must know of the payer.
     pub payer: PayerDetails,
+    /// By which agreement he is charged.
+    pub agreement: Option<AgreementId>,
     /// How much, in minor units.
     pub amount_minor: i64,
 }
@@ -34,6 +36,10 @@ pub struct Named<'a> {
     pub account_id: Option<&'a str>,
     /// What was said of the payer.
     pub payer: Option<&'a CreatePayer>,
+    /// The agreement.
+    pub agreement: Option<&'a str>,
+    /// The merchant's number of the payer, when the order names one.
+    pub customer: Option<&'a str>,
     /// How much, in minor units.
     pub amount_minor: i64,
 }
@@ -41,20 +47,30 @@ pub struct Named<'a> {
 /// The way that is named. `None` was noted.
 pub fn way(named: Named<'_>, currency: Currency, scene: Scene<'_>, errors: &mut Reader<'_>) -> Option<Way> {
     let method: Option<Method> = checks::take(errors, "method", named.method.parse());
-    let payer = checks::payer(named.payer, method, errors);
+    let payer = checks::payer("payer", named.payer, method, errors);
     let method = method?;
+    if method.debits() || named.agreement.is_some() {
+        return debit::way(named, method, currency, scene, errors);
+    }
     if !method.channel().takes(currency) {
         errors.refuse("currency", format!("{} does not take {currency}", method.channel().name()));
     }
     let account = checks::account(named.account_id, method.channel(), scene, errors)?;
-    Some(Way { method, account, payer, amount_minor: named.amount_minor })
+    Some(Way { method, account, payer, agreement: None, amount_minor: named.amount_minor })
 }
 
 /// The methods among which the payer may choose; none when the request names the payments.
 pub fn offers(request: &CreateOrder, currency: Currency, errors: &mut Reader<'_>) -> Vec<Method> {
     let Some(names) = &request.offers else {
-        if request.customer.is_some() {
-            errors.refuse("customer", "`customer` belongs to `offers`: without a choice nothing is remembered");
+        let parts = request.payments.iter().flatten();
+        let debits = request.agreement.is_some() || parts.into_iter().any(|p| p.agreement.is_some());
+        match &request.customer {
+            Some(customer) if debits => checks::plain_number("customer", customer, errors),
+            Some(_) => errors.refuse(
+                "customer",
+                "`customer` belongs to `offers` or an `agreement`: otherwise nothing is remembered",
+            ),
+            None => {}
         }
         return Vec::new();
     };
@@ -62,6 +78,7 @@ pub fn offers(request: &CreateOrder, currency: Currency, errors: &mut Reader<'_>
         ("method", request.method.is_some()),
         ("account_id", request.account_id.is_some()),
         ("payer", request.payer.is_some()),
+        ("agreement", request.agreement.is_some()),
         ("payments", request.payments.is_some()),
     ] {
         if given {
@@ -74,12 +91,21 @@ pub fn offers(request: &CreateOrder, currency: Currency, errors: &mut Reader<'_>
     if names.is_empty() {
         errors.refuse("offers", "`offers` must name at least one method");
     }
+    offered(names, currency, errors)
+}
+
+/// The methods named in the member `offers`.
+pub fn offered(names: &[String], currency: Currency, errors: &mut Reader<'_>) -> Vec<Method> {
     let mut offers = Vec::new();
     for (index, name) in names.iter().enumerate() {
         let pointer = format!("/offers/{index}");
         match name.parse::<Method>() {
             Ok(method) if offers.contains(&method) => {
                 errors.refuse_at(&pointer, format!("`{method}` is offered twice"));
+            }
+            Ok(method) if method.debits() => {
+                errors
+                    .refuse_at(&pointer, format!("`{method}` charges the payer by an agreement; he cannot choose it"));
             }
             Ok(method) if !method.channel().takes(currency) => {
                 errors.refuse_at(&pointer, format!("{} does not take {currency}", method.channel().name()));
@@ -102,6 +128,8 @@ pub fn ways(request: &CreateOrder, currency: Currency, scene: Scene<'_>, errors:
             method,
             account_id: request.account_id.as_deref(),
             payer: request.payer.as_ref(),
+            agreement: request.agreement.as_deref(),
+            customer: request.customer.as_deref(),
             amount_minor: request.amount_minor,
         };
         return way(named, currency, scene, errors).into_iter().collect();
@@ -110,6 +138,7 @@ pub fn ways(request: &CreateOrder, currency: Currency, scene: Scene<'_>, errors:
         ("method", request.method.is_some()),
         ("account_id", request.account_id.is_some()),
         ("payer", request.payer.is_some()),
+        ("agreement", request.agreement.is_some()),
     ] {
         if given {
             errors.refuse(name, format!("`{name}` belongs into each of `payments` when these are given"));
@@ -120,7 +149,9 @@ pub fn ways(request: &CreateOrder, currency: Currency, scene: Scene<'_>, errors:
         errors.refuse("payments", format!("`payments` must be 1 to {max} parts, not {given}"));
         return Vec::new();
     }
-    let ways = parts.iter().enumerate().filter_map(|(index, part)| one_of(index, part, currency, scene, errors));
+    let customer = request.customer.as_deref();
+    let one = |(index, part)| one_of(index, part, customer, currency, scene, errors);
+    let ways = parts.iter().enumerate().filter_map(one);
     let ways: Vec<Way> = ways.collect();
     let sum = parts.iter().map(|p| p.amount_minor).fold(0, i64::saturating_add);
     let whole = request.amount_minor;
@@ -135,6 +166,7 @@ pub fn ways(request: &CreateOrder, currency: Currency, scene: Scene<'_>, errors:
 fn one_of(
     index: usize,
     part: &CreatePart,
+    customer: Option<&str>,
     currency: Currency,
     scene: Scene<'_>,
     errors: &mut Reader<'_>,
@@ -145,6 +177,8 @@ fn one_of(
         method: &part.method,
         account_id: part.account_id.as_deref(),
         payer: part.payer.as_ref(),
+        agreement: part.agreement.as_deref(),
+        customer,
         amount_minor: part.amount_minor,
     };
     let way = way(named, currency, scene, &mut own);
@@ -173,7 +207,7 @@ pub fn payment(id: PaymentId, order: &Order, way: Way, scene: Scene<'_>) -> Paym
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
-        agreement: None,
+        agreement: way.agreement,
         version: 0,
         due_at: None,
         created_at: scene.now,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use bursar_core::Timestamp;
 use bursar_core::channel::Method;
-use bursar_core::id::{ChannelAccountId, OrderId, PaymentId, RefundId};
+use bursar_core::decline::{Decline, DeclineClass};
+use bursar_core::id::{AgreementId, ChannelAccountId, OrderId, PaymentId, PlanId, RefundId};
 use bursar_core::observation::PayCode;
 use bursar_core::order::{Dossier, OrderState, RefundOverlay};
 use bursar_core::payment::{Payment, PaymentState};
@@ -47,6 +48,10 @@ pub struct OrderView {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub offers: Vec<Method>,
+    /// The installment that it is, when a plan opened it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub installment: Option<InstallmentKeyView>,
     /// Whether a payer's complaint to his bank is open.
     pub disputed: bool,
     /// `none`, `partially_refunded` or `refunded`: how much of the captured money payers got back.
@@ -127,6 +132,14 @@ pub struct PaymentView {
     /// Through which channel account.
     #[schema(value_type = String)]
     pub account_id: ChannelAccountId,
+    /// The agreement that the payer is charged by, when he is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    pub agreement: Option<AgreementId>,
+    /// Why the payer was not charged, when the channel said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub decline: Option<DeclineView>,
     /// What the payer needs in order to pay; there while the state is `awaiting_payer`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<PayCodeView>,
@@ -137,6 +150,35 @@ pub struct PaymentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub paid_at: Option<Timestamp>,
+}
+
+/// Why a payer was not charged by his agreement.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Decline)]
+pub struct DeclineView {
+    /// `hard` (the way to pay is gone), `insufficient_funds`, `technical`, `risk`, `payer_must_act`, `agreement` (it
+    /// does not hold any more) or `terms` (it does not allow this charge).
+    #[schema(value_type = String, example = "insufficient_funds")]
+    pub class: DeclineClass,
+    /// The channel's code and words.
+    pub reason: String,
+}
+
+impl From<&Decline> for DeclineView {
+    fn from(decline: &Decline) -> Self {
+        Self { class: decline.class, reason: decline.reason.clone() }
+    }
+}
+
+/// Which installment of which plan an order is.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = InstallmentKey)]
+pub struct InstallmentKeyView {
+    /// The plan.
+    #[schema(value_type = String, example = "pln_01kaqv0x5sfj3te9v9v5vyr7b8")]
+    pub plan: PlanId,
+    /// The installment's number in it, from 1.
+    pub seq: u32,
 }
 
 /// What the payer needs in order to pay.
@@ -178,16 +220,18 @@ pub enum PayCodeView {
     },
 }
 
-impl From<&PayCode> for PayCodeView {
-    fn from(code: &PayCode) -> Self {
-        match code {
+impl PayCodeView {
+    /// How `code` is shown; `None`: the payer needs nothing, because he is charged by his agreement.
+    pub fn of(code: &PayCode) -> Option<Self> {
+        Some(match code {
             PayCode::QrCode { url } => Self::QrCode { url: url.clone() },
             PayCode::Redirect { url } => Self::Redirect { url: url.clone() },
             PayCode::Sdk { fields } => Self::Sdk { fields: fields.clone() },
             PayCode::Form { action, fields } => Self::Form { action: action.clone(), fields: fields.clone() },
             PayCode::Transfer { fields } => Self::Transfer { fields: fields.clone() },
             PayCode::Cash { code } => Self::Cash { code: code.clone() },
-        }
+            PayCode::Debit => return None,
+        })
     }
 }
 
@@ -203,7 +247,9 @@ impl From<&Payment> for PaymentView {
             claimed_minor: None,
             returned_minor: payment.returned_minor,
             account_id: payment.account,
-            code: payment.evidence.code().filter(|_| payable).map(PayCodeView::from),
+            agreement: payment.agreement,
+            decline: payment.evidence.declined.as_ref().map(|(_, decline)| decline.into()),
+            code: payment.evidence.code().filter(|_| payable).and_then(PayCodeView::of),
             transaction_id: payment.evidence.transaction_id().map(str::to_owned),
             paid_at: payment.evidence.paid_at(),
         }
@@ -227,6 +273,7 @@ impl From<&Dossier> for OrderView {
             late_money: order.late_money,
             part_payment: order.part_payment,
             offers: order.offers.clone(),
+            installment: order.installment.map(|i| InstallmentKeyView { plan: i.plan, seq: i.seq }),
             disputed: dossier.is_disputed(),
             refund_status: dossier.overlay(),
             refunded_minor: dossier.refunded_minor(),

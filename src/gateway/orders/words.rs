@@ -1,6 +1,7 @@
 //! What was claimed, in words for a timeline: it knows every claim, and must never leave out what is
 //! awkward.
 
+use bursar_core::agreement::AgreementClaim;
 use bursar_core::observation::Claim;
 use bursar_core::refund::RefundClaim;
 
@@ -40,7 +41,24 @@ pub fn claim(claim: &Claim) -> String {
         Claim::UnpaidAfterClose => "asked after the close was accepted: not paid".to_owned(),
         Claim::LateMoneyAnswered { keep: true, by } => format!("the late money is kept and the order paid: {by}"),
         Claim::LateMoneyAnswered { keep: false, by } => format!("the late money goes back: {by}"),
+        Claim::Declined { decline, ended } => {
+            let end = if *ended { "" } else { "; its number is closed at the channel" };
+            format!("the payer was not charged ({}): {}{end}", decline.class.name(), decline.reason)
+        }
         Claim::Refund(claim) => refund(claim),
+        Claim::Agreement(claim) => agreement(claim),
+    }
+}
+
+fn agreement(claim: &AgreementClaim) -> String {
+    match claim {
+        AgreementClaim::Offered { .. } => "the channel has the agreement; the payer can sign".to_owned(),
+        AgreementClaim::Refused { reason } => format!("the channel refused the agreement: {reason}"),
+        AgreementClaim::NoAnswer { why } => format!("a call about the agreement brought nothing: {why}"),
+        AgreementClaim::Signed(signature) => format!("the payer signed it as {}", signature.channel_id),
+        AgreementClaim::EndRequested { by } => format!("it shall end, says {by}"),
+        AgreementClaim::Ended { reason } => format!("it has ended: {reason}"),
+        AgreementClaim::Lapsed => "not signed, and the last moment to sign is past".to_owned(),
     }
 }
 

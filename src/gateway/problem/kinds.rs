@@ -113,6 +113,10 @@ kinds! {
         "Only money that came for a closed order and was set aside for an answer can be decided about, once. Read the order: it may have been given back already.";
     LateMoneyNotWhole, "late-money-not-whole", CONFLICT, "The late money does not make the order whole",
         "Money can only be kept when it pays the whole order; `missing_minor` tells how much it lacks. Answer `refund` instead.";
+    PlanNumberTaken, "plan-number-taken", CONFLICT, "There is a plan with this number",
+        "Numbers of plans are unique per merchant, also after a plan has ended. To retry a request repeat its Idempotency-Key; for another plan choose another number. The detail names the plan that has it.";
+    PlanRefuses, "plan-refuses", CONFLICT, "The plan cannot become that",
+        "The detail says why, and `state` where the plan stands. Read the plan: `next` tells what happens by itself. A plan that has ended can only give money back.";
     Overtaken, "overtaken", CONFLICT, "Others were faster",
         "Nothing was changed. Read the resource again and decide again.";
     SecondPersonNeeded, "second-person-needed", FORBIDDEN, "A second person must decide",

@@ -95,7 +95,7 @@ fn order(mut part: Reader<'_>, whole: &mut Reader<'_>) -> CreateOrderTemplate {
         description: part.text("description").unwrap_or_default(),
         method: part.optional_text("method"),
         account_id: part.optional_text("account_id"),
-        payer: payer(&mut part),
+        payer: payer("payer", &mut part),
         offers: part.optional_texts("offers"),
         customer: part.optional_text("customer"),
         expires_in_seconds: part.optional_integer("expires_in_seconds"),

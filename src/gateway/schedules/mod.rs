@@ -48,7 +48,8 @@ pub async fn draft(
     };
     // The account may have been added a moment ago.
     let entries = desk.directory.entries_with(|e| method.is_none_or(|method| of_method(e, method))).await?;
-    let scene = Scene { merchant, entries: &entries, settings, now: desk.clock.now(), chance: desk.chance.as_ref() };
+    let (now, chance) = (desk.clock.now(), desk.chance.as_ref());
+    let scene = Scene { merchant, entries: &entries, agreements: &[], settings, now, chance };
     intake::draft(request, scene)
 }
 

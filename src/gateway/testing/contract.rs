@@ -78,6 +78,7 @@ async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
     let held = house.authorized_order("n-held").await;
     let (cash, mut all) = cash_calls(house).await;
     all.extend(schedule_calls(house).await);
+    all.extend(billing_calls(house).await);
     let out = house.cash_refund(&cash, "prepare-6", 100).await;
     let pay_out = json!({ "leg": leg(&out, 0), "worker": "w-4", "by": "Li Na", "proof": "1" });
     all.push(("/v1/refunds/{id}/paid-out", refund(&out, "paid-out"), pay_out, 200));
@@ -118,6 +119,33 @@ async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
         ),
     ]);
     all
+}
+
+/// The same about agreements and plans.
+async fn billing_calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
+    let (agreement, to_end) = (house.signed("agr-1", &json!({})).await, house.signed("agr-2", &json!({})).await);
+    let plan = house.active_plan("pln-1", &json!({})).await;
+    let to_pay = house.active_plan("pln-2", &json!({})).await;
+    let monthly = house.active_plan("pln-3", &super::plans::monthly(&json!({}))).await;
+    let draft = house.plan("pln-4", &json!({})).await;
+    let of = |plan: &Value, verb: &str| format!("/v1/plans/{}/{verb}", text(&plan["id"]));
+    let end = format!("/v1/agreements/{}/end", text(&to_end["id"]));
+    let plain = || super::plans::plan_with(&json!({}));
+    let because = || json!({ "reason": "x" });
+    vec![
+        ("/v1/agreements", "/v1/agreements".to_owned(), super::agreements::agreement_with(&json!({})), 202),
+        ("/v1/agreements/{id}/end", end, json!({ "by": "Li Na", "reason": "x" }), 202),
+        ("/v1/plans", "/v1/plans".to_owned(), plain(), 201),
+        ("/v1/plans", "/v1/plans?preview=true".to_owned(), plain(), 200),
+        ("/v1/plans/{id}/pause", of(&plan, "pause"), because(), 200),
+        ("/v1/plans/{id}/pause", of(&draft, "pause"), because(), 409),
+        ("/v1/plans/{id}/resume", of(&plan, "resume"), json!({ "catch_up": true }), 200),
+        ("/v1/plans/{id}/payoff", of(&to_pay, "payoff"), json!({}), 200),
+        ("/v1/plans/{id}/give-back", of(&plan, "give-back"), json!({ "minor": 1 }), 200),
+        ("/v1/plans/{id}/reprice", of(&monthly, "reprice"), json!({ "minor": 1 }), 200),
+        ("/v1/plans/{id}/agreement", of(&plan, "agreement"), json!({ "agreement": agreement["id"] }), 200),
+        ("/v1/plans/{id}/cancel", of(&plan, "cancel"), because(), 200),
+    ]
 }
 
 /// The same about cash; and an order that worker w-4 was paid for.
@@ -210,6 +238,8 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
     }
     let refund = house.get("/v1/refunds?limit=1").await.expect(200).json()["refunds"][0]["id"].clone();
     let scheduled = house.get("/v1/schedules?limit=1").await.expect(200).json()["schedules"][0]["id"].clone();
+    let plan = house.get("/v1/plans?limit=1").await.expect(200).json()["plans"][0]["id"].clone();
+    let agreement = house.get("/v1/agreements?limit=1").await.expect(200).json()["agreements"][0]["id"].clone();
     for (method, path, operation) in operations(&document) {
         if called.contains(&format!("{method} {path}")) {
             continue;
@@ -222,6 +252,8 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         let id = match path.as_str() {
             path if path.starts_with("/v1/refunds") => text(&refund),
             path if path.starts_with("/v1/schedules") => text(&scheduled),
+            path if path.starts_with("/v1/plans") => text(&plan),
+            path if path.starts_with("/v1/agreements") => text(&agreement),
             _ => text(&order["id"]),
         };
         let concrete = path
@@ -235,7 +267,7 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
         assert_described(&document, &operation, &answer, &format!("{method} {path}"));
         called.insert(format!("{method} {path}"));
     }
-    assert_eq!(called.len(), 49, "{called:?}");
+    assert_eq!(called.len(), 63, "{called:?}");
 }
 
 #[test]
@@ -304,6 +336,8 @@ async fn order_operations_want_a_key_and_say_so() {
             path if path.starts_with("/v1/collections") => "col",
             path if path.starts_with("/v1/hand-ins") => "hin",
             path if path.starts_with("/v1/schedules") => "sch",
+            path if path.starts_with("/v1/agreements") => "agr",
+            path if path.starts_with("/v1/plans") => "pln",
             _ => "ord",
         };
         let concrete = path.replace("{id}", &format!("{prefix}_00000000000000000000000000"));
@@ -342,6 +376,14 @@ fn the_members_of_every_request_are_those_that_are_read() {
             "CreateSchedule" => crate::schedules::read(body).err(),
             "RunSchedule" => crate::schedules::run::read(body).err(),
             "BackfillSchedule" => crate::schedules::backfill::read(body).err(),
+            "CreateAgreement" => crate::agreements::intake::read(body).err(),
+            "EndAgreement" => crate::agreements::end::read(body).err(),
+            "CreatePlan" => crate::plans::body::read(body).err(),
+            "PausePlan" => crate::plans::wishes::read_pause(body).err(),
+            "ResumePlan" => crate::plans::wishes::read_resume(body).err(),
+            "CancelPlan" => crate::plans::wishes::read_cancel(body).err(),
+            "PlanAmount" => crate::plans::wishes::read_amount(body).err(),
+            "ChargePlanBy" => crate::plans::wishes::read_charge_by(body).err(),
             other => panic!("{other} is not a request"),
         };
         problem.map(pointers).unwrap_or_default()
@@ -367,6 +409,14 @@ fn the_members_of_every_request_are_those_that_are_read() {
         "CreateSchedule",
         "RunSchedule",
         "BackfillSchedule",
+        "CreateAgreement",
+        "EndAgreement",
+        "CreatePlan",
+        "PausePlan",
+        "ResumePlan",
+        "CancelPlan",
+        "PlanAmount",
+        "ChargePlanBy",
     ] {
         let schema = &document["components"]["schemas"][name];
         let names: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();

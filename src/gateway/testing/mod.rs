@@ -1,6 +1,7 @@
 //! The house that the gateway's tests live in: a real SQLite file, a clock that stands still, two
 //! merchants, and a channel whose proofs the tests can make. It must never open a socket.
 
+mod agreements;
 mod answer;
 mod bank;
 mod cash;
@@ -20,6 +21,8 @@ mod list;
 mod notify;
 mod payee;
 mod payments;
+mod plan_wishes;
+mod plans;
 mod refund_inputs;
 mod refund_list;
 mod refunds;
@@ -42,7 +45,7 @@ use bursar_core::plan::Plans;
 use bursar_core::{Chance, Timestamp};
 use bursar_store::desk::Desk;
 use bursar_store::directory::Directory;
-use bursar_store::{Gatherer, JobFilter, JobRow, Store};
+use bursar_store::{AgreementFilter, Gatherer, JobFilter, JobRow, PlanFilter, Store};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -249,7 +252,18 @@ impl House {
         let refunds = self.store.refunds(&filter).await.unwrap();
         let (balances, parked) = (self.store.balances().await.unwrap(), self.store.parked(None, 10_000).await.unwrap());
         let counts = self.store.counts().await.unwrap();
-        format!("{orders:?} {refunds:?} {:?} {balances:?} {parked:?} {counts:?}", self.jobs().await)
+        let billing = self.billing().await;
+        format!("{orders:?} {refunds:?} {:?} {balances:?} {parked:?} {counts:?} {billing}", self.jobs().await)
+    }
+
+    /// Every agreement and plan, as text.
+    async fn billing(&self) -> String {
+        let limit = 10_000;
+        let filter = AgreementFilter { merchant: None, payer: None, state: None, before: None, limit };
+        let agreements = self.store.agreements(&filter).await.unwrap();
+        let filter =
+            PlanFilter { merchant: None, number: None, payer: None, agreement: None, state: None, before: None, limit };
+        format!("{agreements:?} {:?}", self.store.plans(&filter).await.unwrap())
     }
 }
 

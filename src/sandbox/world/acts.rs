@@ -196,7 +196,7 @@ impl History {
     pub(super) fn land(&self, number: &str) {
         let mut state = self.world.lock();
         let method = state.books.entries.get(number).map(|e| e.ask.method);
-        if method == Some(Method::CardHold) && !state.wrongly_automatic.contains(number) {
+        if method.is_some_and(Method::holds) && !state.wrongly_automatic.contains(number) {
             return state.holds(number);
         }
         let (wrong, other, twice) = (

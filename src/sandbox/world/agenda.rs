@@ -73,7 +73,7 @@ pub(crate) enum Event {
     /// The channel lets a hold go.
     HoldLapses(String),
     /// A capture call arrives late.
-    ArriveCapture { number: String, name: String },
+    ArriveCapture { number: String, name: String, minor: i64 },
     /// A payer complains to his bank.
     Complain(String),
     /// His complaint is decided.

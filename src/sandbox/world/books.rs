@@ -255,8 +255,9 @@ impl Books {
         true
     }
 
-    /// A capture call arrives: calls of one name are one. Whether the money is taken.
-    pub fn capture(&mut self, number: &str, name: &str, more: i64, now: i64) -> bool {
+    /// A capture call for `minor` arrives, and by mistake `more` is taken: calls of one name are one. Whether the
+    /// money is taken.
+    pub fn capture(&mut self, number: &str, name: &str, (minor, more): (i64, i64), now: i64) -> bool {
         let Some(entry) = self.entries.get_mut(number) else { return false };
         if entry.captures.contains(name) {
             return true;
@@ -264,6 +265,7 @@ impl Books {
         let Some(held) = entry.held.as_mut().filter(|_| entry.closed_ms.is_none()) else { return false };
         held.taken = true;
         entry.captures.insert(name.to_owned());
+        entry.ask.amount_minor = minor.min(entry.ask.amount_minor);
         let amount_minor = entry.ask.amount_minor + more;
         self.land(number, amount_minor, true, now)
     }

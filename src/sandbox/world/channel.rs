@@ -159,7 +159,7 @@ impl Line {
         let hidden = if state.strikes(Fault::Propagation) { state.dice(Fault::Propagation, span.0, span.1) } else { 0 };
         match state.books.create(&number, ask, now, hidden) {
             Created::Ready => {
-                if ask.method == Method::CardHold && state.planted == Some(Planted::HoldTakenAtOnce) {
+                if ask.method.holds() && state.planted == Some(Planted::HoldTakenAtOnce) {
                     state.wrongly_automatic.insert(number.clone());
                 }
                 Outcome::Done(message::code(ask.method, number))
@@ -223,18 +223,18 @@ impl Line {
         Standing::Unpaid
     }
 
-    fn capture_it(&self, state: &mut State, number: &str, now: i64) -> Outcome<Standing> {
+    fn capture_it(&self, state: &mut State, number: &str, minor: i64, now: i64) -> Outcome<Standing> {
         let calls = state.capture_calls.entry(number.to_owned()).or_default();
         *calls += 1;
         let name = if state.planted == Some(Planted::CapturesTwice) { calls.to_string() } else { "one".to_owned() };
         if state.strikes(Fault::ArrivesLate) {
             let delay = state.dice(Fault::ArrivesLate, LATE_MS.0, LATE_MS.1);
-            state.at(delay, Event::ArriveCapture { number: number.to_owned(), name });
+            state.at(delay, Event::ArriveCapture { number: number.to_owned(), name, minor });
             return Outcome::Unknown(Why::new(WhyKind::Timeout, "simulated, the effect comes late"));
         }
         let more = i64::from(state.strikes(Fault::WrongAmount));
         let before = state.books.entries.get(number).map_or(0, |e| e.charges.len());
-        if !state.books.capture(number, &name, more, now) {
+        if !state.books.capture(number, &name, (minor, more), now) {
             return Outcome::Refused(refusal(RefusalClass::Definite, "payment_intent_unexpected_state"));
         }
         if before == 0 {
@@ -316,7 +316,7 @@ impl Channel for Line {
     async fn capture(&self, payment: &Payment) -> Outcome<Standing> {
         let number = payment.number();
         self.sleep();
-        let outcome = self.call("channel: capture", |s, now| self.capture_it(s, &number, now)).await;
+        let outcome = self.call("channel: capture", |s, now| self.capture_it(s, &number, payment.amount.minor, now)).await;
         match outcome {
             Outcome::Unknown(_) if self.planted() == Some(Planted::CaptureUnknownAsDone) => {
                 let state = self.world.lock();

@@ -158,7 +158,7 @@ impl History {
             Event::TakeBack { line } => self.take_back(&line),
             Event::HoldWish { number, take, attempt } => self.hold_wish(&number, take, attempt),
             Event::HoldLapses(number) => self.hold_lapses(&number),
-            Event::ArriveCapture { number, name } => self.arrive_capture(&number, &name),
+            Event::ArriveCapture { number, name, minor } => self.arrive_capture(&number, &name, minor),
             Event::Complain(number) => self.complain(&number),
             Event::Decided { number, won } => self.decided(&number, won),
             Event::Slip { number, slip, attempt } => self.slip(&number, slip, attempt),

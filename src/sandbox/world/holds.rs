@@ -141,10 +141,10 @@ impl History {
     }
 
     /// A capture call arrives that nobody waits for any more.
-    pub(super) fn arrive_capture(&self, number: &str, name: &str) {
+    pub(super) fn arrive_capture(&self, number: &str, name: &str, minor: i64) {
         let mut state = self.world.lock();
         let now = state.now;
-        let taken = state.books.capture(number, name, 0, now);
+        let taken = state.books.capture(number, name, (minor, 0), now);
         state.note(|| format!("a late capture of {number} arrives: {taken}"));
         if taken {
             state.charged(number);

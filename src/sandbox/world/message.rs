@@ -116,9 +116,11 @@ pub(crate) fn hold(number: &str, entry: &Entry, held: Held) -> Hold {
 pub(crate) fn code(method: Method, number: String) -> PayCode {
     let fields = |name: &str| BTreeMap::from([(name.to_owned(), number.clone())]);
     match method {
-        Method::WechatNative | Method::AlipayQr => PayCode::QrCode { url: number },
+        Method::WechatNative | Method::AlipayQr | Method::AlipayHold => PayCode::QrCode { url: number },
         Method::WechatH5 | Method::AlipayPage | Method::AlipayWap => PayCode::Redirect { url: number },
-        Method::WechatJsapi | Method::WechatApp | Method::AlipayApp => PayCode::Sdk { fields: fields("order") },
+        Method::WechatJsapi | Method::WechatApp | Method::WechatScore | Method::AlipayApp => {
+            PayCode::Sdk { fields: fields("order") }
+        }
         Method::UnionpayApp => PayCode::Sdk { fields: fields("tn") },
         Method::Card | Method::CardHold => PayCode::Sdk { fields: fields("client_secret") },
         Method::UnionpayWeb => PayCode::Form { action: "https://world.example".to_owned(), fields: fields("orderId") },

@@ -270,14 +270,15 @@ impl Desk {
             let Some(file) = self.gatherer.store().plan(id, Extent::All).await? else {
                 return Ok(PlanGranted::NoSuchPlan);
             };
-            let meeting = Meeting { file: &file, refund_id: &Refunds(self), now: self.clock.now() };
-            let mut step = match grant(meeting, wish) {
+            let now = self.clock.now();
+            // What the wish meets ends before anything is waited for: it cannot be sent to another thread.
+            let mut step = match grant(Meeting { file: &file, refund_id: &Refunds(self), now }, wish) {
                 Ok(step) => step,
                 Err(why) => return Ok(PlanGranted::Refused(why)),
             };
             let mut change = Change::default();
             self.write_plan(&file, &step, &mut change).await?;
-            let due_at = step.next.plan.due_at.unwrap_or(meeting.now);
+            let due_at = step.next.plan.due_at.unwrap_or(now);
             change.jobs.push(NewJob::new(plan_job(id), file.plan.merchant, due_at));
             complete(&step.next, &mut change);
             match self.gatherer.commit(change).await? {
