@@ -64,6 +64,7 @@ pub mod secrets;
 
 mod alipay;
 mod beijing;
+mod debit;
 mod host;
 mod parts;
 mod pem;

@@ -82,7 +82,10 @@ fn plain(text: &str) -> String {
 /// Defaults of `heading` are what is `shown` of settings that do not name them.
 fn defaults_agree(heading: &str, example: &Value, shown: &str) {
     for Row { member, default } in rows(heading) {
-        if example.get(&member).is_some() || ["needed", "see below"].contains(&&*default) || default.contains('`') {
+        if example.get(&member).is_some()
+            || ["needed", "see below", "by the payer"].contains(&&*default)
+            || default.contains('`')
+        {
             continue;
         }
         let found =
@@ -131,6 +134,25 @@ fn agrees_with<S: AccountSettings>(heading: &str, name: &str) {
         let error = read(&wrong).unwrap_err();
         assert!(error.contains(&format!("`{member}`")), "{heading}: {error}");
     }
+}
+
+/// The same for what agreements need, which stands in an account of the channel below `heading`.
+fn agreements_agree<S: AccountSettings>(heading: &str) {
+    let account = examples(heading).remove(0);
+    let read = |value: &Value| {
+        let mut account = account.clone();
+        account["agreements"] = value.clone();
+        S::read(&account).map(shown)
+    };
+    let name = heading.trim_start_matches("## ");
+    agrees(&format!("### Agreements of {name}"), &read);
+}
+
+#[test]
+fn the_page_says_what_agreements_need() {
+    agreements_agree::<wechat::Settings>("## WeChat Pay");
+    agreements_agree::<alipay::Settings>("## Alipay");
+    agreements_agree::<unionpay::Settings>("## UnionPay");
 }
 
 #[test]

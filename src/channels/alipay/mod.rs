@@ -3,12 +3,15 @@
 //!
 //! Order of reading: `settings`, `form`, `operation` and `gateway` (out), `envelope`, `keyring`, `certificate`
 //! and `serial` (in), `errors` (every code and its meaning), `call` (how an answer is judged), then `create`,
-//! `query`, `refund` and `notification`. The channel's `cancel` is not spoken: it is for codes that the payer
-//! shows, which are not offered, and it gives money back where a close only refuses to take more.
+//! `query`, `refund` and `notification`; `agreement`, `debit` and `declines` for charges by agreements. The channel's
+//! `cancel` is not spoken: it gives money back where a close only refuses to take more.
 
+mod agreement;
 mod call;
 mod certificate;
 mod create;
+mod debit;
+mod declines;
 mod envelope;
 mod errors;
 mod form;
@@ -30,6 +33,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
+use bursar_core::agreement::Agreement;
+use bursar_core::channel::Method;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
@@ -39,12 +44,12 @@ use tokio::runtime::Handle;
 use self::gateway::Gateway;
 use self::keyring::Keyring;
 pub(crate) use self::settings::Settings;
-use self::settings::{Keys, QrProduct};
-use crate::channel::{Channel, CreateRequest, RefundRequest};
+use self::settings::{Agreements, Keys, QrProduct};
+use crate::channel::{Channel, CreateRequest, RefundRequest, SignRequest};
 use crate::counters::Verb;
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
-use crate::outcome::{Closed, Outcome, RefundStanding, Standing, Why};
+use crate::outcome::{AgreementStanding, Closed, Outcome, RefundStanding, Standing, Why};
 use crate::parts::Parts;
 
 /// Who the payee must be.
@@ -61,6 +66,7 @@ pub(crate) struct Alipay {
     payee: Payee,
     qr_product: QrProduct,
     return_url: Option<String>,
+    agreements: Option<Agreements>,
     gateway: Arc<Gateway>,
     keyring: Arc<Keyring>,
 }
@@ -71,6 +77,7 @@ impl Alipay {
             account,
             qr_product: settings.own.qr_product_code,
             return_url: settings.own.return_url.clone(),
+            agreements: settings.own.agreements.clone(),
             gateway: Arc::new(Gateway::new(&settings, keys.signing, keys.certified, parts)),
             keyring: Arc::new(keys.keyring),
             payee: Payee { app_id: settings.own.app_id, seller_id: settings.own.seller_id },
@@ -104,7 +111,10 @@ async fn fetch_keys(keyring: &Keyring, gateway: &Gateway) -> Result<(), Why> {
 impl Channel for Alipay {
     #[tracing::instrument(name = "channel.create", skip_all, fields(account = %self.account, number = %request.payment.number(), status, request_id))]
     async fn create(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
-        let outcome = self.create_trade(request).await;
+        let outcome = match request.payment.method {
+            Method::AlipayDebit => self.debit(request).await,
+            _ => self.create_trade(request).await,
+        };
         self.ended(Verb::Create, outcome)
     }
 
@@ -130,6 +140,24 @@ impl Channel for Alipay {
     async fn query_refund(&self, payment: &Payment, leg: &Leg) -> Outcome<RefundStanding> {
         let outcome = self.ask_refund(payment, leg).await;
         self.ended(Verb::QueryRefund, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.sign", skip_all, fields(account = %self.account, number = %request.agreement.number(), status, request_id))]
+    async fn sign(&self, request: &SignRequest<'_>) -> Outcome<PayCode> {
+        let outcome = self.offer(request);
+        self.ended(Verb::Sign, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.query_agreement", skip_all, fields(account = %self.account, number = %agreement.number(), status, request_id))]
+    async fn query_agreement(&self, agreement: &Agreement) -> Outcome<AgreementStanding> {
+        let outcome = self.ask_agreement(agreement).await;
+        self.ended(Verb::QueryAgreement, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.end_agreement", skip_all, fields(account = %self.account, number = %agreement.number(), status, request_id))]
+    async fn end_agreement(&self, agreement: &Agreement) -> Outcome<()> {
+        let outcome = self.unsign(agreement).await;
+        self.ended(Verb::EndAgreement, outcome)
     }
 
     fn read_notification(

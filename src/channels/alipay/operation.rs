@@ -7,6 +7,12 @@ use crate::transport::Quota;
 pub(super) enum Operation {
     /// Make a code that is shown to the payer.
     Precreate,
+    /// Charge a payer by an agreement.
+    Pay,
+    /// Where does an agreement stand.
+    AgreementQuery,
+    /// End an agreement.
+    AgreementUnsign,
     /// Where does a trade stand.
     Query,
     /// Take no more money.
@@ -24,6 +30,9 @@ impl Operation {
     pub(super) const fn method(self) -> &'static str {
         match self {
             Self::Precreate => "alipay.trade.precreate",
+            Self::Pay => "alipay.trade.pay",
+            Self::AgreementQuery => "alipay.user.agreement.query",
+            Self::AgreementUnsign => "alipay.user.agreement.unsign",
             Self::Query => "alipay.trade.query",
             Self::Close => "alipay.trade.close",
             Self::Refund => "alipay.trade.refund",
@@ -33,10 +42,11 @@ impl Operation {
     }
 
     /// The path in the REST protocol; `None` for calls that are always made at the gateway: the notification
-    /// address of a precreate is a public parameter there, and the certificates have no path that is known.
+    /// address of a precreate or a charge is a public parameter there, and the certificates have no path that is
+    /// known. Of the calls about agreements the sources disagree whether one is a GET or a POST.
     pub(super) const fn path(self) -> Option<&'static str> {
         match self {
-            Self::Precreate | Self::Certificate => None,
+            Self::Precreate | Self::Certificate | Self::Pay | Self::AgreementQuery | Self::AgreementUnsign => None,
             Self::Query => Some("/v3/alipay/trade/query"),
             Self::Close => Some("/v3/alipay/trade/close"),
             Self::Refund => Some("/v3/alipay/trade/refund"),

@@ -65,7 +65,7 @@ impl Stripe {
             Err(why) => return Outcome::Unknown(why),
             Ok(Answered::Success { answer, .. }) => {
                 return match object::<Intent>(&answer) {
-                    Ok(intent) if intent.id == id => self.standing(&intent),
+                    Ok(intent) if intent.id == id => self.standing(&intent, false),
                     Ok(_) => Outcome::Unknown(unreadable("it is about another intent")),
                     Err(why) => Outcome::Unknown(why),
                 };

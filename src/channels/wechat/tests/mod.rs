@@ -1,7 +1,9 @@
 //! Tests of the WeChat Pay adapter over loopback: a merchant with keys of our own and a channel that
 //! answers what it is told to.
 
+mod agreements;
 mod calls;
+mod debits;
 mod keys;
 mod notifications;
 mod refunds;
