@@ -8,6 +8,7 @@ use bursar_core::id::{ChannelAccountId, LegId};
 use bursar_core::job::{JobKey, Queue};
 use tokio::sync::oneshot;
 
+use super::billing::Happening;
 use super::books::Ask;
 
 /// A simulated process; a restarted one is another.
@@ -116,6 +117,8 @@ pub(crate) enum Event {
     Rounds,
     /// Troubles end.
     Quiet,
+    /// Something of a history of billing.
+    Billing(Happening),
 }
 
 impl Event {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::clock::MINUTE_MS;
+use bursar_core::decline::DeclineClass;
 use bursar_core::id::ChannelAccountId;
 
 use super::giving::Givings;
@@ -82,6 +83,8 @@ pub(crate) struct Entry {
     /// The payer has given his password; the money is on its way.
     pub in_flight: bool,
     pub failed_attempt: bool,
+    /// Why the payer was not charged by his agreement.
+    pub declined: Option<DeclineClass>,
     /// The last query that really reached the channel.
     pub queried_ms: Option<i64>,
     pub acknowledged: bool,
@@ -105,6 +108,7 @@ impl Entry {
             slips: Vec::new(),
             in_flight: false,
             failed_attempt: false,
+            declined: None,
             queried_ms: None,
             acknowledged: false,
             lied: false,
@@ -123,7 +127,8 @@ impl Entry {
 
     /// Whether a payer could still begin to pay.
     pub fn payable(&self, now: i64) -> bool {
-        self.closed_ms.is_none() && self.charges.is_empty() && self.held.is_none() && !self.lapsed(now)
+        let open = self.closed_ms.is_none() && self.declined.is_none() && self.charges.is_empty();
+        open && self.held.is_none() && !self.lapsed(now)
     }
 
     /// Whether an amount is held that could still be taken.
@@ -146,6 +151,7 @@ impl Entry {
 /// Whether the channel knows a payment before its payer has opened it.
 const fn known_at_once(method: Method) -> bool {
     match method.channel() {
+        _ if method.debits() => true,
         ChannelKind::Alipay => false,
         ChannelKind::Unionpay => matches!(method, Method::UnionpayApp),
         _ => true,
@@ -216,6 +222,10 @@ impl Books {
     pub fn close(&mut self, number: &str, now: i64) -> CloseAnswer {
         let Some(entry) = self.entries.get_mut(number) else { return CloseAnswer::Unknown };
         let kind = entry.kind();
+        if entry.declined.is_some() {
+            entry.closed_ms = entry.closed_ms.or(Some(now));
+            return CloseAnswer::Ok;
+        }
         if kind == ChannelKind::Unionpay {
             return CloseAnswer::NoSuchCall;
         }

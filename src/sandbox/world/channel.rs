@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bursar_channels::{
-    Adapters, Channel, Closed, CreateRequest, HeaderLookup, Notice, NotificationRefusal, Outcome, Payee, RefundRequest,
-    RefundStanding, Refusal, RefusalClass, Reply, Standing, Why, WhyKind,
+    Adapters, AgreementStanding, Announcement, Channel, Closed, CreateRequest, HeaderLookup, Notice,
+    NotificationRefusal, Outcome, Payee, RefundRequest, RefundStanding, Refusal, RefusalClass, Reply, SignRequest,
+    Standing, Why, WhyKind,
 };
 use bursar_core::Timestamp;
+use bursar_core::agreement::Agreement;
 use bursar_core::channel::{ChannelKind, Method};
+use bursar_core::decline::{Decline, DeclineClass};
 use bursar_core::id::ChannelAccountId;
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::observation::PayCode;
@@ -51,8 +54,8 @@ impl Adapters for Lines {
 
 #[derive(Debug)]
 pub(super) struct Line {
-    world: World,
-    pid: Pid,
+    pub(super) world: World,
+    pub(super) pid: Pid,
     pub(super) account: ChannelAccountId,
     pub(super) kind: ChannelKind,
 }
@@ -205,6 +208,9 @@ impl Line {
             }
             return Standing::Paid(receipt);
         }
+        if let Some(class) = entry.declined.filter(|_| entry.closed_ms.is_none() || kind == ChannelKind::Unionpay) {
+            return Standing::Declined(Decline { class, reason: class.name().to_owned() });
+        }
         if entry.opened_ms.is_none() {
             return if planted == Some(Planted::AbsentAsTheEnd) { Standing::Closed } else { Standing::Absent };
         }
@@ -248,6 +254,9 @@ impl Line {
 #[async_trait]
 impl Channel for Line {
     async fn create(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
+        if let (true, Some(agreement)) = (request.payment.method.debits(), request.agreement) {
+            return self.debit(request, agreement).await;
+        }
         let number = request.payment.number();
         let ask = Ask {
             account: self.account,
@@ -273,10 +282,16 @@ impl Channel for Line {
             return Outcome::Done(Standing::Unpaid);
         }
         let number = &payment.number();
+        let misread = self.world.lock().billing.misreads_declines();
         if self.world.lock().just_closed.remove(&(self.pid, number.to_owned())) {
             return Outcome::Done(Standing::Unpaid);
         }
-        self.call("channel: query", |s, now| Outcome::Done(Self::stands(s, number, now))).await
+        match self.call("channel: query", |s, now| Outcome::Done(Self::stands(s, number, now))).await {
+            Outcome::Done(Standing::Declined(no)) if misread => {
+                Outcome::Done(Standing::Declined(Decline { class: DeclineClass::Technical, ..no }))
+            }
+            outcome => outcome,
+        }
     }
 
     async fn close(&self, payment: &Payment) -> Outcome<Closed> {
@@ -351,6 +366,22 @@ impl Channel for Line {
         _: &str,
     ) -> Outcome<RefundStanding> {
         self.second_way_call(&request.leg.number(), refund_id).await
+    }
+
+    async fn sign(&self, request: &SignRequest<'_>) -> Outcome<PayCode> {
+        self.offer(request.agreement).await
+    }
+
+    async fn query_agreement(&self, agreement: &Agreement) -> Outcome<AgreementStanding> {
+        self.standing_of(agreement).await
+    }
+
+    async fn end_agreement(&self, agreement: &Agreement) -> Outcome<()> {
+        self.end(agreement).await
+    }
+
+    async fn announce(&self, announcement: &Announcement<'_>) -> Outcome<()> {
+        self.tell_payer(announcement).await
     }
 
     async fn seal_payee(&self, _: &Payee) -> Result<String, String> {

@@ -10,18 +10,15 @@ use bursar_core::id::OrderId;
 use bursar_core::job::{JobKey, JobKind, Queue};
 use bursar_core::order::Order;
 use bursar_core::plan::Plans;
-use bursar_jobs::Running;
-use bursar_store::ClaimRequest;
 
-use super::agenda::{Event, Part, Pid};
-use super::faults::Fault;
+use super::agenda::{Event, Part};
 use super::planted::Planted;
-use super::process::{self, LEASE_MS, Process, RENEW_MS, SLOTS};
+use super::process::{self, Process};
 use super::report::Report;
 use super::script::{self, Script};
 use super::setup::Setup;
 use super::state::{BEGIN_MS, Making, World, stream};
-use super::{cast, gateway, laws};
+use super::{cast, crew, gateway, laws};
 
 /// Workers of a history, and one gateway.
 const WORKERS: usize = 3;
@@ -69,7 +66,7 @@ impl History {
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
-            self.look_around();
+            crew::look_around(&self.world, &mut self.processes);
             if self.at_rest() {
                 break;
             }
@@ -144,10 +141,10 @@ impl History {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Wake(pid, wake) => self.wake(pid, wake),
-            Event::Look(pid) => self.look(pid),
-            Event::Renew(pid) => self.renew(pid),
-            Event::RunLimit(pid, key, fence) => self.limit(pid, key, fence),
+            Event::Wake(pid, wake) => crew::wake(&self.world, pid, wake),
+            Event::Look(pid) => crew::look(&self.world, &mut self.processes, pid),
+            Event::Renew(pid) => crew::renew(&self.world, &mut self.processes, pid),
+            Event::RunLimit(pid, key, fence) => crew::limit(&self.world, pid, key, fence),
             Event::Place(index) => self.place(index),
             Event::CloseWish(index) => self.close_wish(index),
             Event::Pay(index, part) => self.pay(index, part),
@@ -196,123 +193,8 @@ impl History {
             }
             Event::Rounds => self.rounds(),
             Event::Quiet => self.quiet(),
-        }
-    }
-
-    /// The instant until which a process stands still; `None` when it does not.
-    fn paused(&self, pid: Pid) -> Option<i64> {
-        let state = self.world.lock();
-        state.lives.get(pid).map(|l| l.paused_until).filter(|until| *until > state.now)
-    }
-
-    fn wake(&self, pid: Pid, wake: tokio::sync::oneshot::Sender<()>) {
-        if let Some(until) = self.paused(pid) {
-            let mut state = self.world.lock();
-            let at = until + state.between(0, 200);
-            state.agenda.add(at, Event::Wake(pid, wake));
-            return;
-        }
-        if self.world.lock().is_alive(pid) {
-            // The sender's end of a dead process is dropped unsent: its step never ends.
-            let _gone = wake.send(());
-        }
-    }
-
-    /// Takes note of finished runs and lets workers look where there is something to find.
-    fn look_around(&mut self) {
-        let (finished, rang) = {
-            let mut state = self.world.lock();
-            (std::mem::take(&mut state.finished), std::mem::take(&mut state.rang))
-        };
-        for (pid, key, fence) in &finished {
-            if let Some(process) = self.processes.get_mut(*pid) {
-                process.held.remove(&(*key, *fence));
-            }
-        }
-        if rang || !finished.is_empty() {
-            for process in &mut self.processes {
-                plan_look(&self.world, process);
-            }
-        }
-    }
-
-    fn look(&mut self, pid: Pid) {
-        let paused = self.paused(pid);
-        let Some(process) = self.processes.get_mut(pid) else { return };
-        let mut state = self.world.lock();
-        if process.looks_at != Some(state.now) || !state.is_alive(pid) {
-            return;
-        }
-        process.looks_at = None;
-        if let Some(until) = paused {
-            process.looks_at = Some(until);
-            state.agenda.add(until, Event::Look(pid));
-            return;
-        }
-        let free = |queue: Queue| {
-            let held = process.held.iter().filter(|(k, _)| k.kind.queue() == queue).count();
-            SLOTS.saturating_sub(u32::try_from(held).unwrap_or(SLOTS))
-        };
-        let now = state.now;
-        let request = ClaimRequest {
-            owner: process.owner,
-            wanted: Queue::ALL.into_iter().map(|q| (q, free(q))).collect(),
-            now: Timestamp::from_millis(now + state.skew(pid)),
-            lease_ms: LEASE_MS,
-        };
-        let claimed = state.tables.claim(&request, now);
-        let lost = !claimed.is_empty() && state.strikes(Fault::ClaimLost);
-        for job in &claimed {
-            state.claims.insert(job.key, job.fence);
-            state.note(|| format!("process {pid} claims {} fence {}", job.key, job.fence));
-        }
-        drop(state);
-        if !lost {
-            for job in claimed {
-                execute(&self.world, process, job);
-            }
-        }
-        plan_look(&self.world, process);
-    }
-
-    fn renew(&mut self, pid: Pid) {
-        let paused = self.paused(pid);
-        let Some(process) = self.processes.get_mut(pid) else { return };
-        let mut state = self.world.lock();
-        process.renews = false;
-        if !state.is_alive(pid) || process.held.is_empty() {
-            return;
-        }
-        process.renews = true;
-        if let Some(until) = paused {
-            let at = until + state.between(1, 1_000);
-            state.agenda.add(at, Event::Renew(pid));
-            return;
-        }
-        let held: Vec<(JobKey, i64)> = process.held.iter().copied().collect();
-        let until = state.now + LEASE_MS;
-        let kept = state.tables.renew(process.owner, &held, until);
-        for (key, fence) in held.into_iter().filter(|(k, _)| !kept.contains(k)) {
-            state.note(|| format!("process {pid} lost its lease of {key}"));
-            if let Some(run) = state.runs.get(&(pid, key, fence)) {
-                run.abort();
-            }
-        }
-        state.at(RENEW_MS, Event::Renew(pid));
-    }
-
-    fn limit(&self, pid: Pid, key: JobKey, fence: i64) {
-        let paused = self.paused(pid);
-        let mut state = self.world.lock();
-        if let Some(until) = paused {
-            // Its timers wake with it, and race its calls.
-            let at = until + state.between(1, 2_000);
-            state.agenda.add(at, Event::RunLimit(pid, key, fence));
-            return;
-        }
-        if let Some(run) = state.runs.get(&(pid, key, fence)) {
-            run.abort();
-            state.timed_out.insert((pid, key, fence));
+            // Of another kind of history.
+            Event::Billing(_) => {}
         }
     }
 
@@ -369,38 +251,5 @@ impl History {
                 .iter()
                 .filter(|p| state.is_alive(p.pid))
                 .all(|p| p.held.iter().all(|(k, _)| upkeep(k) || k.kind == JobKind::ExpireOrder))
-    }
-}
-
-/// Runs a claimed job on its process.
-pub(crate) fn execute(world: &World, process: &mut Process, claimed: bursar_store::Claimed) {
-    let (key, fence) = (claimed.key, claimed.fence);
-    process.held.insert((key, fence));
-    let job = Running { claimed, owner: process.owner };
-    let mut state = world.lock();
-    state.at(key.kind.run_limit_ms(), Event::RunLimit(process.pid, key, fence));
-    if !process.renews {
-        process.renews = true;
-        state.at(RENEW_MS, Event::Renew(process.pid));
-    }
-    drop(state);
-    tokio::spawn(process::run(world.clone(), process.pid, process.context.clone(), job));
-}
-
-/// Plans when a worker looks for jobs next.
-fn plan_look(world: &World, process: &mut Process) {
-    let mut state = world.lock();
-    if !process.worker || !state.is_alive(process.pid) {
-        return;
-    }
-    let full: Vec<Queue> = Queue::ALL
-        .into_iter()
-        .filter(|q| process.held.iter().filter(|(k, _)| k.kind.queue() == *q).count() >= SLOTS as usize)
-        .collect();
-    let Some(next) = state.tables.next_claim_ms(state.skew(process.pid), &full) else { return };
-    let at = next.max(state.now) + state.between(1, 60);
-    if process.looks_at.is_none_or(|planned| planned > at) {
-        process.looks_at = Some(at);
-        state.agenda.add(at, Event::Look(process.pid));
     }
 }

@@ -37,10 +37,18 @@ pub(crate) fn some(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
+/// A dossier as a program with a planted bug of billing would read it.
+fn as_read(state: &State, dossier: Dossier) -> Dossier {
+    match state.billing.planted {
+        Some(planted) => planted.dossier_as_read(dossier),
+        None => dossier,
+    }
+}
+
 /// The dossiers of these payments or legs, each once.
 fn dossiers(state: &mut State, subjects: &[Uuid]) -> Vec<Dossier> {
     let orders: BTreeSet<OrderId> = subjects.iter().filter_map(|id| state.tables.order_of(*id)).collect();
-    orders.into_iter().filter_map(|o| state.tables.dossier(o)).collect()
+    orders.into_iter().filter_map(|o| state.tables.dossier(o)).map(|d| as_read(state, d)).collect()
 }
 
 #[async_trait]
@@ -61,7 +69,9 @@ impl Store for Memory {
     }
 
     async fn dossier(&self, order: OrderId) -> Result<Option<Dossier>> {
-        let read = |s: &mut State| s.tables.dossier(order).map(|d| Planted::as_read(s.planted, d));
+        let read = |s: &mut State| {
+            s.tables.dossier(order).map(|d| as_read(s, Planted::as_read(s.planted, d)))
+        };
         self.world.database(self.pid, "read an order", read).await
     }
 

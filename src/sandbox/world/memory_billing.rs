@@ -7,6 +7,7 @@ use bursar_core::billing::{Plan, PlanFile};
 use bursar_core::id::{AgreementId, PlanId};
 use bursar_store::{AgreementFilter, Billing, Extent, PlanFilter, Result};
 
+use super::billing::PlantedBilling;
 use super::memory::{Memory, some};
 use super::planted::Planted;
 use super::state::State;
@@ -14,7 +15,14 @@ use super::state::State;
 #[async_trait]
 impl Billing for Memory {
     async fn agreement(&self, id: AgreementId) -> Result<Option<Agreement>> {
-        self.world.database(self.pid, "read an agreement", |s| s.tables.agreements.get(&id).cloned()).await
+        let read = |s: &mut State| {
+            let row = s.tables.agreements.get(&id).cloned();
+            row.map(|a| match s.billing.planted {
+                Some(planted) => planted.agreement_as_read(a),
+                None => a,
+            })
+        };
+        self.world.database(self.pid, "read an agreement", read).await
     }
 
     async fn agreements(&self, filter: &AgreementFilter) -> Result<Vec<Agreement>> {
@@ -31,7 +39,14 @@ impl Billing for Memory {
     }
 
     async fn plan(&self, id: PlanId, extent: Extent) -> Result<Option<PlanFile>> {
-        self.world.database(self.pid, "read a plan", |s| s.tables.plan_file(id, extent)).await
+        let read = |s: &mut State| {
+            let file = s.tables.plan_file(id, extent)?;
+            Some(match s.billing.planted {
+                Some(planted) => planted.plan_as_read(file, s.now),
+                None => file,
+            })
+        };
+        self.world.database(self.pid, "read a plan", read).await
     }
 
     async fn plans(&self, filter: &PlanFilter) -> Result<Vec<Plan>> {
@@ -63,6 +78,7 @@ impl Billing for Memory {
         }
         let found = |s: &mut State| match s.planted {
             Some(Planted::NoSweep) => (Vec::new(), Vec::new()),
+            _ if s.billing.planted == Some(PlantedBilling::ForgetPlan) => (Vec::new(), Vec::new()),
             _ => s.tables.lost_billing(before, some(limit)),
         };
         self.world.database(self.pid, "upkeep: look for lost agreements and plans", found).await

@@ -12,6 +12,7 @@
 mod acts;
 mod agenda;
 mod bank;
+pub mod billing;
 mod books;
 pub mod campaign;
 mod cast;
@@ -19,6 +20,7 @@ mod channel;
 mod clerk;
 pub mod coverage;
 pub mod crash;
+mod crew;
 mod ears;
 pub mod faults;
 mod gateway;

@@ -66,7 +66,13 @@ struct Rare(World);
 
 impl Housekeeping for Rare {
     fn next(&self, kind: JobKind, after: Timestamp) -> Timestamp {
-        let quiet = self.0.lock().quiet;
+        let (quiet, upkeep_ms) = {
+            let state = self.0.lock();
+            (state.quiet, state.billing.upkeep_ms)
+        };
+        if let Some(ms) = upkeep_ms {
+            return after.plus_ms(ms);
+        }
         after.plus_ms(match (kind, quiet) {
             (JobKind::Prune, _) => 12 * HOUR_MS,
             (_, false) => 4 * MINUTE_MS,

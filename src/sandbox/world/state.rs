@@ -16,6 +16,7 @@ use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use super::agenda::{Agenda, Event, Part, Pid};
+use super::billing::Ledger;
 use super::books::Books;
 use super::coverage::Coverage;
 use super::crash::{CrashAt, CrashWhen};
@@ -52,6 +53,8 @@ pub(crate) struct State {
     pub now: i64,
     pub tables: Tables,
     pub books: Books,
+    /// What only histories of billing have.
+    pub billing: Ledger,
     /// By endpoint and id.
     pub heard: BTreeMap<(Uuid, String), Heard>,
     pub agenda: Agenda,
@@ -136,6 +139,7 @@ impl State {
             now: BEGIN_MS,
             tables: Tables::default(),
             books: Books::default(),
+            billing: Ledger::default(),
             heard: BTreeMap::new(),
             agenda: Agenda::new(making.seed),
             lives: Vec::new(),
@@ -266,6 +270,36 @@ impl State {
         self.at(delay, Event::Restart { worker });
     }
 
+    /// Whether a worker dies before its call; it may as well die after it, or stand still.
+    fn falls_over(&mut self, pid: Pid) -> bool {
+        if self.strikes(Fault::Zombie) {
+            let until = self.now + self.dice(Fault::Zombie, super::process::LEASE_MS, 4 * super::process::LEASE_MS);
+            if let Some(life) = self.lives.get_mut(pid) {
+                life.paused_until = until;
+            }
+        }
+        if self.strikes(Fault::JobDuplicated) {
+            self.at(1, Event::Billing(super::billing::Happening::Twice));
+        }
+        if !self.strikes(Fault::Crash) {
+            return false;
+        }
+        let before = self.dice(Fault::Crash, 0, 1) == 0;
+        if before {
+            self.kill(pid);
+        } else {
+            self.dies = Some(pid);
+        }
+        before
+    }
+
+    /// Whether a step is taken at once, without a place on the agenda: most are where a history is long.
+    fn hurries(&self, pid: Pid) -> bool {
+        let brisk = self.billing.brisk;
+        let free = self.lives.get(pid).is_some_and(|l| l.alive && l.paused_until <= self.now);
+        brisk > 1 && free && self.pace.below(brisk) != 0
+    }
+
     /// Counts a call of a process; whether it dies of it.
     fn call(&mut self, pid: Pid, seam: &'static str) -> bool {
         self.mark(u64::try_from(pid).unwrap_or(0) ^ (u64::try_from(seam.len()).unwrap_or(0) << 8));
@@ -274,6 +308,9 @@ impl State {
             return false;
         }
         self.coverage.calls += 1;
+        if self.billing.on && self.falls_over(pid) {
+            return true;
+        }
         match self.crash_at.filter(|c| c.call == self.coverage.calls).map(|c| c.when) {
             Some(CrashWhen::Before) => {
                 self.kill(pid);
@@ -296,6 +333,9 @@ impl State {
             if let Some(planted) = self.planted {
                 planted.spoil(&mut change, &self.tables);
             }
+            if let Some(planted) = self.billing.planted {
+                planted.spoil(&mut change, self);
+            }
             if let Some(subject) = monitor::unwritten(&change) {
                 self.violated("store", format!("a change appends to {subject} without writing it"));
             }
@@ -310,6 +350,9 @@ impl State {
                 }
                 self.rang |= !change.jobs.is_empty() || change.settle.is_some();
                 monitor::committed(self, pid, &before, &change);
+                if self.billing.on {
+                    super::billing::watch::committed(self, &change);
+                }
             } else {
                 self.note(|| format!("process {pid}: {answer:?} {:?}", change.settle.as_ref().map(|s| s.key)));
             }
@@ -350,6 +393,9 @@ impl World {
             if state.dies == Some(pid) {
                 state.dies = None;
                 state.kill(pid);
+            }
+            if at_least_ms == 0 && state.hurries(pid) {
+                return;
             }
             let delay = state.step_ms().max(at_least_ms);
             state.at(delay, Event::Wake(pid, wake));

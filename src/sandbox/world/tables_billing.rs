@@ -4,7 +4,8 @@
 use bursar_core::Timestamp;
 use bursar_core::agreement::Agreement;
 use bursar_core::billing::{Plan, PlanFile};
-use bursar_core::id::{AgreementId, MerchantId, PlanId};
+use bursar_core::clock::DAY_MS;
+use bursar_core::id::{AgreementId, MerchantId, PaymentId, PlanId};
 use bursar_core::job::{JobKey, JobKind};
 use bursar_store::{About, Answer, Change, Extent};
 use uuid::Uuid;
@@ -36,7 +37,10 @@ impl Tables {
 
     /// When payments through an agreement were accepted, oldest first.
     pub fn tries_since(&self, agreement: AgreementId, since: Timestamp) -> Vec<Timestamp> {
-        let charged = self.payments.values().filter(|p| p.agreement == Some(agreement));
+        // Ids are ordered by time; a day is more than clocks are wrong.
+        let from = u128::try_from(since.plus_ms(-DAY_MS).as_millis()).unwrap_or(0) << 80;
+        let recent = self.payments.range(PaymentId(Uuid::from_u128(from))..).map(|(_, p)| p);
+        let charged = recent.filter(|p| p.agreement == Some(agreement));
         let mut tries: Vec<_> = charged.map(|p| p.created_at).filter(|at| *at >= since).collect();
         tries.sort_unstable();
         tries

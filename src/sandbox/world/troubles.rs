@@ -11,9 +11,10 @@ use bursar_core::refund::Route;
 use super::agenda::{Event, Pid};
 use super::books::Charge;
 use super::cast;
+use super::crew::execute;
 use super::faults::Fault;
 use super::giving::{Giving, Letter, Stage};
-use super::history::{History, execute};
+use super::history::History;
 use super::message::Message;
 use super::process::LEASE_MS;
 
