@@ -52,7 +52,7 @@ async fn look(context: &JobContext, subject: &Subject) -> Told {
     let asked_at = context.now();
     let lapsed = lapses_at(subject).is_some_and(|at| asked_at >= at);
     match ask(subject).await {
-        Told::Claim(Claim::Unpaid | Claim::Absent | Claim::AttemptFailed { .. }) if lapsed => {
+        Told::Claim(Claim::Unpaid | Claim::Absent | Claim::AttemptFailed { .. } | Claim::Declined { .. }) if lapsed => {
             Told::Claim(Claim::Lapsed)
         }
         told => told,
@@ -67,7 +67,7 @@ fn lapses_at(subject: &Subject) -> Option<Timestamp> {
 /// What a query tells that was sent after the channel accepted the close.
 fn after_close(claim: Claim) -> Claim {
     match claim {
-        Claim::Unpaid | Claim::AttemptFailed { .. } => Claim::UnpaidAfterClose,
+        Claim::Unpaid | Claim::AttemptFailed { .. } | Claim::Declined { .. } => Claim::UnpaidAfterClose,
         other => other,
     }
 }
@@ -82,8 +82,8 @@ enum Step {
 /// Step 2 and 3: the channel is asked first, and a young payment waits.
 async fn before_close(context: &JobContext, job: &Running, subject: &mut Subject) -> Result<Step, JobError> {
     match look(context, subject).await {
-        Told::Claim(Claim::Unpaid) => {
-            let Some(dossier) = context.note(job, Source::Query, Claim::Unpaid, &subject.dossier).await? else {
+        Told::Claim(claim @ (Claim::Unpaid | Claim::Declined { .. })) => {
+            let Some(dossier) = context.note(job, Source::Query, claim, &subject.dossier).await? else {
                 return Ok(Step::Stop(Outcome::Fenced));
             };
             subject.dossier = dossier;

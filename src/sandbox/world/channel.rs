@@ -331,7 +331,8 @@ impl Channel for Line {
     async fn capture(&self, payment: &Payment) -> Outcome<Standing> {
         let number = payment.number();
         self.sleep();
-        let outcome = self.call("channel: capture", |s, now| self.capture_it(s, &number, payment.amount.minor, now)).await;
+        let outcome =
+            self.call("channel: capture", |s, now| self.capture_it(s, &number, payment.amount.minor, now)).await;
         match outcome {
             Outcome::Unknown(_) if self.planted() == Some(Planted::CaptureUnknownAsDone) => {
                 let state = self.world.lock();

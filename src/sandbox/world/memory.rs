@@ -69,9 +69,7 @@ impl Store for Memory {
     }
 
     async fn dossier(&self, order: OrderId) -> Result<Option<Dossier>> {
-        let read = |s: &mut State| {
-            s.tables.dossier(order).map(|d| as_read(s, Planted::as_read(s.planted, d)))
-        };
+        let read = |s: &mut State| s.tables.dossier(order).map(|d| as_read(s, Planted::as_read(s.planted, d)));
         self.world.database(self.pid, "read an order", read).await
     }
 

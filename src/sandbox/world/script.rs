@@ -100,7 +100,8 @@ fn payer(chance: &dyn Chance) -> Payer {
 /// A way to pay: every channel in every campaign, WeChat the most.
 fn method(chance: &dyn Chance, character: Temperament) -> Method {
     let of = |kinds: &[ChannelKind]| -> Method {
-        let fit: Vec<Method> = Method::ALL.into_iter().filter(|m| kinds.contains(&m.channel()) && !m.debits()).collect();
+        let fit: Vec<Method> =
+            Method::ALL.into_iter().filter(|m| kinds.contains(&m.channel()) && !m.debits()).collect();
         let at = usize::try_from(chance.below(u64::try_from(fit.len()).unwrap_or(1))).unwrap_or(0);
         fit.get(at).copied().unwrap_or(Method::WechatNative)
     };

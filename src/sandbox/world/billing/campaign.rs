@@ -31,9 +31,7 @@ pub fn towns(seed: u64, payers: u32, years: u32) -> Vec<BillingSetup> {
 /// So many small towns in which everything goes wrong.
 pub fn small(seed: u64, count: u64) -> Vec<BillingSetup> {
     let years = |n: u64| if n.is_multiple_of(5) { 2 } else { 1 };
-    (0..count)
-        .map(|n| BillingSetup { years: years(n), ..BillingSetup::small(seed.wrapping_add(n)) })
-        .collect()
+    (0..count).map(|n| BillingSetup { years: years(n), ..BillingSetup::small(seed.wrapping_add(n)) }).collect()
 }
 
 /// Plays them and adds them up; stops early after `most_failures`. `progress` is called after each with how many are

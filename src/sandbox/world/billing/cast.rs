@@ -83,7 +83,8 @@ impl Contract {
     }
 
     fn terms(&self) -> Option<Terms> {
-        let day = |d: Ymd| Day::new(i16::try_from(d.year).ok()?, i8::try_from(d.month).ok()?, i8::try_from(d.day).ok()?);
+        let day =
+            |d: Ymd| Day::new(i16::try_from(d.year).ok()?, i8::try_from(d.month).ok()?, i8::try_from(d.day).ok()?);
         Some(match &self.kind {
             Kind::Monthly { minor, from, periods } => Terms::Subscription {
                 minor: *minor,
@@ -258,7 +259,13 @@ fn payer(setup: &BillingSetup, index: u32) -> Payer {
         };
         (0..i64::from(setup.years)).map(year).collect()
     };
-    Payer { name, zone: one_of(&chance, &ZONES, "UTC"), charged_at: one_of(&chance, &CHARGED_AT, 600), debit, contracts }
+    Payer {
+        name,
+        zone: one_of(&chance, &ZONES, "UTC"),
+        charged_at: one_of(&chance, &CHARGED_AT, 600),
+        debit,
+        contracts,
+    }
 }
 
 fn clockworks(setup: &BillingSetup) -> Vec<Clockwork> {

@@ -204,7 +204,8 @@ fn not_stuck(state: &mut State, contract: &Contract, figures: &mut Figures) {
         state.violated(law, text);
     }
     for row in rows(state, contract).iter().filter(|r| !r.state.is_final()) {
-        let text = format!("{}-{} is {} in a plan that is {}", plan.number, row.seq, row.state.name(), plan.state.name());
+        let text =
+            format!("{}-{} is {} in a plan that is {}", plan.number, row.seq, row.state.name(), plan.state.name());
         state.violated(law, text);
     }
 }
@@ -247,7 +248,8 @@ fn count(state: &State, figures: &mut Figures) {
     let faults = |fault| state.coverage.faults.get(&fault).copied().unwrap_or(0);
     figures.crashes = state.billing.deaths;
     figures.pauses = faults(Fault::Zombie) + faults(Fault::Sleeper);
-    figures.down_days = u64::try_from(state.billing.down.iter().map(|(a, b)| (b - a) / DAY_MS).sum::<i64>()).unwrap_or(0);
+    figures.down_days =
+        u64::try_from(state.billing.down.iter().map(|(a, b)| (b - a) / DAY_MS).sum::<i64>()).unwrap_or(0);
     figures.steps = state.coverage.steps;
     for ((kind, _), n) in &state.coverage.endings {
         *figures.runs.entry(kind).or_default() += n;

@@ -102,14 +102,9 @@ impl Load {
     const fn declines(self) -> [(DeclineClass, u64); 6] {
         use DeclineClass::*;
         match self {
-            Self::Light => [
-                (InsufficientFunds, 400),
-                (Technical, 200),
-                (Hard, 30),
-                (PayerMustAct, 20),
-                (Terms, 10),
-                (Risk, 20),
-            ],
+            Self::Light => {
+                [(InsufficientFunds, 400), (Technical, 200), (Hard, 30), (PayerMustAct, 20), (Terms, 10), (Risk, 20)]
+            }
             Self::Heavy => [
                 (InsufficientFunds, 1_500),
                 (Technical, 800),

@@ -168,9 +168,8 @@ impl PlantedBilling {
     pub(crate) fn dossier_as_read(self, mut dossier: Dossier) -> Dossier {
         let debits = dossier.payments.iter().any(|p| p.agreement.is_some());
         if self == Self::ChargeAfterHand && dossier.order.installment.is_some() && debits {
-            let charged = |d: &Dossier| {
-                d.payments.iter().any(|p| p.agreement.is_some() && p.state == PaymentState::Captured)
-            };
+            let charged =
+                |d: &Dossier| d.payments.iter().any(|p| p.agreement.is_some() && p.state == PaymentState::Captured);
             if dossier.order.state == OrderState::Paid && !charged(&dossier) {
                 dossier.payments.retain(|p| p.agreement.is_some());
                 dossier.order.state = OrderState::Created;

@@ -50,13 +50,7 @@ pub struct BillingReport {
 
 impl BillingReport {
     pub(super) fn nothing(setup: &BillingSetup) -> Self {
-        Self {
-            setup: setup.clone(),
-            hash: 0,
-            violations: Vec::new(),
-            figures: Figures::default(),
-            trace: Vec::new(),
-        }
+        Self { setup: setup.clone(), hash: 0, violations: Vec::new(), figures: Figures::default(), trace: Vec::new() }
     }
 }
 

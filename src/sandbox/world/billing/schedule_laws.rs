@@ -49,13 +49,15 @@ fn one(state: &mut State, clockwork: &Clockwork, figures: &mut Figures) {
     let (id, name) = (clockwork.row.id, clockwork.row.name.clone());
     let expected = instants(clockwork, BEGIN_MS, state.now - UNDER_WAY_MS);
     let fires: Vec<i64> = {
-        let range = state.tables.fires.range((id, Timestamp::from_millis(i64::MIN))..=(id, Timestamp::from_millis(i64::MAX)));
+        let range =
+            state.tables.fires.range((id, Timestamp::from_millis(i64::MIN))..=(id, Timestamp::from_millis(i64::MAX)));
         range.map(|(_, f)| f.due_at.as_millis()).filter(|at| *at <= state.now - UNDER_WAY_MS).collect()
     };
     figures.fires_expected += u64::try_from(expected.len()).unwrap_or(0);
     figures.fires += u64::try_from(fires.len()).unwrap_or(0);
     for at in fires.iter().filter(|at| !expected.contains(at)) {
-        state.violated(LAW, format!("{name} fired for {}, at which it is not due ({})", shown(*at), clockwork.row.zone));
+        state
+            .violated(LAW, format!("{name} fired for {}, at which it is not due ({})", shown(*at), clockwork.row.zone));
     }
     let prefix = format!("{name}-");
     let orders = state.tables.orders.values().filter(|o| o.installment.is_none() && o.number.starts_with(&prefix));

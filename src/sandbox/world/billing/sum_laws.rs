@@ -68,7 +68,10 @@ pub(super) fn check(state: &mut State, contract: &Contract, figures: &mut Figure
     figures.due_minor += expected.unwrap_or(net);
     if let Some(expected) = expected.filter(|expected| *expected != net) {
         let number = &contract.number;
-        state.violated(LAW, format!("{number} has brought {net}, and {expected} were agreed upon ({:?})", contract.story));
+        state.violated(
+            LAW,
+            format!("{number} has brought {net}, and {expected} were agreed upon ({:?})", contract.story),
+        );
     }
     credits(state, contract, &rows);
 }

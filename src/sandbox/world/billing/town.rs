@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bursar_core::Chance;
 use bursar_core::billing::InstallmentState;
 use bursar_core::chance::SeededChance;
 use bursar_core::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, Timestamp};
@@ -11,7 +12,6 @@ use bursar_core::id::OrderId;
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::payment::PaymentState;
 use bursar_core::plan::Plans;
-use bursar_core::Chance;
 use bursar_jobs::JobContext;
 
 use super::cast::{self, Contract, Payer};
@@ -370,7 +370,8 @@ impl Town {
             return;
         }
         let by_hand = dossier.payments.iter().find(|p| p.agreement.is_none() && !p.state.is_final());
-        let number = by_hand.filter(|p| p.state == PaymentState::AwaitingPayer).map(bursar_core::payment::Payment::number);
+        let number =
+            by_hand.filter(|p| p.state == PaymentState::AwaitingPayer).map(bursar_core::payment::Payment::number);
         let payable = number.and_then(|n| state.books.entries.get(&n).filter(|e| e.payable(now)).map(|e| (n, e.ask)));
         if let Some((number, ask)) = payable {
             state.note(|| format!("the payer of {number} pays by hand"));
