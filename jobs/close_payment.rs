@@ -88,7 +88,8 @@ async fn before_close(context: &JobContext, job: &Running, subject: &mut Subject
             };
             subject.dossier = dossier;
         }
-        Told::Claim(Claim::AttemptFailed { .. } | Claim::Authorized(_)) => {}
+        // A charge that was declined is closed as well: nobody tries its number again.
+        Told::Claim(Claim::AttemptFailed { .. } | Claim::Authorized(_) | Claim::Declined { .. }) => {}
         Told::Claim(claim) => return Ok(Step::Stop(conclude(context, job, subject, claim).await?)),
         Told::Nothing { why, retry_after_ms } => {
             let outcome = again(context, job, why, retry_after_ms);
