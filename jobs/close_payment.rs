@@ -82,6 +82,7 @@ enum Step {
 /// Step 2 and 3: the channel is asked first, and a young payment waits.
 async fn before_close(context: &JobContext, job: &Running, subject: &mut Subject) -> Result<Step, JobError> {
     match look(context, subject).await {
+        // A charge that was declined is closed as well: nobody tries its number again.
         Told::Claim(claim @ (Claim::Unpaid | Claim::Declined { .. })) => {
             let Some(dossier) = context.note(job, Source::Query, claim, &subject.dossier).await? else {
                 return Ok(Step::Stop(Outcome::Fenced));

@@ -9,11 +9,14 @@ use bursar::compose::{self, Program};
 use bursar::config::Config;
 use bursar::play::accounts::Dialect;
 use bursar::play::cast::{Actor, Role, enter, webhook_secret};
-use bursar_core::Chance;
+use bursar::secrets::SystemSecrets;
+use bursar_channels::{Channels, HttpSettings};
 use bursar_core::chance::SeededChance;
 use bursar_core::channel::ChannelKind;
+use bursar_core::{Chance, Clock};
 use bursar_sandbox::merchant::{Backend, Sink};
 use bursar_sandbox::{Faults, PayerMix, Provisioned, RefundMix, Sandbox, SandboxConfig, provision, system_random};
+use bursar_store::Desk;
 
 use crate::{Proxy, free_port};
 
@@ -45,6 +48,8 @@ pub struct Scene {
     pub webhooks: Vec<Option<String>>,
     /// More settings (key, value) of all processes.
     pub more: Vec<(&'static str, String)>,
+    /// Everybody's clock, in a play whose processes are all this one; `None`: one that runs at `speed`.
+    pub clock: Option<Arc<dyn Clock>>,
 }
 
 impl Scene {
@@ -63,6 +68,7 @@ impl Scene {
             speed: 60,
             webhooks: vec![None, None, None],
             more: Vec::new(),
+            clock: None,
         }
     }
 }
@@ -104,6 +110,14 @@ pub(crate) fn name_of(i: usize) -> String {
     format!("agency-{i}")
 }
 
+/// The same program by another clock.
+fn with_clock(program: &Program, clock: Arc<dyn Clock>) -> Program {
+    let chance = program.chance.clone();
+    let channels = Channels::new(HttpSettings::default(), Arc::new(SystemSecrets), clock.clone(), chance);
+    let desk = Desk { clock: clock.clone(), ..program.desk.clone() };
+    Program { clock, desk, channels: Arc::new(channels), ..program.clone() }
+}
+
 impl Stage {
     /// Puts everything up and migrates the database.
     ///
@@ -129,6 +143,7 @@ impl Stage {
         .to_vec();
         all.extend(scene.more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
         let program = compose::program(&settings(&all)).await.expect("the database");
+        let program = scene.clock.map_or_else(|| program.clone(), |clock| with_clock(&program, clock));
         program.store.migrate().await.expect("the schema");
         let name = name_of;
         let folder_of_keys = scene.keys.as_deref().unwrap_or(folder.path());

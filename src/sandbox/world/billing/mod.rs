@@ -22,6 +22,8 @@ pub mod planted;
 mod report;
 mod schedule_laws;
 mod sum_laws;
+#[cfg(test)]
+mod tests;
 mod town;
 pub(crate) mod watch;
 mod wishes;

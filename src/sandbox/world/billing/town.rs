@@ -42,7 +42,7 @@ const AGAIN_MS: i64 = 90 * SECOND_MS;
 /// Longest way of one step where a town is slow, in milliseconds.
 const LONGEST_STEP_MS: u64 = 400;
 /// More events than any payer's day has.
-const MAX_STEPS_A_DAY: u64 = 4_000;
+const MAX_STEPS_A_DAY: u64 = 500;
 
 /// What happens in a town.
 #[derive(Debug)]
@@ -195,7 +195,7 @@ impl Town {
 
     fn start(&mut self, worker: bool) {
         let process = process::start(&self.world, self.setup.seed, &self.plans, worker);
-        let mut state = self.world.lock();
+        let state = self.world.lock();
         let skew = if state.quiet { 0 } else { state.between(-SKEW_MS, SKEW_MS) };
         if let Some(life) = state.lives.get(process.pid) {
             life.skew.store(skew, Ordering::SeqCst);

@@ -24,7 +24,7 @@ pub(crate) fn committed(state: &mut State, change: &Change) {
     }
     for fire in &change.schedules.fires {
         let number = change.new_orders.iter().find(|o| o.id == fire.order).map(|o| o.number.clone());
-        for number in number {
+        if let Some(number) = number {
             *ledger.fires.entry((fire.schedule, number)).or_default() += 1;
         }
     }

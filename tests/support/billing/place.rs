@@ -1,0 +1,43 @@
+//! The channels with agreements, as the stories meet them: it knows how a payer comes to sign, and must never know a
+//! story.
+
+use bursar_core::channel::{ChannelKind, Method};
+use bursar_core::observation::PayCode;
+use bursar_sandbox::{Door, Provisioned};
+
+/// A way to be charged without doing anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place(pub Method);
+
+impl Place {
+    pub(super) const fn channel(self) -> ChannelKind {
+        self.0.channel()
+    }
+
+    /// The merchant's number at the channel.
+    pub(super) fn merchant(self, keys: &Provisioned) -> &str {
+        match self.channel() {
+            ChannelKind::Wechat => &keys.mchid,
+            ChannelKind::Alipay => &keys.alipay.app_id,
+            ChannelKind::Unionpay => &keys.unionpay.mer_id,
+            ChannelKind::Stripe => &keys.stripe.account_id,
+            ChannelKind::Bank | ChannelKind::Cash => panic!("nobody is charged there"),
+        }
+    }
+
+    /// What the payer's device opens when he is given `code` to sign with.
+    pub(super) fn door(self, code: &PayCode) -> Door {
+        match code {
+            PayCode::Redirect { url } => Door::Url(url.clone()),
+            PayCode::Form { action, fields } => Door::Form { action: action.clone(), fields: fields.clone() },
+            PayCode::Sdk { fields } => Door::OrderString(fields["client_secret"].clone()),
+            other => panic!("nobody signs with {other:?}"),
+        }
+    }
+
+    /// So many days after the first day on which it can be charged an amount is due: where nothing is charged after
+    /// the due day, a decline leaves time only before it.
+    pub(super) fn slack_days(self) -> i64 {
+        self.0.debit_rules().map_or(0, |rules| rules.first_days_before.into())
+    }
+}
