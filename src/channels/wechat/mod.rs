@@ -3,8 +3,8 @@
 //!
 //! Order of reading: `settings`, `sign` and `transport` (out), `verify`, `certificates` and `aead` (in),
 //! `errors` (every code and its meaning), `call` (how an answer is judged), then one file per call; `agreement`,
-//! `contract`, `debit` and `declines` for charges by agreements; `score_settings`, `service_order` and `score` for pay
-//! after service.
+//! `contract`, `debit` and `declines` for charges by agreements; `score_settings`, `service_order`, `score` and
+//! `score_end` for pay after service.
 
 mod aead;
 mod agreement;
@@ -23,6 +23,7 @@ mod query;
 mod refund;
 mod refunded;
 mod score;
+mod score_end;
 mod score_settings;
 mod service_order;
 mod settings;
