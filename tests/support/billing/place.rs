@@ -1,9 +1,7 @@
-//! The channels with agreements, as the stories meet them: it knows how a payer comes to sign, and must never know a
-//! story.
+//! The channels with agreements, as the stories meet them: it knows numbers and days, and must never know a story.
 
 use bursar_core::channel::{ChannelKind, Method};
-use bursar_core::observation::PayCode;
-use bursar_sandbox::{Door, Provisioned};
+use bursar_sandbox::Provisioned;
 
 /// A way to be charged without doing anything.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,19 +23,14 @@ impl Place {
         }
     }
 
-    /// What the payer's device opens when he is given `code` to sign with.
-    pub(super) fn door(self, code: &PayCode) -> Door {
-        match code {
-            PayCode::Redirect { url } => Door::Url(url.clone()),
-            PayCode::Form { action, fields } => Door::Form { action: action.clone(), fields: fields.clone() },
-            PayCode::Sdk { fields } => Door::OrderString(fields["client_secret"].clone()),
-            other => panic!("nobody signs with {other:?}"),
-        }
-    }
-
     /// So many days after the first day on which it can be charged an amount is due: where nothing is charged after
     /// the due day, a decline leaves time only before it.
     pub(super) fn slack_days(self) -> i64 {
         self.0.debit_rules().map_or(0, |rules| rules.first_days_before.into())
+    }
+
+    /// Whether the payer must be told before he is charged.
+    pub(super) fn tells_before(self) -> bool {
+        self.0.debit_rules().is_some_and(|rules| rules.notice_days.is_some())
     }
 }
