@@ -8,30 +8,31 @@ use bursar_tests::{Place, PrivatePostgres, live_through};
 
 /// Makes of each method two tests, and a list of their methods.
 macro_rules! each_is_lived_through {
-    ($($name:ident $method:ident)*) => {
+    ($($name:ident $method:ident $rhythmic:literal)*) => {
         const LIVED: &[Method] = &[$(Method::$method),*];
         $(mod $name {
             use super::{Method, Place, live_through, shared_postgres};
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn lives_through_every_story_on_sqlite() {
-                live_through(Place(Method::$method), None).await;
+                live_through(Place { method: Method::$method, rhythmic: $rhythmic }, None).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn lives_through_every_story_on_postgres() {
                 let server = shared_postgres();
-                live_through(Place(Method::$method), Some(server.database(stringify!($name)))).await;
+                live_through(Place { method: Method::$method, rhythmic: $rhythmic }, Some(server.database(stringify!($name)))).await;
             }
         })*
     };
 }
 
 each_is_lived_through! {
-    card_debit CardDebit
-    wechat_debit WechatDebit
-    alipay_debit AlipayDebit
-    unionpay_debit UnionpayDebit
+    card_debit CardDebit false
+    wechat_debit WechatDebit false
+    alipay_debit AlipayDebit false
+    alipay_rhythm AlipayDebit true
+    unionpay_debit UnionpayDebit false
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use bursar::play::month::door;
 use bursar_core::Timestamp;
 use bursar_core::agreement::AgreementState;
+use bursar_core::bank::Day;
 use bursar_core::billing::{Hours, Installment, InstallmentState, PlanFile, PlanState, Zone};
 use bursar_core::id::{AgreementId, OrderId, PlanId};
 use bursar_core::order::{Dossier, OrderState};
@@ -26,18 +27,25 @@ pub(super) struct Payer<'a> {
     pub(super) agreement: AgreementId,
     /// What the channel knows the agreement by.
     pub(super) number: String,
+    /// The day on which he is to pay first.
+    first_on: Day,
 }
 
 impl<'a> Payer<'a> {
-    /// He was asked for his consent, has opened what he was given, and signs it.
-    pub(super) async fn signs(town: &'a Town, name: &str) -> Self {
-        let body = json!({
-            "payer": name, "method": town.place.0.name(), "description": "月嫂服务 每月", "limit_minor": 2 * MINOR,
+    /// He was asked for his consent, has opened what he was given, and signs it. He is to pay first after so many
+    /// days.
+    pub(super) async fn signs(town: &'a Town, name: &str, after_days: i64) -> Self {
+        let first_on = town.today().plus_days(after_days);
+        let mut body = json!({
+            "payer": name, "method": town.place.method.name(), "description": "月嫂服务 每月", "limit_minor": 2 * MINOR,
             "currency": "CNY",
         });
+        if town.place.rhythmic {
+            body["rhythm"] = json!({ "every": 1, "unit": "month", "first_on": first_on });
+        }
         let answer = town.post("/v1/agreements", 202, &body).await;
         let agreement: AgreementId = answer["id"].as_str().expect("an id").parse().expect("an agreement's id");
-        let payer = Self { town, name: name.to_owned(), agreement, number: agreement.bare() };
+        let payer = Self { town, name: name.to_owned(), agreement, number: agreement.bare(), first_on };
         let offered = until("it is offered", WITHIN, || async {
             let agreement = town.agreement(agreement).await;
             assert!(!agreement.state.is_final(), "{agreement:#?}");
@@ -65,12 +73,9 @@ impl<'a> Payer<'a> {
         assert_eq!(self.town.ears.told(kind, id), 1, "{kind} of {id}");
     }
 
-    /// A subscription from the day after so many on, charged by his agreement.
-    pub(super) async fn subscribes(&self, after_days: i64, periods: u32) -> PlanId {
-        let from = match after_days {
-            0 => "today".to_owned(),
-            days => self.town.today().plus_days(days).to_string(),
-        };
+    /// A subscription charged by his agreement.
+    pub(super) async fn subscribes(&self, periods: u32) -> PlanId {
+        let from = if self.first_on == self.town.today() { "today".to_owned() } else { self.first_on.to_string() };
         let body = json!({
             "number": format!("{}-{}", self.name, self.number), "payer": self.name, "description": "月嫂服务",
             "currency": "CNY", "agreement": self.agreement, "offers": ["wechat_native"],

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bursar::clock::LeapingClock;
-use bursar::play::accounts::{self, Dialect};
+use bursar::play::accounts;
 use bursar::play::leap::leap;
 use bursar_core::agreement::Agreement;
 use bursar_core::bank::Day;
@@ -72,7 +72,7 @@ impl Town {
             return;
         }
         let (program, keys, merchant) = (&stage.program, &stage.keys[0], stage.actors[0].merchant);
-        let settings = accounts::settings(channel, keys, "agency-0", &stage.sandbox.base_url(), Dialect::Usual);
+        let settings = self.place.settings(keys, &stage.sandbox.base_url());
         let at = (program.clock.now(), program.chance.as_ref());
         let account: ChannelAccountId =
             accounts::open(program.store.as_ref(), merchant, channel, settings, None, at).await.expect("an account");
@@ -122,7 +122,7 @@ impl Town {
     }
 
     /// All that one needs to see where things are stuck.
-    async fn account(&self) -> String {
+    pub(super) async fn account(&self) -> String {
         let everything = PlanFilter {
             merchant: None,
             number: None,
