@@ -29,6 +29,7 @@ mod sandbox;
 mod schedule;
 mod serve;
 mod simulate;
+mod simulate_billing;
 mod statement;
 mod story;
 

@@ -12,7 +12,7 @@ use bursar_sandbox::world::{Planted, Report, Setup, Temperament, plans, play, sh
 use clap::Args;
 use serde_json::json;
 
-use super::{Done, Failure, Globals, output};
+use super::{Done, Failure, Globals, output, simulate_billing};
 
 /// Fewer seeds than this cannot be expected to exercise every edge and every fault.
 const FULL_CAMPAIGN: u64 = 2_000;
@@ -24,9 +24,9 @@ const PROGRESS_EVERY: u64 = 250;
 /// Flags.
 #[derive(Args, Debug)]
 pub(crate) struct Simulate {
-    /// How many histories.
-    #[arg(long, default_value_t = 2_000)]
-    seeds: u64,
+    /// How many histories; 2000 when nothing is said.
+    #[arg(long)]
+    seeds: Option<u64>,
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -39,10 +39,26 @@ pub(crate) struct Simulate {
     /// Only histories of this character.
     #[arg(long)]
     temperament: Option<Temperament>,
+    /// Play years of billing instead: towns of payers with monthly and twelve-part plans, and small towns where
+    /// everything goes wrong (as many as `--seeds`, by default 200). With `--planted` all bugs of billing are hunted.
+    #[arg(long)]
+    billing: bool,
+    /// How many payers live in the towns of a long life.
+    #[arg(long, default_value_t = 1_000, requires = "billing")]
+    payers: u32,
+    /// For how many years.
+    #[arg(long, default_value_t = 10, requires = "billing", value_parser = clap::value_parser!(u32).range(1..=40))]
+    years: u32,
 }
 
 /// Runs it.
 pub(crate) fn run(globals: &Globals, flags: Simulate) -> Done {
+    if flags.billing {
+        let (payers, years, hunts) = (flags.payers, flags.years, flags.planted.is_some());
+        let wanted = simulate_billing::Wanted { seed: flags.seed, payers, years, small: flags.seeds, hunts };
+        return simulate_billing::run(globals, &wanted, flags.trace);
+    }
+    let seeds = flags.seeds.unwrap_or(FULL_CAMPAIGN);
     let setup = Setup { seed: flags.seed, temperament: flags.temperament, ..Setup::default() };
     if let Some(bugs) = flags.planted {
         return planted(globals, &bugs, flags.seed);
@@ -53,14 +69,14 @@ pub(crate) fn run(globals: &Globals, flags: Simulate) -> Done {
     let done = AtomicU64::new(0);
     let progress = |n: u64| {
         if n.is_multiple_of(PROGRESS_EVERY) && done.fetch_max(n, Ordering::Relaxed) < n {
-            eprintln!("{n}/{} histories", flags.seeds);
+            eprintln!("{n}/{seeds} histories");
         }
     };
-    let campaign = campaign::run(&setup, flags.seeds, MOST_FAILURES, &progress);
+    let campaign = campaign::run(&setup, seeds, MOST_FAILURES, &progress);
     // Playing needs a thread without a runtime.
     let smallest = campaign.failures.first().map(|failed| apart(|| shrink(failed))).transpose()?;
     let plans = plans().map_err(|e| anyhow::anyhow!(e))?;
-    let full = flags.seeds >= FULL_CAMPAIGN && flags.temperament.is_none() && campaign.failures.is_empty();
+    let full = seeds >= FULL_CAMPAIGN && flags.temperament.is_none() && campaign.failures.is_empty();
     let missing = if full { campaign.coverage.missing(&plans) } else { Vec::new() };
     if globals.json {
         output::json(&as_json(&campaign, &missing, &plans))?;
@@ -80,7 +96,7 @@ pub(crate) fn run(globals: &Globals, flags: Simulate) -> Done {
     Ok(())
 }
 
-fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> anyhow::Result<T> {
+pub(super) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> anyhow::Result<T> {
     std::thread::scope(|s| s.spawn(work).join()).map_err(|_| anyhow::anyhow!("the simulation panicked"))
 }
 

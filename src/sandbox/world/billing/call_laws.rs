@@ -12,7 +12,7 @@ use bursar_core::id::{OrderId, PlanId};
 use super::almanac::{Ymd, at_the_wall, on_the_wall, shown};
 use super::cast::{Contract, Payer};
 use super::figures::Figures;
-use super::laws::{rows, ymd};
+use super::laws::{granted, rows, ymd};
 use super::ledger::Call;
 use super::moods::Load;
 use super::report::BillingSetup;
@@ -121,6 +121,13 @@ fn in_order(state: &mut State, case: &Case<'_>, call: &Call) {
     let pauses = state.billing.pauses.get(&id).cloned().unwrap_or_default();
     if pauses.iter().any(|(from, until)| from + STALE_MS < sent && sent + STALE_MS < *until) {
         let text = format!("{} was charged at {} while its plan stood still", call.order, shown(call.at_ms));
+        state.violated("never-while-paused", text);
+    }
+    // Before that moment nobody has wished that it goes on, whatever our books say.
+    if let Story::Pause { until_ms, .. } = case.contract.story
+        && granted(state, case.contract, 0).is_some_and(|from| from + STALE_MS < sent && sent < until_ms)
+    {
+        let text = format!("{} was charged at {} in a pause that was granted", call.order, shown(call.at_ms));
         state.violated("never-while-paused", text);
     }
     if state.billing.over_ms.get(&id).is_some_and(|over| over + STALE_MS < sent) {

@@ -40,8 +40,6 @@ macro_rules! planted {
 planted! {
     /// Who follows a plan writes whatever its version is, without a lease, and numbers orders afresh.
     ChargeTwice = "charge-twice",
-    /// A plan is written over whatever its version is.
-    NoPlanVersion = "no-plan-version",
     /// An installment's order is written without its plan, under a fresh number.
     NewOrderNumber = "new-order-number",
     /// Night is day.
@@ -84,8 +82,7 @@ impl PlantedBilling {
     /// A change as a program with this bug would write it.
     pub(crate) fn spoil(self, change: &mut Change, state: &State) {
         let tables = &state.tables;
-        let unguarded = matches!(self, Self::ChargeTwice | Self::NoPlanVersion);
-        if unguarded {
+        if self == Self::ChargeTwice {
             for plan in &mut change.billing.plans {
                 plan.version = tables.plans.get(&plan.id).map_or(plan.version, |row| row.version);
             }
@@ -170,9 +167,12 @@ impl PlantedBilling {
         if self == Self::ChargeAfterHand && dossier.order.installment.is_some() && debits {
             let charged =
                 |d: &Dossier| d.payments.iter().any(|p| p.agreement.is_some() && p.state == PaymentState::Captured);
-            if dossier.order.state == OrderState::Paid && !charged(&dossier) {
+            let by_hand = dossier.payments.iter().any(|p| p.agreement.is_none() && p.state == PaymentState::Captured);
+            if by_hand && !charged(&dossier) {
                 dossier.payments.retain(|p| p.agreement.is_some());
-                dossier.order.state = OrderState::Created;
+                if dossier.order.state == OrderState::Paid {
+                    dossier.order.state = OrderState::Created;
+                }
             }
         }
         dossier

@@ -1,6 +1,6 @@
 //! Small forms of what `bursar simulate --billing` plays: in every run of the tests.
 
-use super::campaign::{hunt_all, run, small, towns};
+use super::campaign::{hunt, run, small, towns};
 use super::{BillingSetup, Load, PlantedBilling, play};
 
 fn fails(sum: &super::campaign::Sum) -> String {
@@ -9,13 +9,13 @@ fn fails(sum: &super::campaign::Sum) -> String {
 
 #[test]
 fn two_years_of_a_town_fire_as_the_calendar_expects_and_charge_once() {
-    let sum = run(&towns(1, 12, 2), 1, &|_| {});
+    let sum = run(&towns(1, 10, 2), 1, &|_| {});
     assert!(sum.failures.is_empty(), "{}", fails(&sum));
     let figures = &sum.figures;
     for (name, value) in figures.rows() {
         println!("{name:60} {value}");
     }
-    assert!(figures.expected >= 12 * 24, "{} expected", figures.expected);
+    assert!(figures.expected >= 10 * 24, "{} expected", figures.expected);
     assert_eq!((figures.fired, figures.paid), (figures.expected, figures.expected));
     assert_eq!(figures.charged + figures.by_hand, figures.paid);
     assert_eq!((figures.at_night, figures.due_minor), (0, figures.taken_minor));
@@ -26,7 +26,7 @@ fn two_years_of_a_town_fire_as_the_calendar_expects_and_charge_once() {
 
 #[test]
 fn small_towns_keep_the_laws_whatever_goes_wrong() {
-    let sum = run(&small(1, 12), 3, &|_| {});
+    let sum = run(&small(1, 8), 3, &|_| {});
     assert!(sum.failures.is_empty(), "{}", fails(&sum));
     for (name, value) in sum.figures.rows() {
         println!("{name:60} {value}");
@@ -49,13 +49,16 @@ fn a_seed_gives_the_same_town_twice_and_another_seed_another() {
 
 #[test]
 fn planted_bugs_of_billing_are_found() {
-    let hunts = hunt_all(PlantedBilling::ALL, 1);
-    for hunt in &hunts {
-        println!("{:24} {:?} {}", hunt.planted.name(), hunt.seeds, hunt.caught_by);
-    }
-    let missed: Vec<_> = hunts.iter().filter(|h| h.seeds.is_none()).map(|h| h.planted.name()).collect();
+    let half = PlantedBilling::ALL.len() / 2;
+    let missed: Vec<_> = std::thread::scope(|threads| {
+        let (first, second) = PlantedBilling::ALL.split_at(half);
+        let hunts = [first, second].map(|bugs| {
+            threads
+                .spawn(move || bugs.iter().map(|bug| hunt(*bug, 1)).inspect(|h| println!("{h:?}")).collect::<Vec<_>>())
+        });
+        hunts.into_iter().flat_map(|h| h.join().unwrap()).filter(|h| h.seeds.is_none()).collect()
+    });
     assert!(missed.is_empty(), "not found: {missed:?}");
-    assert!(Load::Heavy.is_heavy());
 }
 
 /// For a look at one town: `BURSAR_TOWN=seed,payers,years,load,trace`.

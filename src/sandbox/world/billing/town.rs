@@ -42,7 +42,7 @@ const AGAIN_MS: i64 = 90 * SECOND_MS;
 /// Longest way of one step where a town is slow, in milliseconds.
 const LONGEST_STEP_MS: u64 = 400;
 /// More events than any payer's day has.
-const MAX_STEPS_A_DAY: u64 = 500;
+const MAX_STEPS_A_DAY: u64 = 120;
 
 /// What happens in a town.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ pub(super) fn draw(chance: &dyn Chance, kind: &Kind) -> Story {
     let at_ms = first_ms + days(5, 200) + moment;
     let story = chance.below(8);
     match (story, kind) {
-        (0, _) => Story::Pause { at_ms, until_ms: at_ms + days(3, 80), catch_up: chance.below(2) == 0 },
+        (0 | 6, _) => Story::Pause { at_ms, until_ms: at_ms + days(3, 80), catch_up: chance.below(2) == 0 },
         (1, _) => Story::Cancel { at_ms, refund: chance.below(2) == 0 },
         (2, _) => Story::PayerEnds { at_ms },
         (3 | 4, Kind::Parts { .. }) => Story::PayOff { at_ms },
