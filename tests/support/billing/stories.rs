@@ -71,7 +71,7 @@ async fn a_payer_without_a_card_pays_by_hand(town: &Town) {
     town.live(3).await;
     let declined = DebitOutcome::Declined(Decline::Hard);
     let outcomes = || town.debits(&payer.number).into_iter().map(|debit| debit.outcome).collect::<Vec<_>>();
-    assert_eq!(outcomes(), [declined.clone()]);
+    assert_eq!(outcomes(), std::slice::from_ref(&declined));
     town.post(&format!("/v1/orders/{order}/pick"), 201, &json!({ "method": "wechat_native" })).await;
     let (file, ..) = payer.until_installment(plan, 1, InstallmentState::Paid, 1).await;
     assert_eq!(file.plan.state, PlanState::Active);
