@@ -82,14 +82,14 @@ enum Step {
 /// Step 2 and 3: the channel is asked first, and a young payment waits.
 async fn before_close(context: &JobContext, job: &Running, subject: &mut Subject) -> Result<Step, JobError> {
     match look(context, subject).await {
-        Told::Claim(Claim::Unpaid) => {
-            let Some(dossier) = context.note(job, Source::Query, Claim::Unpaid, &subject.dossier).await? else {
+        // A charge that was declined is closed as well: nobody tries its number again.
+        Told::Claim(claim @ (Claim::Unpaid | Claim::Declined { .. })) => {
+            let Some(dossier) = context.note(job, Source::Query, claim, &subject.dossier).await? else {
                 return Ok(Step::Stop(Outcome::Fenced));
             };
             subject.dossier = dossier;
         }
-        // A charge that was declined is closed as well: nobody tries its number again.
-        Told::Claim(Claim::AttemptFailed { .. } | Claim::Authorized(_) | Claim::Declined { .. }) => {}
+        Told::Claim(Claim::AttemptFailed { .. } | Claim::Authorized(_)) => {}
         Told::Claim(claim) => return Ok(Step::Stop(conclude(context, job, subject, claim).await?)),
         Told::Nothing { why, retry_after_ms } => {
             let outcome = again(context, job, why, retry_after_ms);

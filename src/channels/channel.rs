@@ -102,7 +102,8 @@ pub trait Channel: Send + Sync + Debug {
     /// Asks the channel to take no more money for the payment, and to let go what it holds. Safe to repeat.
     async fn close(&self, payment: &Payment) -> Outcome<Closed>;
 
-    /// Asks the channel to take what it holds for the payment. Safe to repeat.
+    /// Asks the channel to take the payment's amount of what it holds for it, which may be more, and to let the rest
+    /// go. Safe to repeat.
     async fn capture(&self, _payment: &Payment) -> Outcome<Standing> {
         Outcome::Refused(Refusal::ours("CAPTURE", "this channel takes the money at once; nothing is held"))
     }

@@ -21,13 +21,21 @@ pub enum Verb {
     QueryRefund,
     /// Give money back by the channel's second way.
     SecondWay,
+    /// Offer an agreement to its payer.
+    Sign,
+    /// Where does an agreement stand.
+    QueryAgreement,
+    /// End an agreement.
+    EndAgreement,
+    /// Tell a payer that he will be charged.
+    Announce,
     /// Fetch verification keys.
     Keys,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Create,
         Self::Query,
         Self::Close,
@@ -35,6 +43,10 @@ impl Verb {
         Self::Refund,
         Self::QueryRefund,
         Self::SecondWay,
+        Self::Sign,
+        Self::QueryAgreement,
+        Self::EndAgreement,
+        Self::Announce,
         Self::Keys,
     ];
 
@@ -48,6 +60,10 @@ impl Verb {
             Self::Refund => "refund",
             Self::QueryRefund => "query_refund",
             Self::SecondWay => "refund_second_way",
+            Self::Sign => "sign",
+            Self::QueryAgreement => "query_agreement",
+            Self::EndAgreement => "end_agreement",
+            Self::Announce => "announce",
             Self::Keys => "keys",
         }
     }
@@ -117,7 +133,7 @@ mod tests {
     fn all_cells_exist_at_zero_and_exactly_one_counts() {
         let counters = Counters::default();
         let rows = counters.rows("wechat");
-        assert_eq!(rows.len(), 88);
+        assert_eq!(rows.len(), 132);
         assert!(rows.iter().all(|r| r.count == 0));
         counters.count(Verb::Query, "timeout");
         let counted: Vec<_> = counters.rows("wechat").into_iter().filter(|r| r.count > 0).collect();

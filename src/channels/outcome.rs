@@ -41,7 +41,7 @@ pub enum Standing {
     AttemptFailed(String),
     /// The payer was not charged by his agreement, and why.
     Declined(Decline),
-    /// The amount is held on the payer's card.
+    /// An amount is held for us: on the payer's card, frozen on his account, or agreed to by him.
     Authorized(Hold),
     /// Money was taken. Whether it is the right amount is the core's question.
     Paid(Receipt),

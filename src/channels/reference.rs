@@ -82,7 +82,10 @@ fn plain(text: &str) -> String {
 /// Defaults of `heading` are what is `shown` of settings that do not name them.
 fn defaults_agree(heading: &str, example: &Value, shown: &str) {
     for Row { member, default } in rows(heading) {
-        if example.get(&member).is_some() || ["needed", "see below"].contains(&&*default) || default.contains('`') {
+        if example.get(&member).is_some()
+            || ["needed", "see below", "by the payer"].contains(&&*default)
+            || default.contains('`')
+        {
             continue;
         }
         let found =
@@ -131,6 +134,34 @@ fn agrees_with<S: AccountSettings>(heading: &str, name: &str) {
         let error = read(&wrong).unwrap_err();
         assert!(error.contains(&format!("`{member}`")), "{heading}: {error}");
     }
+}
+
+/// The same for a `member` that holds more of them, which stands below `heading` in an account of the channel.
+fn part_agrees<S: AccountSettings>(channel: &str, member: &str, heading: &str) {
+    let account = examples(channel).remove(0);
+    let read = |value: &Value| {
+        let mut account = account.clone();
+        account[member] = value.clone();
+        S::read(&account).map(shown)
+    };
+    agrees(heading, &read);
+}
+
+fn agreements_agree<S: AccountSettings>(heading: &str) {
+    let name = heading.trim_start_matches("## ");
+    part_agrees::<S>(heading, "agreements", &format!("### Agreements of {name}"));
+}
+
+#[test]
+fn the_page_says_what_pay_after_service_needs() {
+    part_agrees::<wechat::Settings>("## WeChat Pay", "score", "### Pay after service of WeChat Pay");
+}
+
+#[test]
+fn the_page_says_what_agreements_need() {
+    agreements_agree::<wechat::Settings>("## WeChat Pay");
+    agreements_agree::<alipay::Settings>("## Alipay");
+    agreements_agree::<unionpay::Settings>("## UnionPay");
 }
 
 #[test]

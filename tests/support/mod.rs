@@ -1,6 +1,7 @@
 //! The tools of the stories, one file per tool.
 
 mod bench;
+mod billing;
 mod books;
 mod branch;
 mod channels;
@@ -21,6 +22,7 @@ mod scene;
 mod wait;
 
 pub use bench::{Bench, counted, runs};
+pub use billing::{Place, live_through};
 pub use books::{End, assert_right, settle, violations};
 pub use branch::{Branch, Entry, file as statement_file};
 pub use channels::{Case, ROWS, Row, conforms};

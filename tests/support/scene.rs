@@ -9,9 +9,9 @@ use bursar::compose::{self, Program};
 use bursar::config::Config;
 use bursar::play::accounts::Dialect;
 use bursar::play::cast::{Actor, Role, enter, webhook_secret};
-use bursar_core::Chance;
 use bursar_core::chance::SeededChance;
 use bursar_core::channel::ChannelKind;
+use bursar_core::{Chance, Clock};
 use bursar_sandbox::merchant::{Backend, Sink};
 use bursar_sandbox::{Faults, PayerMix, Provisioned, RefundMix, Sandbox, SandboxConfig, provision, system_random};
 
@@ -45,6 +45,8 @@ pub struct Scene {
     pub webhooks: Vec<Option<String>>,
     /// More settings (key, value) of all processes.
     pub more: Vec<(&'static str, String)>,
+    /// Everybody's clock, in a play whose processes are all this one; `None`: one that runs at `speed`.
+    pub clock: Option<Arc<dyn Clock>>,
 }
 
 impl Scene {
@@ -63,6 +65,7 @@ impl Scene {
             speed: 60,
             webhooks: vec![None, None, None],
             more: Vec::new(),
+            clock: None,
         }
     }
 }
@@ -128,7 +131,9 @@ impl Stage {
         .map(|(key, value)| (key.to_owned(), value))
         .to_vec();
         all.extend(scene.more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-        let program = compose::program(&settings(&all)).await.expect("the database");
+        let config = settings(&all);
+        let clock = scene.clock.unwrap_or_else(|| compose::clock(&config).expect("a clock"));
+        let program = compose::program_by(&config, clock).await.expect("the database");
         program.store.migrate().await.expect("the schema");
         let name = name_of;
         let folder_of_keys = scene.keys.as_deref().unwrap_or(folder.path());

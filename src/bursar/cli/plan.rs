@@ -1,9 +1,9 @@
 //! `plan`: amounts that fall due on dates, and what people want of them.
 
-use bursar_core::billing::wishes::{FnRefund, Meeting, Wish, check_agreement, grant};
+use bursar_core::billing::wishes::{FnRefund, Meeting, Wish, grant};
 use bursar_core::billing::{PlanFile, PlanState};
 use bursar_core::id::{AgreementId, MerchantId, PlanId, RefundId};
-use bursar_gateway::plans::largest_minor;
+use bursar_gateway::plans::{draft, largest_minor};
 use bursar_store::desk::billing::PlanGranted;
 use bursar_store::{Extent, PlanFilter};
 use clap::{Args, Subcommand};
@@ -233,7 +233,8 @@ async fn check_price(program: &Program, id: PlanId, minor: i64) -> Done {
 async fn charge_by(globals: &Globals, program: &Program, id: PlanId, named: AgreementId) -> Done {
     let file = found(program, id).await?;
     let agreement = agreement::found(program, named).await?;
-    check_agreement(&file.plan, &agreement, largest_minor(&file)).map_err(Failure::conflict)?;
+    let (text, now) = (named.to_string(), program.clock.now());
+    draft::usable(Some(&agreement), &text, &file.plan, largest_minor(&file), now).map_err(Failure::conflict)?;
     let wanted = Wish::ChargeBy { agreement: named, account: agreement.account, method: agreement.method };
     wish(globals, program, id, &wanted).await?;
     match file.plan.state {

@@ -83,7 +83,7 @@ fn with_merchant(view: &PlanView, plan: &Plan) -> Value {
 }
 
 fn row(plan: &Plan, installment: &Installment) -> Vec<String> {
-    let next = installment.next_at.map(|at| format!("next at {at}"));
+    let next = installment.next_at.filter(|_| !installment.state.is_final()).map(|at| format!("next at {at}"));
     let decline = installment.decline.as_ref().map(|d| format!("{}: {}", d.class.name(), d.reason));
     let back = installment.given_back_minor();
     let back = (back > 0).then(|| format!("{} go back", plan.money(back)));

@@ -18,7 +18,7 @@ pub(super) fn brief(dossier: &Dossier) -> Value {
     json!({
         "id": order.id, "merchant": order.merchant, "number": order.number, "state": order.state,
         "amount_minor": order.amount.minor, "currency": order.amount.currency, "late_money": order.late_money,
-        "part_payment": order.part_payment, "refund_status": dossier.overlay(),
+        "part_payment": order.part_payment, "installment": order.installment, "refund_status": dossier.overlay(),
         "refunded_minor": dossier.refunded_minor(),
         "created_at": order.created_at, "expires_at": order.expires_at, "close_reason": order.close_reason,
         "payments": dossier.payments.iter().map(|p| json!({

@@ -86,6 +86,8 @@ fn wechat(keys: &Provisioned) -> Value {
         "apiv3_key": file(&keys.apiv3_key),
         "public_key_id": keys.public_key_id,
         "public_key": file(&keys.wechatpay_public_key),
+        // The sandbox grants every template.
+        "agreements": { "plan_id": 12_535 },
     })
 }
 
@@ -95,6 +97,8 @@ fn alipay(keys: &Provisioned, dialect: Dialect) -> Value {
         "app_id": keys.app_id,
         "seller_id": keys.seller_id,
         "private_key": file(&keys.app_private_key),
+        // Of the two products the one that charges whenever the merchant wants: agreements need not name a rhythm.
+        "agreements": { "product_code": "GENERAL_WITHHOLDING", "sign_scene": "INDUSTRY|OTHERS" },
     });
     let trust = match dialect {
         Dialect::Usual => json!({ "alipay_public_key": file(&keys.alipay_public_key) }),
@@ -117,6 +121,7 @@ fn unionpay(keys: &Provisioned, dialect: Dialect) -> Value {
         "root_certificates": [file(&keys.root)],
         "middle_certificates": [file(&keys.middle)],
         "void_same_day": dialect == Dialect::Certificates,
+        "agreements": { "tr_id": "62000000001" },
     });
     let identity = match dialect {
         Dialect::Usual => json!({ "sign_pfx": file(&keys.sign_pfx), "sign_password": file(&keys.sign_password) }),

@@ -64,7 +64,7 @@ const fn product(method: Method) -> Option<Product> {
 
 /// `text` as the channel takes it for a subject: without `/`, `=`, `&`, which it refuses, and without commas,
 /// which shift the columns of its bills; on one line, cut to length. `or` where nothing is left.
-fn subject(text: &str, or: &str) -> String {
+pub(super) fn subject(text: &str, or: &str) -> String {
     let clean = |text: &str| -> String {
         let kept = text.chars().filter(|c| !matches!(c, '/' | '=' | '&' | ',' | '，'));
         let line: String = kept.map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -78,10 +78,17 @@ fn subject(text: &str, or: &str) -> String {
     if instead.is_empty() { "-".to_owned() } else { instead }
 }
 
+/// The last moment to pay. Counted from the creation, so that every attempt says the same.
+pub(super) fn expiry(request: &CreateRequest<'_>) -> Result<String, Refusal> {
+    let expires_at = request.order.expires_at.min(request.payment.created_at.plus_ms(MAX_LIFE_MS));
+    beijing::wall(expires_at)
+        .ok_or_else(|| Refusal::ours("EXPIRES_AT", "the last moment to pay is beyond the calendar"))
+}
+
 impl Alipay {
-    /// The content of the call: a function of the request, the same for every attempt.
-    fn content(&self, request: &CreateRequest<'_>, number: &str, product: &Product) -> Result<String, Refusal> {
-        let (order, payment) = (request.order, request.payment);
+    /// What every call that makes a payment must keep to.
+    pub(super) fn check_order(request: &CreateRequest<'_>) -> Result<(), Refusal> {
+        let payment = request.payment;
         if payment.amount.currency != Currency::CNY {
             return Err(Refusal::ours("CURRENCY", "this account takes CNY only"));
         }
@@ -92,8 +99,13 @@ impl Alipay {
             let message = "the notification address is none, or longer than 256 bytes; mend `public_url`";
             return Err(Refusal { class: RefusalClass::Configuration, ..Refusal::ours("NOTIFY_URL", message) });
         }
-        // Counted from the creation, so that every attempt says the same.
-        let expires_at = order.expires_at.min(payment.created_at.plus_ms(MAX_LIFE_MS));
+        Ok(())
+    }
+
+    /// The content of the call: a function of the request, the same for every attempt.
+    fn content(&self, request: &CreateRequest<'_>, number: &str, product: &Product) -> Result<String, Refusal> {
+        let (order, payment) = (request.order, request.payment);
+        Self::check_order(request)?;
         let content = Content {
             out_trade_no: number,
             total_amount: yuan::written(payment.amount.minor),
@@ -103,8 +115,7 @@ impl Alipay {
                 Product::Page(_, code) => code,
                 Product::App => "QUICK_MSECURITY_PAY",
             },
-            time_expire: beijing::wall(expires_at)
-                .ok_or_else(|| Refusal::ours("EXPIRES_AT", "the last moment to pay is beyond the calendar"))?,
+            time_expire: expiry(request)?,
             quit_url: match payment.method {
                 Method::AlipayWap => self.return_url.as_deref(),
                 _ => None,

@@ -56,6 +56,95 @@ impl QrProduct {
     }
 }
 
+/// Which contract holds amounts.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
+pub(super) enum HoldProduct {
+    /// 当面资金授权.
+    #[default]
+    #[serde(rename = "PRE_AUTH")]
+    PreAuth,
+    /// 线上资金授权.
+    #[serde(rename = "PRE_AUTH_ONLINE")]
+    PreAuthOnline,
+    /// The name in newer contracts.
+    #[serde(rename = "PREAUTH_PAY")]
+    PreauthPay,
+}
+
+impl HoldProduct {
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::PreAuth => "PRE_AUTH",
+            Self::PreAuthOnline => "PRE_AUTH_ONLINE",
+            Self::PreauthPay => "PREAUTH_PAY",
+        }
+    }
+}
+
+/// Which contract charges payers by agreements.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum AgreementProduct {
+    /// 商家扣款: whenever the merchant wants.
+    GeneralWithholding,
+    /// 周期扣款: in a rhythm that the payer agrees to.
+    CyclePayAuth,
+}
+
+impl AgreementProduct {
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::GeneralWithholding => "GENERAL_WITHHOLDING",
+            Self::CyclePayAuth => "CYCLE_PAY_AUTH",
+        }
+    }
+
+    /// Its name on the payer's side.
+    pub(super) const fn personal(self) -> &'static str {
+        match self {
+            Self::GeneralWithholding => "GENERAL_WITHHOLDING_P",
+            Self::CyclePayAuth => "CYCLE_PAY_AUTH_P",
+        }
+    }
+}
+
+/// What agreements need. Unknown members are refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agreements {
+    /// The contract.
+    pub(super) product_code: AgreementProduct,
+    /// The scene that the channel has granted.
+    pub(super) sign_scene: String,
+    /// How payers come to the page on which they sign.
+    #[serde(default = "default_access_channel")]
+    pub(super) access_channel: String,
+    /// How long a signature holds: a number of days or months.
+    #[serde(default)]
+    pub(super) sign_validity_period: Option<String>,
+}
+
+fn default_access_channel() -> String {
+    "QRCODE".to_owned()
+}
+
+/// Whether `text` is a number of days (`90d`) or months (`12m`).
+fn is_period(text: &str) -> bool {
+    let number = text.strip_suffix(['d', 'm']).unwrap_or_default();
+    (1..=4).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0')
+}
+
+impl Agreements {
+    fn check(&self) -> Result<(), String> {
+        let scene = "the scene that was granted, such as INDUSTRY|OTHERS";
+        check(plain(&self.sign_scene, 64, "_|"), "agreements.sign_scene", scene)?;
+        let channel = "a way to the page, such as QRCODE or ALIPAYAPP";
+        check(plain(&self.access_channel, 32, "_"), "agreements.access_channel", channel)?;
+        let good = self.sign_validity_period.as_deref().is_none_or(is_period);
+        check(good, "agreements.sign_validity_period", "a number of days or months, such as 90d or 12m")
+    }
+}
+
 /// The channel's own settings as they stand in the account, see the members. Unknown members are refused.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,9 +172,15 @@ pub(super) struct Own {
     /// Which contract takes codes that are shown to the payer.
     #[serde(default)]
     pub(super) qr_product_code: QrProduct,
+    /// Which contract holds amounts.
+    #[serde(default)]
+    pub(super) hold_product_code: HoldProduct,
     /// Where the payer's browser goes after a page: it proves nothing and is only for his eyes.
     #[serde(default)]
     pub(super) return_url: Option<String>,
+    /// What `alipay_debit` needs.
+    #[serde(default)]
+    pub(super) agreements: Option<Agreements>,
 }
 
 /// The settings of an account, checked.
@@ -138,6 +233,7 @@ impl Own {
         if let Some(url) = &self.return_url {
             check(is_web_address(url), "return_url", "an address of a page, at most 256 bytes")?;
         }
+        self.agreements.as_ref().map_or(Ok(()), Agreements::check)?;
         let certified = self.app_certificate.is_some()
             || self.alipay_root_certificate.is_some()
             || !self.alipay_certificates.is_empty();

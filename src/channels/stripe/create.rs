@@ -1,44 +1,38 @@
 //! Making a payment payable: it knows the members of an intent and what the payer's page needs, and must never
 //! know what happens to the payment.
 //!
-//! The number is the idempotency key, so that a repetition gives the same intent. But the channel forgets keys
-//! after a day, and until then it repeats even an answer of trouble. So a call that comes late, or is answered with
-//! old trouble, looks for the intent first; and only then tries again, in the second case under the next key. Should
-//! this ever make two intents, the payer has been given the secret of one of them only, and can pay only that.
+//! The number is the idempotency key (see `making`), and a call that comes so late that the channel may have forgotten
+//! it looks for the intent first. Should this ever make two intents, the payer has been given the secret of one of them
+//! only, and can pay only that. A charge by an agreement is confirmed by the call that makes it, so that two intents
+//! would be two charges: there the look must be right, and is, because the search has caught up long before keys are
+//! forgotten.
 
 use std::collections::BTreeMap;
 
-use bursar_core::Timestamp;
 use bursar_core::channel::Method;
-use bursar_core::clock::HOUR_MS;
+use bursar_core::clock::MINUTE_MS;
 use bursar_core::money::Money;
 use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
 
 use super::Stripe;
-use super::call::{Answered, Call, object, unreadable};
-use super::errors::Meaning;
+use super::call::unreadable;
 use super::form::Form;
 use super::intent::Intent;
 use super::lookup::{INTENT_FIELD, INTENTS};
+use super::making::{MAX_KEYS, Made, may_be_forgotten};
 use super::object::{ORDER, PAYMENT, is_id};
 use crate::channel::CreateRequest;
-use crate::outcome::{Outcome, Refusal, RefusalClass, Why, WhyKind};
+use crate::debit::signature;
+use crate::outcome::{Outcome, Refusal, RefusalClass};
 use crate::parts::passed;
 
-/// How long the channel certainly knows an idempotency key, in milliseconds: it says 24 hours at least, and our
-/// clock and the time on the way take some of that.
-const KEYS_KEPT_MS: i64 = 20 * HOUR_MS;
-/// Most keys for one intent, each after old trouble under the one before.
-const MAX_KEYS: usize = 4;
+/// So long after a charge is first called for it is not called for under a second key, in milliseconds: more than
+/// twice the time that the channel's facts allow for things to show.
+const SETTLED_MS: i64 = 5 * MINUTE_MS;
 /// Longest description. Source: the channel's documents say 1000 for lists on its pages; the merchant's texts are
 /// shorter.
-const MAX_DESCRIPTION_CHARS: usize = 500;
-
-/// Whether a key that was first used at `since` may be forgotten by `now`.
-pub(super) fn may_be_forgotten(since: Timestamp, now: Timestamp) -> bool {
-    passed(Some(since), now, KEYS_KEPT_MS)
-}
+pub(super) const MAX_DESCRIPTION_CHARS: usize = 500;
 
 /// Amount and currency as the channel takes them. It counts in minor units as ISO 4217 does, but of currencies
 /// with three decimals takes only tens.
@@ -64,9 +58,9 @@ impl Stripe {
     fn intent_form(&self, request: &CreateRequest<'_>) -> Result<Form, Refusal> {
         let (order, payment) = (request.order, request.payment);
         let capture = match payment.method {
-            Method::Card => "automatic",
+            Method::Card | Method::CardDebit => "automatic",
             Method::CardHold => "manual",
-            _ => return Err(Refusal::ours("METHOD", "this account takes card and card_hold only")),
+            _ => return Err(Refusal::ours("METHOD", "this account takes card, card_hold and card_debit only")),
         };
         if payment.amount.minor <= 0 {
             return Err(Refusal::ours("AMOUNT", "at least one minor unit is paid"));
@@ -80,7 +74,21 @@ impl Stripe {
         if let Some(suffix) = &self.statement_descriptor_suffix {
             form = form.with("statement_descriptor_suffix", suffix);
         }
-        Ok(form)
+        if payment.method.debits() { self.charged_now(form, request) } else { Ok(form) }
+    }
+
+    /// The members by which the intent charges a saved card without its payer, in the same call.
+    fn charged_now(&self, form: Form, request: &CreateRequest<'_>) -> Result<Form, Refusal> {
+        let signature = signature(request, self.now())?;
+        let customer = signature.payer_id.as_deref().filter(|id| is_id(id, "cus"));
+        let (Some(customer), true) = (customer, is_id(&signature.channel_id, "pm")) else {
+            return Err(Refusal::ours("AGREEMENT", "the agreement names no customer or no payment method"));
+        };
+        Ok(form
+            .with("customer", customer)
+            .with("payment_method", &signature.channel_id)
+            .with("off_session", true)
+            .with("confirm", true))
     }
 
     pub(super) async fn create_intent(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
@@ -96,33 +104,18 @@ impl Stripe {
                 Err(trouble) => return Outcome::Unknown(trouble.before()),
             }
         }
-        let number = payment.number();
-        let mut last = Why::not_sent(WhyKind::Unreadable, "there is no key");
-        for nth in 1..=MAX_KEYS {
-            let key = if nth == 1 { number.clone() } else { format!("{number}-{nth}") };
-            let error = match self.call(Call::post(INTENTS, &form).once(key)).await {
-                Err(why) => return Outcome::Unknown(why),
-                Ok(Answered::Success { answer, .. }) => {
-                    return match object::<Intent>(&answer) {
-                        Ok(intent) => self.code(payment, &intent),
-                        Err(why) => Outcome::Unknown(why),
-                    };
-                }
-                Ok(Answered::Error(error)) => error,
-            };
-            let in_use = error.meaning == Some(Meaning::InUse);
-            let old_trouble = error.replayed && error.status >= 500;
-            if !in_use && !old_trouble {
-                return error.outcome();
-            }
-            match self.find(payment).await {
-                Ok(Some(intent)) => return self.code(payment, &intent),
-                Ok(None) if in_use => return error.outcome(),
-                Ok(None) => last = error.why(WhyKind::ServerError),
-                Err(trouble) => return Outcome::Unknown(Why { not_sent: false, ..trouble.why() }),
-            }
+        // What comes of a charge that was answered with trouble shows within this time, or nothing does.
+        let may_show = payment.method.debits() && !passed(Some(payment.created_at), self.now(), SETTLED_MS);
+        let most = if may_show { 1 } else { MAX_KEYS };
+        match self.make(INTENTS, &form, &payment.number(), most, || self.find(payment)).await {
+            Made::Object(intent) => self.code(payment, &intent),
+            // A decline answers the confirmation: this intent took nothing, and nobody else can confirm it.
+            Made::Error(error) => match error.decline.filter(|_| payment.method.debits()) {
+                Some(class) => Outcome::Refused(error.refusal(RefusalClass::Declined(class))),
+                None => error.outcome(),
+            },
+            Made::Unknown(why) => Outcome::Unknown(why),
         }
-        Outcome::Unknown(last)
     }
 
     /// What the payer's page needs of `intent`.
@@ -136,6 +129,8 @@ impl Stripe {
             return Outcome::Refused(refused("NUMBER_IN_USE", message, RefusalClass::NumberInUse));
         }
         match intent.status.as_str() {
+            // Whatever came of it: a question tells.
+            status if payment.method.debits() && status != "canceled" => return Outcome::Done(PayCode::Debit),
             "succeeded" | "requires_capture" => {
                 let message = "the payer has paid already";
                 return Outcome::Refused(refused("PAID", message, RefusalClass::AlreadyPaid));
@@ -181,13 +176,6 @@ mod tests {
                 proptest::prop_assert_eq!(sent.ok().map(|form| form.encoded()), expected, "{} {}", minor, code);
             }
         }
-    }
-
-    #[test]
-    fn a_key_counts_as_forgotten_well_before_a_day_is_over() {
-        let at = Timestamp::from_millis;
-        assert!(!may_be_forgotten(at(0), at(20 * HOUR_MS - 1)));
-        assert!(may_be_forgotten(at(0), at(20 * HOUR_MS)));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Error answers: it knows what each type and code means for us, and must never know what was asked.
 
+use bursar_core::decline::DeclineClass;
 use serde::Deserialize;
 
+use super::declines;
 use crate::outcome::{Outcome, Refusal, RefusalClass, Why, WhyKind, shorten};
 
 /// What an error answer means, whatever was asked.
@@ -15,7 +17,7 @@ pub(super) enum Meaning {
     TooMany,
     /// The balance does not cover it. Only a call that gives money back can be told so.
     NoFunds,
-    /// The card was declined. Only a call that confirms can be told so, and none of ours does.
+    /// The card was declined. Only a call that confirms can be told so: a charge by an agreement.
     Declined,
     /// The call is wrong.
     Wrong,
@@ -41,6 +43,7 @@ pub(super) const CODES: &[(&str, Meaning)] = &[
     ("charge_already_captured", State),
     ("charge_expired_for_capture", State),
     ("intent_invalid_state", State),
+    ("setup_intent_unexpected_state", State),
     ("charge_already_refunded", Spent),
     ("charge_disputed", Spent),
     ("balance_insufficient", NoFunds),
@@ -67,6 +70,8 @@ pub(super) struct ApiError {
     pub(super) message: String,
     /// `None` when nothing is known about its type.
     pub(super) meaning: Option<Meaning>,
+    /// When the card was declined: what that means for later charges.
+    pub(super) decline: Option<DeclineClass>,
     /// It is what was answered to an earlier call with the same key: repeating it tells nothing new.
     pub(super) replayed: bool,
     /// How long the channel wants to be left alone, in milliseconds.
@@ -85,6 +90,9 @@ struct Member {
     code: Option<String>,
     #[serde(default)]
     decline_code: Option<String>,
+    /// What the scheme of the card advises.
+    #[serde(default)]
+    advice_code: Option<String>,
     #[serde(default)]
     message: Option<String>,
 }
@@ -118,12 +126,15 @@ impl ApiError {
             (Some(true), read) if read.is_none_or(|m| m != TooMany && m != System) => Some(Busy),
             (_, read) => read,
         };
+        let decline = (meaning == Some(Declined)).then(|| {
+            declines::class(error.code.as_deref(), error.decline_code.as_deref(), error.advice_code.as_deref())
+        });
         let mut code = error.code.unwrap_or(error.r#type);
         if let Some(decline_code) = error.decline_code {
             code = format!("{code}/{decline_code}");
         }
         let message = shorten(&error.message.unwrap_or_default());
-        Some(Self { status, code: shorten(&code), message, meaning, replayed: false, retry_after_ms: None })
+        Some(Self { status, code: shorten(&code), message, meaning, decline, replayed: false, retry_after_ms: None })
     }
 
     /// The outcome that does not depend on what was asked.

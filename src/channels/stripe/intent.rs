@@ -2,10 +2,13 @@
 //! never judge an amount. Of a card it reads nothing but until when an authorisation holds.
 
 use bursar_core::Timestamp;
+use bursar_core::decline::DeclineClass;
 use bursar_core::observation::{Hold, Receipt};
 use serde::Deserialize;
 
+use super::declines;
 use super::object::{Metadata, PAYMENT, Reference, instant};
+use crate::debit::decline;
 use crate::outcome::{Standing, shorten};
 
 /// Members that are not needed are not read: the channel adds some with each version.
@@ -40,6 +43,8 @@ struct PaymentError {
     code: Option<String>,
     #[serde(default)]
     decline_code: Option<String>,
+    #[serde(default)]
+    advice_code: Option<String>,
     #[serde(default)]
     message: Option<String>,
 }
@@ -91,18 +96,23 @@ impl Intent {
         }
     }
 
-    /// Where the payment stands. `or_at` stands in for a missing time: money must not be overlooked for want of a
+    /// Where the payment stands; `debits` says whether it is a charge by an agreement. `or_at` stands in for a missing time: money must not be overlooked for want of a
     /// date. `livemode` is that of our key: money of the other mode is not ours.
     ///
     /// # Errors
     /// What cannot be read.
-    pub(super) fn standing(&self, livemode: bool, or_at: Timestamp) -> Result<Standing, String> {
+    pub(super) fn standing(&self, livemode: bool, debits: bool, or_at: Timestamp) -> Result<Standing, String> {
         let payee_matches = self.livemode == livemode;
         match self.status.as_str() {
             "succeeded" => self.receipt(payee_matches, or_at).map(Standing::Paid),
             "requires_capture" => self.hold(payee_matches, or_at).map(Standing::Authorized),
             _ if !payee_matches => Err("it is of the other mode, live or test".into()),
-            "requires_payment_method" => Ok(self.attempt()),
+            "requires_payment_method" => Ok(self.attempt(debits)),
+            // Nobody is there to do it.
+            "requires_action" if debits => {
+                let words = "authentication_required: the payer's bank wants to hear from him";
+                Ok(Standing::Declined(decline(DeclineClass::PayerMustAct, words)))
+            }
             // With `processing` money may move: only its end is told.
             "requires_confirmation" | "requires_action" | "processing" => Ok(Standing::Unpaid),
             "canceled" => Ok(Standing::Closed),
@@ -110,11 +120,16 @@ impl Intent {
         }
     }
 
-    fn attempt(&self) -> Standing {
+    fn attempt(&self, debits: bool) -> Standing {
         let Some(error) = &self.last_payment_error else { return Standing::Unpaid };
         let known = [&error.code, &error.decline_code, &error.message].into_iter().flatten();
         let words: Vec<_> = known.map(String::as_str).collect();
-        Standing::AttemptFailed(shorten(&if words.is_empty() { "declined".to_owned() } else { words.join(": ") }))
+        let reason = if words.is_empty() { "declined".to_owned() } else { words.join(": ") };
+        if !debits {
+            return Standing::AttemptFailed(shorten(&reason));
+        }
+        let class = declines::class(error.code.as_deref(), error.decline_code.as_deref(), error.advice_code.as_deref());
+        Standing::Declined(decline(class, &reason))
     }
 
     fn charge(&self) -> Option<&Charge> {
@@ -165,7 +180,7 @@ mod tests {
             },
         });
         change(&mut value);
-        serde_json::from_value::<Intent>(value).map_err(|e| e.to_string())?.standing(false, NOW)
+        serde_json::from_value::<Intent>(value).map_err(|e| e.to_string())?.standing(false, false, NOW)
     }
 
     fn receipt() -> Receipt {

@@ -19,14 +19,14 @@ pub(super) const INTENT_FIELD: &str = "payment_intent";
 pub(super) const INTENTS: &str = "/v1/payment_intents";
 /// How long after a call the list of the newest is read as well, in milliseconds. The channel says "less than a
 /// minute" of its search, and more during outages.
-const LIST_WITHIN_MS: i64 = 10 * MINUTE_MS;
+pub(super) const LIST_WITHIN_MS: i64 = 10 * MINUTE_MS;
 /// How far the channel's clock and ours may be apart, in seconds.
-const CLOCKS_APART_SECONDS: i64 = 300;
+pub(super) const CLOCKS_APART_SECONDS: i64 = 300;
 /// Longest page. Source: the channel's documents.
 pub(super) const PAGE: usize = 100;
 /// Most pages of the newest that are read: beyond these the search has caught up, or the account is so busy that
 /// reading on would cost its quota.
-const MAX_PAGES: usize = 3;
+pub(super) const MAX_PAGES: usize = 3;
 
 /// The id of the intent, as far as it is known.
 pub(super) fn known_id(payment: &Payment) -> Option<&str> {

@@ -2,21 +2,26 @@
 //! an answer. No number of a card ever comes here: the payer's page gives it to the channel.
 //!
 //! Order of reading: `settings`, `form` and `call` (out), `errors` (every code and its meaning), `object`, `intent`
-//! and `refunded` (what is read), `lookup`, then one file per call; `signature` and `notification` (in).
+//! and `refunded` (what is read), `lookup` and `making`, then one file per call; `agreement`, `setup` and `declines` for
+//! charges by agreements; `signature` and `notification` (in).
 
+mod agreement;
 mod call;
 mod close;
 mod create;
+mod declines;
 mod errors;
 mod form;
 mod intent;
 mod lookup;
+mod making;
 mod notification;
 mod object;
 mod query;
 mod refund;
 mod refunded;
 mod settings;
+mod setup;
 mod signature;
 
 #[cfg(test)]
@@ -24,6 +29,7 @@ mod tests;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
+use bursar_core::agreement::Agreement;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
@@ -33,12 +39,12 @@ use serde_json::json;
 pub(crate) use self::settings::Settings;
 use self::settings::{Keys, SecretKey};
 use self::signature::EndpointSecret;
-use crate::channel::{Channel, CreateRequest, RefundRequest};
+use crate::channel::{Channel, CreateRequest, RefundRequest, SignRequest};
 use crate::counters::Verb;
 use crate::headers::HeaderLookup;
 use crate::limit::Limit;
 use crate::notice::{Notice, NotificationRefusal, Reply};
-use crate::outcome::{Closed, Outcome, RefundStanding, Standing};
+use crate::outcome::{AgreementStanding, Closed, Outcome, RefundStanding, Standing};
 use crate::parts::Parts;
 use crate::transport::Transport;
 
@@ -121,6 +127,24 @@ impl Channel for Stripe {
     async fn query_refund(&self, payment: &Payment, leg: &Leg) -> Outcome<RefundStanding> {
         let outcome = self.ask_refund(payment, leg).await;
         self.parts().ended(Verb::QueryRefund, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.sign", skip_all, fields(account = %self.account, number = %request.agreement.number(), status, request_id))]
+    async fn sign(&self, request: &SignRequest<'_>) -> Outcome<PayCode> {
+        let outcome = self.offer(request).await;
+        self.parts().ended(Verb::Sign, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.query_agreement", skip_all, fields(account = %self.account, number = %agreement.number(), status, request_id))]
+    async fn query_agreement(&self, agreement: &Agreement) -> Outcome<AgreementStanding> {
+        let outcome = self.ask_agreement(agreement).await;
+        self.parts().ended(Verb::QueryAgreement, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.end_agreement", skip_all, fields(account = %self.account, number = %agreement.number(), status, request_id))]
+    async fn end_agreement(&self, agreement: &Agreement) -> Outcome<()> {
+        let outcome = self.end(agreement).await;
+        self.parts().ended(Verb::EndAgreement, outcome)
     }
 
     #[tracing::instrument(name = "channel.number_of", skip_all, fields(account = %self.account, status, request_id))]

@@ -11,7 +11,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::Stripe;
-use super::object::{LEG, Metadata, PAYMENT, instant, is_id};
+use super::object::{AGREEMENT, LEG, Metadata, PAYMENT, instant, is_id};
 use super::signature;
 use crate::headers::HeaderLookup;
 use crate::notice::{About, Notice, NotificationRefusal};
@@ -34,7 +34,7 @@ struct Data {
     object: Value,
 }
 
-/// What is read of a payment intent, a charge or a refund.
+/// What is read of an intent, a charge or a refund.
 #[derive(Deserialize)]
 struct Marked {
     #[serde(default)]
@@ -94,6 +94,8 @@ impl Stripe {
             marked(&event, PAYMENT)?.map(About::Payment)
         } else if kind.starts_with("refund.") || kind == "charge.refund.updated" {
             marked(&event, LEG)?.map(About::Refund)
+        } else if kind.starts_with("setup_intent.") {
+            marked(&event, AGREEMENT)?.map(About::Agreement)
         } else {
             None
         };

@@ -25,6 +25,22 @@ impl<T> Reference<T> {
     }
 }
 
+/// A reference of which only the id is wanted, in either shape.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Named {
+    Id(String),
+    Object { id: String },
+}
+
+impl Named {
+    pub(super) fn id(&self) -> &str {
+        match self {
+            Self::Id(id) | Self::Object { id } => id,
+        }
+    }
+}
+
 /// A page of a list or of a search.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Page<T> {
@@ -41,6 +57,8 @@ pub(super) struct Metadata(BTreeMap<String, String>);
 
 /// The metadata by which a payment is found: our number.
 pub(super) const PAYMENT: &str = "bursar_payment";
+/// The metadata by which an agreement is found: our number.
+pub(super) const AGREEMENT: &str = "bursar_agreement";
 /// The metadata that names the order, for people who look at the channel's pages.
 pub(super) const ORDER: &str = "bursar_order";
 /// The metadata by which a refund is found: the leg's number.

@@ -14,14 +14,14 @@ impl Stripe {
     pub(super) async fn ask(&self, payment: &Payment) -> Outcome<Standing> {
         match self.intent(payment).await {
             Ok(None) => Outcome::Done(Standing::Absent),
-            Ok(Some(intent)) => self.standing(&intent),
+            Ok(Some(intent)) => self.standing(&intent, payment.method.debits()),
             Err(trouble) => trouble.outcome(),
         }
     }
 
-    /// Where the payment of `intent` stands.
-    pub(super) fn standing(&self, intent: &Intent) -> Outcome<Standing> {
-        match intent.standing(self.secret.livemode, self.now()) {
+    /// Where the payment of `intent` stands, which may be a charge by an agreement.
+    pub(super) fn standing(&self, intent: &Intent, debits: bool) -> Outcome<Standing> {
+        match intent.standing(self.secret.livemode, debits, self.now()) {
             Ok(standing) => Outcome::Done(standing),
             Err(what) => Outcome::Unknown(unreadable(what)),
         }

@@ -12,10 +12,11 @@ use bursar_core::refund::Leg;
 
 use super::Stripe;
 use super::call::{Answered, Call, Trouble, object, unreadable};
-use super::create::{line, may_be_forgotten};
+use super::create::line;
 use super::errors::{ApiError, Meaning};
 use super::form::Form;
 use super::lookup::known_id;
+use super::making::may_be_forgotten;
 use super::object::{LEG, PAYMENT, REASON, is_id};
 use super::refunded::Refunded;
 use crate::channel::RefundRequest;

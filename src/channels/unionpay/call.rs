@@ -34,6 +34,15 @@ pub(super) const REFUND: Kind = Kind { txn_type: "04", sub_type: "00", biz_type:
 /// A payment undone, in whole and on its day.
 pub(super) const VOID: Kind = Kind { txn_type: "31", sub_type: "00", biz_type: "000201" };
 
+/// A charge of a token, without its payer.
+pub(super) const CHARGE: Kind = Kind { txn_type: "01", sub_type: "01", biz_type: "000902" };
+/// A card opened for charges, by its payer.
+pub(super) const OPENING: Kind = Kind { txn_type: "79", sub_type: "00", biz_type: "000902" };
+/// A question about that.
+pub(super) const OPENING_QUERY: Kind = Kind { txn_type: "78", sub_type: "02", biz_type: "000902" };
+/// A token given up.
+pub(super) const TOKEN_DELETION: Kind = Kind { txn_type: "74", sub_type: "01", biz_type: "000902" };
+
 /// Through a browser.
 pub(super) const INTERNET: &str = "07";
 /// In an app.

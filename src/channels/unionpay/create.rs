@@ -20,11 +20,11 @@ use crate::settings::plain;
 use crate::transport::Quota;
 
 /// Where a browser posts a payment.
-const PAGE: &str = "/gateway/api/frontTransReq.do";
+pub(super) const PAGE: &str = "/gateway/api/frontTransReq.do";
 /// Where an app's payment is announced.
 const APP: &str = "/gateway/api/appTransReq.do";
 /// Highest amount: twelve digits of fen.
-const MAX_AMOUNT_MINOR: i64 = 999_999_999_999;
+pub(super) const MAX_AMOUNT_MINOR: i64 = 999_999_999_999;
 /// Longest `tn`; it has 21 digits.
 const MAX_TN_CHARS: usize = 64;
 
@@ -53,6 +53,7 @@ impl Unionpay {
     pub(super) async fn create_payment(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
         match request.payment.method {
             Method::UnionpayWeb => self.form(request).unwrap_or_else(|outcome| outcome),
+            Method::UnionpayDebit => self.debit(request).await,
             Method::UnionpayApp => match self.purchase(request, MOBILE) {
                 Ok(fields) => self.announce(fields).await,
                 Err(refusal) => Outcome::Refused(refusal),

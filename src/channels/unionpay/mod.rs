@@ -3,7 +3,8 @@
 //!
 //! Order of reading: `settings` and `identity` (who we are), `fields` and `sign` (how messages are written and
 //! signed), `chain` and `verify` (whom we believe), `codes` (every code and its meaning), `call` (how an answer
-//! is judged), `transaction` (what one says), then one file per call.
+//! is judged), `transaction` (what one says), then one file per call; `agreement`, `token`, `debit` and `declines` for
+//! charges by agreements.
 //!
 //! A transaction is known by merchant, number and time together. The number is ours for ever, and so is the
 //! time: when the payment or the leg was made, whatever the time of the attempt, so that every attempt is the
@@ -12,10 +13,13 @@
 //! There is no call that closes a payment. The channel is told the last moment to pay; what is not paid a while
 //! after that never will be (`lapse_ms` of the channel's facts), and money that comes all the same goes back.
 
+mod agreement;
 mod call;
 mod chain;
 mod codes;
 mod create;
+mod debit;
+mod declines;
 mod fields;
 mod identity;
 mod notification;
@@ -25,6 +29,7 @@ mod serial;
 mod settings;
 mod sign;
 mod time;
+mod token;
 mod transaction;
 mod verify;
 
@@ -33,6 +38,8 @@ mod tests;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
+use bursar_core::agreement::Agreement;
+use bursar_core::channel::Method;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
@@ -44,11 +51,11 @@ pub(crate) use self::settings::Settings;
 use self::settings::{Keys, MAX_URL_BYTES, Own};
 use self::verify::Keyring;
 use crate::beijing;
-use crate::channel::{Channel, CreateRequest, RefundRequest};
+use crate::channel::{Channel, CreateRequest, RefundRequest, SignRequest};
 use crate::counters::Verb;
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
-use crate::outcome::{Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing};
+use crate::outcome::{AgreementStanding, Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing};
 use crate::parts::Parts;
 use crate::transport::Transport;
 
@@ -112,10 +119,14 @@ impl Channel for Unionpay {
         self.ended(Verb::Query, outcome)
     }
 
-    /// There is no such call: the payment lapses.
-    #[tracing::instrument(name = "channel.close", skip_all, fields(account = %self.account, number = %payment.number()))]
+    /// There is no such call: the payment lapses, unless it is a charge of a token.
+    #[tracing::instrument(name = "channel.close", skip_all, fields(account = %self.account, number = %payment.number(), status))]
     async fn close(&self, payment: &Payment) -> Outcome<Closed> {
-        self.ended(Verb::Close, Outcome::Done(Closed::NotPossible))
+        let outcome = match payment.method {
+            Method::UnionpayDebit => self.close_debit(payment).await,
+            _ => Outcome::Done(Closed::NotPossible),
+        };
+        self.ended(Verb::Close, outcome)
     }
 
     #[tracing::instrument(name = "channel.refund", skip_all, fields(account = %self.account, number = %request.leg.number(), status))]
@@ -128,6 +139,24 @@ impl Channel for Unionpay {
     async fn query_refund(&self, _payment: &Payment, leg: &Leg) -> Outcome<RefundStanding> {
         let outcome = self.ask_refund(leg).await;
         self.ended(Verb::QueryRefund, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.sign", skip_all, fields(account = %self.account, number = %request.agreement.number(), status))]
+    async fn sign(&self, request: &SignRequest<'_>) -> Outcome<PayCode> {
+        let outcome = self.offer(request);
+        self.ended(Verb::Sign, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.query_agreement", skip_all, fields(account = %self.account, number = %agreement.number(), status))]
+    async fn query_agreement(&self, agreement: &Agreement) -> Outcome<AgreementStanding> {
+        let outcome = self.ask_agreement(agreement).await;
+        self.ended(Verb::QueryAgreement, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.end_agreement", skip_all, fields(account = %self.account, number = %agreement.number(), status))]
+    async fn end_agreement(&self, agreement: &Agreement) -> Outcome<()> {
+        let outcome = self.delete_token(agreement).await;
+        self.ended(Verb::EndAgreement, outcome)
     }
 
     fn read_notification(

@@ -48,8 +48,12 @@ impl Unionpay {
             WhyKind::Unreadable if said.is_success() => Err(unreadable(why.detail)),
             _ => Ok(Notice::Look { channel_id: channel_id.clone(), about, at }),
         };
+        // A token stands in it, which is not read here: what was opened is asked for.
+        if transaction.is_opening() {
+            return Ok(Notice::Look { channel_id, about: About::Agreement(number), at });
+        }
         if transaction.is_payment() {
-            match transaction.standing() {
+            match transaction.standing(transaction.debits()) {
                 // That it knows nothing of it is no message: it has written one.
                 Ok(Standing::Absent) => look(said.why(), About::Payment(number)),
                 Ok(standing) => Ok(Notice::Payment { channel_id, number, standing, at }),

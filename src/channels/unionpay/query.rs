@@ -28,7 +28,7 @@ impl Unionpay {
     pub(super) async fn query_payment(&self, payment: &Payment) -> Outcome<Standing> {
         match self.ask(&payment.number(), payment.created_at).await {
             Ok(Asked::Absent) => Outcome::Done(Standing::Absent),
-            Ok(Asked::Known(fields)) => self.read(&fields, |transaction| transaction.standing()),
+            Ok(Asked::Known(fields)) => self.read(&fields, |transaction| transaction.standing(payment.method.debits())),
             Err(outcome) => outcome,
         }
     }

@@ -22,8 +22,8 @@ use crate::outcome::{Outcome, RefundStanding, Refusal, RefusalClass, Why, WhyKin
 use crate::settings::plain;
 use crate::transport::Quota;
 
-/// Where these calls go.
-const PATH: &str = "/gateway/api/backTransReq.do";
+/// Where these calls go, and all others that need no browser.
+pub(super) const BACK: &str = "/gateway/api/backTransReq.do";
 /// Most characters of the channel's number of a payment; it has 21 digits.
 const MAX_ID_CHARS: usize = 32;
 
@@ -88,7 +88,7 @@ impl Unionpay {
             Ok(fields) => fields,
             Err(refusal) => return GaveBack::Ended(Outcome::Refused(refusal)),
         };
-        let answer = match self.call(PATH, Quota::Refunds, fields).await {
+        let answer = match self.call(BACK, Quota::Refunds, fields).await {
             Ok(answer) => answer,
             Err(why) => return GaveBack::Ended(Outcome::Unknown(why)),
         };

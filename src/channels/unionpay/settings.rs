@@ -66,6 +66,17 @@ pub(super) struct Own {
     /// Gives a whole payment back on its own day by undoing it, see `refund.rs`.
     #[serde(default)]
     pub(super) void_same_day: bool,
+    /// What `unionpay_debit` needs.
+    #[serde(default)]
+    pub(super) agreements: Option<Agreements>,
+}
+
+/// What agreements need. Unknown members are refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agreements {
+    /// The merchant as one who asks for tokens (token requestor): a number that the channel gives out.
+    pub(super) tr_id: String,
 }
 
 const fn yes() -> bool {
@@ -122,6 +133,13 @@ impl Own {
             let page = text.len() <= MAX_URL_BYTES
                 && Url::parse(text).is_ok_and(|url| url.has_host() && ["https", "http"].contains(&url.scheme()));
             check(page, "front_url", "the address of a page of yours, of at most 256 bytes")?;
+        }
+        if let Some(agreements) = &self.agreements {
+            check(
+                plain(&agreements.tr_id, 32, ""),
+                "agreements.tr_id",
+                "the number of the token requestor, 11 digits",
+            )?;
         }
         match (&self.sign_pfx, &self.sign_password, &self.private_key, &self.certificate) {
             (Some(_), Some(_), None, None) | (None, None, Some(_), Some(_)) => {}

@@ -7,11 +7,13 @@ use bursar_core::Timestamp;
 use bursar_core::observation::Receipt;
 use bursar_core::refund::RefundReceipt;
 
-use super::call::{PURCHASE, REFUND, VOID};
+use super::call::{CHARGE, OPENING, PURCHASE, REFUND, VOID};
 use super::codes::{Meaning, Said};
+use super::declines;
 use super::fields::Fields;
 use super::time;
 use crate::beijing;
+use crate::debit::decline;
 use crate::outcome::{RefundStanding, Standing, Why, WhyKind};
 use crate::settings::plain;
 
@@ -51,6 +53,16 @@ impl<'a> Transaction<'a> {
         [REFUND.txn_type, VOID.txn_type].contains(&self.fields.text("txnType"))
     }
 
+    /// Whether it is a charge of a token, by its product.
+    pub(super) fn debits(&self) -> bool {
+        self.is_payment() && self.fields.text("bizType") == CHARGE.biz_type
+    }
+
+    /// Whether it opens a card for charges.
+    pub(super) fn is_opening(&self) -> bool {
+        self.fields.text("txnType") == OPENING.txn_type
+    }
+
     pub(super) fn is_ours(&self) -> bool {
         self.fields.text("merId") == self.mer_id
     }
@@ -62,11 +74,11 @@ impl<'a> Transaction<'a> {
         time::read_yearless(self.fields.text("traceTime"), sent_at).unwrap_or(sent_at)
     }
 
-    /// Where the payment stands.
+    /// Where the payment stands; `debits` says whether it is a charge of a token.
     ///
     /// # Errors
     /// Why it says nothing yet, or nothing that can be read: ask, or ask again.
-    pub(super) fn standing(&self) -> Result<Standing, Why> {
+    pub(super) fn standing(&self, debits: bool) -> Result<Standing, Why> {
         if !self.is_payment() {
             return Err(unreadable("it is no payment"));
         }
@@ -76,6 +88,17 @@ impl<'a> Transaction<'a> {
             _ if !self.is_ours() => Err(unreadable("it is about another merchant")),
             // Not `Unpaid`: the channel may have the money already, and does not know it yet.
             Some(Meaning::Pending) => Err(self.said.why()),
+            // Money was taken, and a question will tell when it has gone back.
+            Some(Meaning::TooLate) if debits => Err(self.said.why()),
+            // A charge is one attempt, and nobody can confirm it later.
+            Some(
+                Meaning::System
+                | Meaning::Wrong
+                | Meaning::Account
+                | Meaning::Invalid
+                | Meaning::Payer
+                | Meaning::NoFunds,
+            ) if debits => Ok(Standing::Declined(decline(declines::of_end(&self.said.code), &self.said.words()))),
             // A later attempt may succeed, until the last moment to pay; and the channel calls no attempt the
             // last one. 42 is money that the channel gives back by itself.
             Some(

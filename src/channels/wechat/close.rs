@@ -1,5 +1,6 @@
 //! Closing: it knows the close call, and must never decide whether to make it.
 
+use bursar_core::payment::Payment;
 use bytes::Bytes;
 use serde_json::json;
 
@@ -7,11 +8,14 @@ use super::call::Answered;
 use super::errors::Meaning;
 use super::transport::Call;
 use super::{Wechat, bad_number, number};
-use crate::outcome::{Closed, Outcome};
+use crate::outcome::{Closed, Outcome, Standing};
 
 impl Wechat {
-    pub(super) async fn close_order(&self, number: &str) -> Outcome<Closed> {
-        let Some(segment) = number::segment(number) else {
+    pub(super) async fn close_order(&self, payment: &Payment) -> Outcome<Closed> {
+        if payment.method.debits() {
+            return self.close_debit(payment).await;
+        }
+        let Some(segment) = number::segment(&payment.number()) else {
             return Outcome::Refused(bad_number());
         };
         let target = format!("/v3/pay/transactions/out-trade-no/{segment}/close");
@@ -28,5 +32,15 @@ impl Wechat {
                 _ => error.outcome(),
             },
         }
+    }
+    /// A charge that was taken on runs to its end, and one that failed is never tried again under its number: there
+    /// is nothing to call, and a question proves which it is.
+    async fn close_debit(&self, payment: &Payment) -> Outcome<Closed> {
+        self.query_order(payment).await.map(|standing| match standing {
+            Standing::Declined(_) | Standing::Closed => Closed::Accepted,
+            Standing::Paid(_) => Closed::AlreadyPaid,
+            Standing::Absent => Closed::Absent,
+            Standing::Unpaid | Standing::AttemptFailed(_) | Standing::Authorized(_) => Closed::TooEarly,
+        })
     }
 }

@@ -2,13 +2,19 @@
 //! follows from an answer.
 //!
 //! Order of reading: `settings`, `sign` and `transport` (out), `verify`, `certificates` and `aead` (in),
-//! `errors` (every code and its meaning), `call` (how an answer is judged), then one file per call.
+//! `errors` (every code and its meaning), `call` (how an answer is judged), then one file per call; `agreement`,
+//! `contract`, `debit` and `declines` for charges by agreements; `score_settings`, `service_order`, `score` and
+//! `score_end` for pay after service.
 
 mod aead;
+mod agreement;
 mod call;
 mod certificates;
 mod close;
+mod contract;
 mod create;
+mod debit;
+mod declines;
 mod errors;
 mod notification;
 mod number;
@@ -16,6 +22,10 @@ mod payee;
 mod query;
 mod refund;
 mod refunded;
+mod score;
+mod score_end;
+mod score_settings;
+mod service_order;
 mod settings;
 mod sign;
 mod transaction;
@@ -29,6 +39,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bursar_core::Timestamp;
+use bursar_core::agreement::Agreement;
+use bursar_core::channel::Method;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
@@ -38,15 +50,16 @@ use tokio::runtime::Handle;
 
 use self::aead::ApiKey;
 use self::certificates::Keyring;
-use self::settings::Keys;
+use self::score::ScoreAccount;
 pub(crate) use self::settings::Settings;
+use self::settings::{Agreements, Keys};
 use self::transaction::Payee;
 use self::transport::Transport;
-use crate::channel::{Channel, CreateRequest, Payee as BankPayee, RefundRequest};
+use crate::channel::{Announcement, Channel, CreateRequest, Payee as BankPayee, RefundRequest, SignRequest};
 use crate::counters::Verb;
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
-use crate::outcome::{Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing, Why};
+use crate::outcome::{AgreementStanding, Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing, Why};
 use crate::parts::Parts;
 
 /// The adapter of one account.
@@ -57,6 +70,8 @@ pub(crate) struct Wechat {
     transport: Arc<Transport>,
     keyring: Arc<Keyring>,
     api: Arc<ApiKey>,
+    agreements: Option<Agreements>,
+    score: Option<ScoreAccount>,
 }
 
 fn refused(code: &str, message: &str, class: RefusalClass) -> Refusal {
@@ -80,11 +95,13 @@ fn check_notify_url(url: &str) -> Result<(), Refusal> {
 
 impl Wechat {
     fn new(account: ChannelAccountId, settings: Settings, keys: Keys, parts: Parts) -> Self {
-        let Keys { signing, api, channel } = keys;
+        let Keys { signing, api, channel, front } = keys;
         Self {
             account,
             keyring: Arc::new(Keyring::new(channel, settings.own.download_certificates)),
             transport: Arc::new(Transport::new(&settings, signing, parts)),
+            agreements: settings.own.agreements,
+            score: settings.own.score.map(|settings| ScoreAccount { settings, key: front }),
             payee: Payee { mchid: settings.own.mchid, appid: settings.own.appid },
             api: Arc::new(api),
         }
@@ -121,20 +138,36 @@ async fn fetch_keys(keyring: &Keyring, transport: &Transport, api: &ApiKey) -> R
 impl Channel for Wechat {
     #[tracing::instrument(name = "channel.create", skip_all, fields(account = %self.account, number = %request.payment.number(), status, request_id))]
     async fn create(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
-        let outcome = self.create_order(request).await;
+        let outcome = match request.payment.method {
+            Method::WechatDebit => self.debit(request).await,
+            Method::WechatScore => self.create_score(request).await,
+            _ => self.create_order(request).await,
+        };
         self.ended(Verb::Create, outcome)
     }
 
     #[tracing::instrument(name = "channel.query", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
     async fn query(&self, payment: &Payment) -> Outcome<Standing> {
-        let outcome = self.query_order(&payment.number()).await;
+        let outcome =
+            if payment.method.holds() { self.query_score(payment).await } else { self.query_order(payment).await };
         self.ended(Verb::Query, outcome)
     }
 
     #[tracing::instrument(name = "channel.close", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
     async fn close(&self, payment: &Payment) -> Outcome<Closed> {
-        let outcome = self.close_order(&payment.number()).await;
+        let outcome =
+            if payment.method.holds() { self.cancel_score(payment).await } else { self.close_order(payment).await };
         self.ended(Verb::Close, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.capture", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
+    async fn capture(&self, payment: &Payment) -> Outcome<Standing> {
+        let outcome = if payment.method.holds() {
+            self.complete_score(payment).await
+        } else {
+            Outcome::Refused(Refusal::ours("CAPTURE", "this way takes the money at once; nothing is held"))
+        };
+        self.ended(Verb::Capture, outcome)
     }
 
     #[tracing::instrument(name = "channel.refund", skip_all, fields(account = %self.account, number = %request.leg.number(), status, request_id))]
@@ -147,6 +180,30 @@ impl Channel for Wechat {
     async fn query_refund(&self, _payment: &Payment, leg: &Leg) -> Outcome<RefundStanding> {
         let outcome = self.ask_refund(&leg.number()).await;
         self.ended(Verb::QueryRefund, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.sign", skip_all, fields(account = %self.account, number = %request.agreement.number(), status, request_id))]
+    async fn sign(&self, request: &SignRequest<'_>) -> Outcome<PayCode> {
+        let outcome = self.offer(request).await;
+        self.ended(Verb::Sign, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.query_agreement", skip_all, fields(account = %self.account, number = %agreement.number(), status, request_id))]
+    async fn query_agreement(&self, agreement: &Agreement) -> Outcome<AgreementStanding> {
+        let outcome = self.ask_agreement(agreement).await;
+        self.ended(Verb::QueryAgreement, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.end_agreement", skip_all, fields(account = %self.account, number = %agreement.number(), status, request_id))]
+    async fn end_agreement(&self, agreement: &Agreement) -> Outcome<()> {
+        let outcome = self.terminate(agreement).await;
+        self.ended(Verb::EndAgreement, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.announce", skip_all, fields(account = %self.account, number = %announcement.agreement.number(), status, request_id))]
+    async fn announce(&self, announcement: &Announcement<'_>) -> Outcome<()> {
+        let outcome = self.tell_payer(announcement).await;
+        self.ended(Verb::Announce, outcome)
     }
 
     #[tracing::instrument(name = "channel.refund_second_way", skip_all, fields(account = %self.account, number = %request.leg.number(), status, request_id))]

@@ -7,13 +7,18 @@ use serde::Deserialize;
 use super::Wechat;
 use super::aead::Sealed;
 use super::refunded::Refunded;
+use super::service_order::ServiceOrder;
 use super::transaction::Transaction;
 use crate::headers::HeaderLookup;
-use crate::notice::{Notice, NotificationRefusal};
+use crate::notice::{About, Notice, NotificationRefusal};
 use crate::outcome::shorten;
 
-/// The only event about payments of the products that are used here.
-const PAID: &str = "TRANSACTION.SUCCESS";
+/// The events about payments: money came; a charge by an agreement failed; the payer of such a charge paid later.
+const PAID: [&str; 3] = ["TRANSACTION.SUCCESS", "TRANSACTION.FAIL", "TRANSACTION.PAY_BACK"];
+/// How events about agreements begin: signed, ended, and what the channel adds to that.
+const AGREEMENTS: &str = "ENTRUST.";
+/// The events about pay after service: the payer has agreed, the payer has paid.
+const SCORE: [&str; 2] = ["PAYSCORE.USER_CONFIRM", "PAYSCORE.USER_PAID"];
 /// The events about refunds.
 const REFUNDED: [&str; 3] = ["REFUND.SUCCESS", "REFUND.ABNORMAL", "REFUND.CLOSED"];
 /// Longest id of a message that is taken; the channel's have 36 characters.
@@ -25,6 +30,17 @@ struct Envelope {
     create_time: String,
     event_type: String,
     resource: Sealed,
+}
+
+/// What is read of a contract in a message.
+#[derive(Deserialize)]
+struct ContractName {
+    #[serde(default)]
+    out_contract_code: Option<String>,
+    #[serde(default)]
+    mchid: Option<String>,
+    #[serde(default)]
+    appid: Option<String>,
 }
 
 fn unreadable(what: impl std::fmt::Display) -> NotificationRefusal {
@@ -51,7 +67,13 @@ impl Wechat {
         if REFUNDED.contains(&envelope.event_type.as_str()) {
             return self.read_refund(envelope.id, at, &plain);
         }
-        if envelope.event_type != PAID {
+        if envelope.event_type.starts_with(AGREEMENTS) {
+            return self.read_contract(envelope, at, &plain);
+        }
+        if SCORE.contains(&envelope.event_type.as_str()) {
+            return self.read_service_order(envelope.id, at, &plain);
+        }
+        if !PAID.contains(&envelope.event_type.as_str()) {
             return Ok(Notice::Other { channel_id: envelope.id, event: shorten(&envelope.event_type) });
         }
         let transaction: Transaction = serde_json::from_slice(&plain).map_err(unreadable)?;
@@ -59,8 +81,38 @@ impl Wechat {
             return Err(NotificationRefusal::Foreign);
         }
         let number = transaction.out_trade_no.clone();
-        let standing = transaction.standing(&self.payee, at).map_err(unreadable)?;
+        let debits = transaction.debits();
+        let standing = transaction.standing(&self.payee, debits, at).map_err(unreadable)?;
         Ok(Notice::Payment { channel_id: envelope.id, number, standing, at })
+    }
+
+    /// Messages about agreements overtake each other: where it stands is asked for.
+    fn read_contract(&self, envelope: Envelope, at: Timestamp, plain: &[u8]) -> Result<Notice, NotificationRefusal> {
+        let contract: ContractName = serde_json::from_slice(plain).map_err(unreadable)?;
+        // One of another product of the same family may name neither a merchant like ours nor a code of ours.
+        let Some(number) = contract.out_contract_code.filter(|code| !code.is_empty()) else {
+            return Ok(Notice::Other { channel_id: envelope.id, event: shorten(&envelope.event_type) });
+        };
+        if contract.mchid.as_deref() != Some(self.payee.mchid.as_str())
+            || contract.appid.as_deref().is_some_and(|named| named != self.payee.appid)
+        {
+            return Err(NotificationRefusal::Foreign);
+        }
+        Ok(Notice::Look { channel_id: envelope.id, about: About::Agreement(number), at })
+    }
+
+    /// The two messages of an order overtake each other: where it stands is asked for.
+    fn read_service_order(
+        &self,
+        channel_id: String,
+        at: Timestamp,
+        plain: &[u8],
+    ) -> Result<Notice, NotificationRefusal> {
+        let order: ServiceOrder = serde_json::from_slice(plain).map_err(unreadable)?;
+        if order.mchid != self.payee.mchid || order.appid != self.payee.appid {
+            return Err(NotificationRefusal::Foreign);
+        }
+        Ok(Notice::Look { channel_id, about: About::Payment(order.out_order_no), at })
     }
 
     /// Where the refund stands is read from what was sealed; the event's name adds nothing to it.

@@ -26,6 +26,11 @@ pub(super) fn is_channels(id: &str) -> bool {
     (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
+/// Whether `id` looks like a number that the channel gave to a contract: 1 to 64 letters and digits.
+pub(super) fn is_contract(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

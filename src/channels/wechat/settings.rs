@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Wechat;
 use super::aead::ApiKey;
+use super::score_settings::{FrontKey, Score};
 use super::verify::{ChannelKey, platform_certificate};
 use crate::channel::Channel;
 use crate::parts::Parts;
@@ -51,6 +52,75 @@ pub(super) struct Own {
     /// Certificate mode: fetch platform certificates and keep them fresh.
     #[serde(default)]
     pub(super) download_certificates: bool,
+    /// What `wechat_debit` needs.
+    #[serde(default)]
+    pub(super) agreements: Option<Agreements>,
+    /// What `wechat_score` needs.
+    #[serde(default)]
+    pub(super) score: Option<Score>,
+}
+
+/// What agreements need. Unknown members are refused.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agreements {
+    /// The template of the merchant platform.
+    pub(super) plan_id: i64,
+    /// Whether it is of the product that schedules charges.
+    #[serde(default)]
+    pub(super) scheduled: bool,
+    /// Where payers sign one that is scheduled, when it is not inside WeChat (with an openid) or in a browser.
+    #[serde(default)]
+    pub(super) scene: Option<Scene>,
+    /// Where payers sign one that is not scheduled: newer contracts with the channel want to know this, and more of
+    /// the payer. Which do is not confirmed, so that it is said only on demand.
+    #[serde(default)]
+    pub(super) sign_scene: Option<SignScene>,
+}
+
+/// Where a payer signs an agreement whose charges are scheduled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Scene {
+    /// Inside WeChat.
+    Jsapi,
+    /// In a browser on a phone.
+    H5,
+    /// In the merchant's own app.
+    App,
+    /// In the merchant's mini program.
+    MiniProgram,
+}
+
+impl Scene {
+    /// How it ends the path of the call.
+    pub(super) const fn segment(self) -> &'static str {
+        match self {
+            Self::Jsapi => "jsapi",
+            Self::H5 => "h5",
+            Self::App => "app",
+            Self::MiniProgram => "mini-program",
+        }
+    }
+}
+
+/// Where a payer signs an agreement whose charges are not scheduled.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SignScene {
+    /// In the merchant's own app.
+    App,
+    /// By a code that he scans.
+    Qrcode,
+}
+
+impl SignScene {
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::App => "SIGN_SCENE_APP",
+            Self::Qrcode => "SIGN_SCENE_QRCODE",
+        }
+    }
 }
 
 /// The settings of an account, checked.
@@ -67,6 +137,8 @@ pub(super) struct Keys {
     pub(super) api: ApiKey,
     /// Of the channel: they verify what it says, and seal what only it may read.
     pub(super) channel: Vec<ChannelKey>,
+    /// Signs what payers' sides hand to the channel.
+    pub(super) front: Option<FrontKey>,
 }
 
 impl AccountSettings for Settings {
@@ -97,6 +169,16 @@ impl Own {
         check(plain(&self.appid, 32, "_-"), "appid", "the app id: 1 to 32 characters, such as wx and 16 digits")?;
         let hex = self.serial_no.len() <= 64 && self.serial_no.chars().all(|c| c.is_ascii_hexdigit());
         check(hex && !self.serial_no.is_empty(), "serial_no", "the serial of the API certificate in hexadecimal")?;
+        if let Some(agreements) = &self.agreements {
+            check(agreements.plan_id > 0, "agreements.plan_id", "the number of the template, 1 or more")?;
+            let odd = if agreements.scheduled { agreements.sign_scene.is_some() } else { agreements.scene.is_some() };
+            if odd {
+                return Err("settings: in `agreements`, `scene` is for a template that is `scheduled`, and \
+                            `sign_scene` for one that is not"
+                    .into());
+            }
+        }
+        self.score.as_ref().map_or(Ok(()), Score::check)?;
         if self.public_key_id.is_some() != self.public_key.is_some() {
             return Err("settings: `public_key_id` and `public_key` belong together; give both or none".into());
         }
@@ -125,6 +207,10 @@ impl Own {
         for reference in &self.platform_certificates {
             channel.push(settings::secret(secrets, "platform_certificates", reference, platform_certificate)?);
         }
-        Ok(Keys { signing, api, channel })
+        let front = self.score.as_ref().and_then(|score| score.apiv2_key.as_ref());
+        let front = front
+            .map(|reference| settings::secret(secrets, "score.apiv2_key", reference, FrontKey::new))
+            .transpose()?;
+        Ok(Keys { signing, api, channel, front })
     }
 }

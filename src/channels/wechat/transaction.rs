@@ -5,6 +5,7 @@ use bursar_core::Timestamp;
 use bursar_core::observation::Receipt;
 use serde::Deserialize;
 
+use super::declines;
 use crate::outcome::{Standing, shorten};
 
 /// Members that are not needed are not read: the channel adds some now and then.
@@ -14,6 +15,8 @@ pub(super) struct Transaction {
     pub(super) mchid: String,
     pub(super) out_trade_no: String,
     trade_state: String,
+    #[serde(default)]
+    trade_type: Option<String>,
     #[serde(default)]
     trade_state_desc: Option<String>,
     #[serde(default)]
@@ -46,13 +49,21 @@ impl Payee {
     }
 }
 
+/// Kinds of transactions that are charges by an agreement.
+const DEBITS: [&str; 2] = ["PAP", "AUTH"];
+
 impl Transaction {
-    /// Where the payment stands. `or_at` stands in for a missing time of payment: money must not be
+    /// Whether the channel says that it is a charge by an agreement.
+    pub(super) fn debits(&self) -> bool {
+        self.trade_type.as_deref().is_some_and(|kind| DEBITS.contains(&kind))
+    }
+
+    /// Where the payment stands; `debits` says whether it is a charge by an agreement. `or_at` stands in for a missing time of payment: money must not be
     /// overlooked for want of a date.
     ///
     /// # Errors
     /// What cannot be read.
-    pub(super) fn standing(self, payee: &Payee, or_at: Timestamp) -> Result<Standing, String> {
+    pub(super) fn standing(self, payee: &Payee, debits: bool, or_at: Timestamp) -> Result<Standing, String> {
         let payee_matches = payee.is_of(&self);
         match self.trade_state.as_str() {
             // REFUND: a refund was started, so it was paid.
@@ -60,6 +71,12 @@ impl Transaction {
             _ if !payee_matches => Err("it is about another merchant or app".into()),
             "NOTPAY" | "USERPAYING" | "ACCEPT" => Ok(Standing::Unpaid),
             "CLOSED" | "REVOKED" => Ok(Standing::Closed),
+            // A charge is one attempt: after it nothing more is taken under its number. The second word stands in
+            // messages about charges.
+            "PAYERROR" | "PAY_FAIL" if debits => {
+                let sentence = self.trade_state_desc.as_deref().filter(|text| !text.is_empty());
+                Ok(Standing::Declined(declines::of_sentence(sentence.unwrap_or(&self.trade_state))))
+            }
             "PAYERROR" => Ok(Standing::AttemptFailed(shorten(self.trade_state_desc.as_deref().unwrap_or("PAYERROR")))),
             other => Err(format!("its trade_state `{}` is not known", shorten(other))),
         }
@@ -94,7 +111,9 @@ mod tests {
         });
         change(&mut value);
         let payee = Payee { mchid: "19".into(), appid: "wx1".into() };
-        serde_json::from_value::<Transaction>(value).map_err(|e| e.to_string())?.standing(&payee, NOW)
+        let transaction = serde_json::from_value::<Transaction>(value).map_err(|e| e.to_string())?;
+        let debits = transaction.debits();
+        transaction.standing(&payee, debits, NOW)
     }
 
     fn receipt() -> Receipt {
@@ -123,6 +142,25 @@ mod tests {
         for name in ["", "success", "PAID"] {
             assert!(state(name).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_failed_charge_is_declined_with_the_channels_sentence() {
+        for (kind, state) in [("PAP", "PAYERROR"), ("AUTH", "PAYERROR"), ("PAP", "PAY_FAIL")] {
+            let found = standing(|v| {
+                v["trade_type"] = json!(kind);
+                v["trade_state"] = json!(state);
+                v["trade_state_desc"] = json!("用户余额不足");
+            });
+            let Ok(Standing::Declined(decline)) = found else { panic!("{kind} {state}: {found:?}") };
+            assert_eq!((decline.class.name(), decline.reason.as_str()), ("insufficient_funds", "用户余额不足"));
+        }
+        let bare = standing(|v| {
+            v["trade_type"] = json!("PAP");
+            v["trade_state"] = json!("PAYERROR");
+        });
+        assert!(matches!(bare, Ok(Standing::Declined(decline)) if decline.reason == "PAYERROR"));
+        assert!(standing(|v| v["trade_state"] = json!("PAY_FAIL")).is_err(), "a word about charges only");
     }
 
     #[test]

@@ -246,6 +246,12 @@ impl Installment {
         }
     }
 
+    /// It will not be asked for.
+    fn void(&mut self) {
+        self.state = InstallmentState::Voided;
+        self.next_at = None;
+    }
+
     /// Minor units of it that go back.
     pub fn given_back_minor(&self) -> i64 {
         self.give_back.iter().map(|g| g.minor).fold(0, i64::saturating_add)

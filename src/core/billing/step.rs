@@ -210,7 +210,7 @@ impl<'a> Work<'a> {
 
     fn void_scheduled(&mut self) {
         let scheduled = |i: &&mut Installment| i.state == InstallmentState::Scheduled;
-        self.next.installments.iter_mut().filter(scheduled).for_each(|i| i.state = InstallmentState::Voided);
+        self.next.installments.iter_mut().filter(scheduled).for_each(Installment::void);
     }
 
     /// Without a valid agreement a plan stops, and a person is asked.

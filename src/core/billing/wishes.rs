@@ -176,7 +176,7 @@ impl Desk<'_> {
         if !catch_up {
             let today = self.today();
             let missed = self.scheduled().filter(|i| i.due_on < today && i.period.is_some());
-            missed.for_each(|i| i.state = InstallmentState::Voided);
+            missed.for_each(Installment::void);
             self.skip_periods_before(today);
         }
         self.unask.push((self.next.plan.id.uuid(), QuestionKind::PlanStalled));
@@ -192,7 +192,7 @@ impl Desk<'_> {
     }
 
     fn cancel(&mut self, reason: &str, refund_unserved: bool) {
-        self.scheduled().for_each(|i| i.state = InstallmentState::Voided);
+        self.scheduled().for_each(Installment::void);
         if refund_unserved {
             let today = self.today();
             for installment in &mut self.next.installments {
@@ -218,7 +218,7 @@ impl Desk<'_> {
         if rest == 0 {
             return Err("nothing is still to come".to_owned());
         }
-        self.scheduled().for_each(|i| i.state = InstallmentState::Voided);
+        self.scheduled().for_each(Installment::void);
         self.add(InstallmentKind::Payoff, rest);
         self.next.plan.paid_off = true;
         self.tell(EventKind::PlanChanged, None);
@@ -249,7 +249,7 @@ impl Desk<'_> {
             installment.minor -= less;
             left -= less;
             if installment.minor == 0 {
-                installment.state = InstallmentState::Voided;
+                installment.void();
             }
         }
         for installment in self.next.installments.iter_mut().rev() {

@@ -48,7 +48,7 @@ pub fn plan(request: CreatePlan, scene: Scene<'_>) -> Result<PlanFile, Problem> 
     let zone = request.zone.as_deref().map(|name| checks::take(&mut errors, "zone", name.parse::<Zone>()));
     let zone = zone.map_or_else(|| scene.policy.zone.clone(), Option::unwrap_or_default);
     let dunning = dunning(request.dunning.as_ref(), &scene.policy.dunning, &mut errors);
-    let charge_at = charge_at(request.charge_at.as_deref(), dunning.hours, &mut errors);
+    let charge_at = charge_at(request.charge_at.as_deref(), dunning.hours, request.agreement.is_some(), &mut errors);
     let given = request.offers.as_deref().unwrap_or_default();
     let offers = tender::offered(given, currency.unwrap_or(Currency::CNY), &mut errors);
     if request.agreement.is_none() && given.is_empty() {
@@ -115,14 +115,15 @@ pub fn usable<'a>(
     Ok(agreement)
 }
 
-fn charge_at(given: Option<&str>, hours: Hours, errors: &mut Reader<'_>) -> LocalTime {
+/// Who is only asked may be asked at any hour.
+fn charge_at(given: Option<&str>, hours: Hours, charged: bool, errors: &mut Reader<'_>) -> LocalTime {
     let usual = Dunning::default().at;
     let Some(text) = given else {
         // Ten o'clock, unless the merchant charges at other hours only.
         return if hours.from <= usual && usual < hours.until { usual } else { hours.from };
     };
     let Some(time) = checks::take(errors, "charge_at", text.parse::<LocalTime>()) else { return usual };
-    if time < hours.from || time >= hours.until {
+    if charged && (time < hours.from || time >= hours.until) {
         let Hours { from, until } = hours;
         errors.refuse("charge_at", format!("`charge_at` is {time}, outside the hours in which payers are charged: {from} to {until} (`dunning.hours`)"));
     }

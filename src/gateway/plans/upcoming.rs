@@ -43,6 +43,8 @@ pub fn upcoming(file: &PlanFile, now: Timestamp, most: usize) -> Vec<Upcoming> {
             amount_minor: i.minor,
             at: match i.kind {
                 InstallmentKind::Regular => charged_at(plan, i.due_on, i.announced_on, now),
+                // Being asked wakes nobody; being charged does.
+                InstallmentKind::Adjustment | InstallmentKind::Payoff if plan.debit.is_none() => now,
                 InstallmentKind::Adjustment | InstallmentKind::Payoff => plan.dunning.hours.first_from(&plan.zone, now),
             },
             period_from: i.period.map(|(from, _)| from),

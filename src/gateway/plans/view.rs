@@ -223,7 +223,7 @@ impl InstallmentView {
             order_id: installment.order,
             order_number: installment.order.map(|_| plan.order_number(installment.seq)),
             tries: installment.tries,
-            next_try_at: installment.next_at,
+            next_try_at: installment.next_at.filter(|_| !installment.state.is_final()),
             decline: installment.decline.as_ref().map(DeclineView::from),
             given_back_minor: installment.given_back_minor(),
         }

@@ -78,6 +78,9 @@ async fn parts_of_ones_own_and_the_first_part_now_are_taken_as_given() {
         due(&plan["installments"]),
         expected(&[("2026-11-22", 5_000), ("2026-12-31", 1), ("2026-12-31", 4_999)])
     );
+    // Who is only asked may be asked at midnight.
+    let midnight = house.plan("p-3", &json!({ "charge_at": "00:00" })).await;
+    assert_eq!(midnight["upcoming"][0]["at"], "2026-11-29T16:00:00.000Z");
     // Today is the zone's: at 09:00 UTC it is still the day before on Samoa.
     let once = json!({ "total_minor": 5, "count": 1 });
     let far = json!({ "installments": once, "zone": "Pacific/Pago_Pago" });
@@ -138,6 +141,17 @@ async fn a_plan_by_an_agreement_that_waits_to_be_signed_waits_with_it() {
 }
 
 #[tokio::test]
+async fn a_channel_that_tells_the_payer_before_charges_him_so_much_later() {
+    let house = House::new().await;
+    let agreement = house.signed("k0", &json!({ "method": "wechat_debit" })).await;
+    let terms = json!({ "total_minor": 10_000, "count": 2, "every": { "every": 1, "unit": "month" } });
+    let plan = house.plan("p-1", &json!({ "agreement": agreement["id"], "installments": terms })).await;
+    assert_eq!(due(&plan["upcoming"]), expected(&[("2026-11-22", 5_000), ("2026-12-22", 5_000)]));
+    let at: Vec<_> = plan["upcoming"].as_array().unwrap().iter().map(|u| text(&u["at"])).collect();
+    assert_eq!(at, ["2026-11-24T02:00:00.000Z", "2026-12-22T02:00:00.000Z"]);
+}
+
+#[tokio::test]
 async fn every_plan_that_cannot_be_is_refused_with_its_member_and_changes_nothing() {
     let house = House::new().await;
     let small = house.signed("a0", &json!({ "limit_minor": 3_333 })).await;
@@ -149,6 +163,7 @@ async fn every_plan_that_cannot_be_is_refused_with_its_member_and_changes_nothin
     house.agreement_told(&over, signed_until(Some(START))).await;
     let ending = house.signed("a5", &json!({})).await;
     house.agreement_told(&ending, AgreementClaim::EndRequested { by: "Li Na".into() }).await;
+    let good = house.signed("a6", &json!({})).await;
     let by = |agreement: &Value| json!({ "agreement": agreement["id"] });
     let parts = |parts: Value| json!({ "installments": parts });
     let part = |due_on: &str, minor: i64| json!({ "due_on": due_on, "minor": minor });
@@ -170,7 +185,7 @@ async fn every_plan_that_cannot_be_is_refused_with_its_member_and_changes_nothin
         (json!({ "offers": ["cash", "cash"] }), "/offers/1", "twice"),
         (json!({ "zone": "Mars/Base" }), "/zone", "Mars/Base"),
         (json!({ "charge_at": "9:00" }), "/charge_at", "not a time of day"),
-        (json!({ "charge_at": "23:00" }), "/charge_at", "outside the hours"),
+        (json!({ "charge_at": "23:00", "agreement": good["id"] }), "/charge_at", "outside the hours"),
         (json!({ "number": "x".repeat(59) }), "/number", "at most 58"),
         (json!({ "number": "a b" }), "/number", "letters, digits"),
         (json!({ "payer": "" }), "/payer", "letters, digits"),

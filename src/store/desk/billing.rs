@@ -217,7 +217,10 @@ impl Desk {
                 now,
             };
             let step = step(scene);
-            if let (Some(Act::Announce { seq }), Some(agreement)) = (&step.act, &seen.agreement) {
+            // What else the step has found, the installment itself may be new, is written before the payer is told.
+            if let (Some(Act::Announce { seq }), Some(agreement), false) =
+                (&step.act, &seen.agreement, has_news(&seen.file, &step))
+            {
                 return Ok(Followed::Announce(Box::new(seen.file), Box::new(agreement.clone()), *seq));
             }
             let number = match &step.act {
@@ -404,6 +407,13 @@ impl Desk {
         }
         Ok(())
     }
+}
+
+/// Whether the step tells more than when to look again.
+fn has_news(before: &PlanFile, step: &Step) -> bool {
+    let stands =
+        |file: &PlanFile| (file.plan.state, file.installments.iter().map(|i| (i.seq, i.state)).collect::<Vec<_>>());
+    !step.tell.is_empty() || stands(before) != stands(&step.next)
 }
 
 fn settled(run: &Run, due_at: Option<Timestamp>, why: &str) -> Settle {

@@ -1,8 +1,11 @@
 //! Tests of the Alipay adapter over loopback: a merchant with keys of our own and a channel that answers what
 //! it is told to.
 
+mod agreements;
 mod calls;
 mod certificates;
+mod debits;
+mod holds;
 mod notifications;
 mod pages;
 mod refunds;

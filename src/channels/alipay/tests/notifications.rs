@@ -315,3 +315,73 @@ fn the_channel_hears_its_own_words() {
         assert!(no.body != "success" && no.status >= 400, "{no:?}");
     }
 }
+
+#[test]
+fn messages_about_agreements_say_only_that_one_has_changed() {
+    let told = |changes: &[(&str, &str)], key: &str, keep_type: bool| {
+        let mut message: Message = [
+            ("charset", "UTF-8"),
+            ("notify_time", NOW_TEXT),
+            ("notify_id", "ac05099524730693a8b330c45cecf72da9"),
+            ("notify_type", "dut_user_sign"),
+            ("sign_type", "RSA2"),
+            ("app_id", APP_ID),
+            ("agreement_no", "20275115001234567890"),
+            ("external_agreement_no", "00000000000000000000000004"),
+            ("personal_product_code", "CYCLE_PAY_AUTH_P"),
+            ("status", "NORMAL"),
+            ("sign_time", NOW_TEXT),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+        for (name, value) in changes {
+            message.insert((*name).to_owned(), (*value).to_owned());
+        }
+        let body = signed_with(key, &message, keep_type);
+        Fixture::alone().channel.read_notification(&Vec::<(String, String)>::new(), &body, NOW)
+    };
+    let want = Notice::Look {
+        channel_id: "ac05099524730693a8b330c45cecf72da9".into(),
+        about: About::Agreement("00000000000000000000000004".into()),
+        at: NOW,
+    };
+    for kind in ["dut_user_sign", "dut_user_unsign"] {
+        for keep_type in [true, false] {
+            assert_eq!(told(&[("notify_type", kind)], ALIPAY_KEY, keep_type), Ok(want.clone()), "{kind}");
+        }
+    }
+    assert_eq!(told(&[], OTHER_KEY, true), Err(NotificationRefusal::BadSignature));
+    assert_eq!(told(&[("app_id", "2021000000000009")], ALIPAY_KEY, true), Err(NotificationRefusal::Foreign));
+    let unnamed = told(&[("external_agreement_no", "")], ALIPAY_KEY, true);
+    assert!(matches!(unnamed, Ok(Notice::Other { event, .. }) if event == "dut_user_sign"));
+}
+
+#[test]
+fn a_message_about_a_hold_says_where_to_look_and_nothing_else() {
+    let about = |kind: &str, payee: &str| {
+        let members = [
+            ("notify_id", "2027011500222155958068450559358071"),
+            ("notify_type", kind),
+            ("notify_time", NOW_TEXT),
+            ("app_id", APP_ID),
+            ("sign_type", "RSA2"),
+            ("out_order_no", "n1"),
+            ("out_request_no", "n1_release"),
+            ("auth_no", "2027"),
+            ("status", "SUCCESS"),
+            ("amount", "12.34"),
+            ("payee_user_id", payee),
+        ];
+        members.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Message>()
+    };
+    for kind in ["fund_auth_freeze", "fund_auth_unfreeze"] {
+        for keep_type in [false, true] {
+            let notice = read(&signed_with(ALIPAY_KEY, &about(kind, SELLER), keep_type)).unwrap();
+            assert!(matches!(notice, Notice::Look { about: About::Payment(number), .. } if number == "n1"), "{kind}");
+        }
+        assert_eq!(read(&signed(&about(kind, "2088000000000002"))), Err(NotificationRefusal::Foreign));
+        let forged = signed_with(OTHER_KEY, &about(kind, SELLER), false);
+        assert_eq!(read(&forged), Err(NotificationRefusal::BadSignature));
+    }
+}

@@ -1,8 +1,10 @@
 //! Tests of the Stripe adapter over loopback: an account with keys of our own and a channel that answers what it is
 //! told to.
 
+mod agreements;
 mod calls;
 mod create;
+mod debits;
 mod ends;
 mod notifications;
 mod refunds;

@@ -46,6 +46,11 @@ fn of_payments_and_refunds_only_the_number_is_read_whatever_the_message_says() {
     }
     let charge = json!({"id": "ch_1", "object": "charge", "metadata": {"bursar_payment": number()}, "refunded": true});
     assert_eq!(read(&event("charge.refunded", &charge)), look(About::Payment(number())));
+    let setup = json!({"id": "seti_1", "object": "setup_intent", "metadata": {"bursar_agreement": "a1"}});
+    for kind in ["succeeded", "canceled", "setup_failed", "requires_action"] {
+        let kind = format!("setup_intent.{kind}");
+        assert_eq!(read(&event(&kind, &setup)), look(About::Agreement("a1".into())), "{kind}");
+    }
     for kind in ["refund.created", "refund.updated", "refund.failed", "charge.refund.updated"] {
         assert_eq!(read(&event(kind, &refund("failed"))), look(About::Refund(leg().number())), "{kind}");
     }

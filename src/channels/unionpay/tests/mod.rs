@@ -1,9 +1,11 @@
 //! Tests of the UnionPay adapter over loopback: a merchant with keys of our own and a channel that answers what
 //! it is told to.
 
+mod agreements;
 mod calls;
 mod certificates;
 mod channel_side;
+mod debits;
 mod notifications;
 mod refunds;
 mod settings;

@@ -254,3 +254,36 @@ fn the_channel_hears_its_own_words() {
     assert_eq!(channel.unavailable().status, 503);
     assert!([channel.unavailable(), channel.refuse(&NotificationRefusal::Foreign)].iter().all(|r| r.body != "ok"));
 }
+
+#[test]
+fn an_opening_is_asked_about_and_a_charge_tells_of_money_and_of_declines() {
+    let opening = about(
+        "00000000000000000000000004",
+        TXN_TIME,
+        &[
+            ("txnType", "79"),
+            ("txnSubType", "00"),
+            ("bizType", "000902"),
+            ("activateStatus", "1"),
+            ("tokenPayData", "{token=6235240000760877254&trId=62000000001&tokenType=01}"),
+        ],
+    );
+    let notice = read(&message(opening.clone())).unwrap();
+    let want = About::Agreement("00000000000000000000000004".into());
+    assert!(matches!(&notice, Notice::Look { about, .. } if *about == want), "{notice:?}");
+    assert!(!format!("{notice:?}").contains("62352"), "no token is kept");
+    let mut foreign = opening;
+    foreign.insert("merId".into(), "777290058110049".into());
+    assert_eq!(read(&message(foreign)), Err(NotificationRefusal::Foreign));
+
+    let paid = read(&message(told(&[("bizType", "000902")])));
+    assert!(matches!(paid, Ok(Notice::Payment { standing: Standing::Paid(_), .. })));
+    let failed = read(&message(told(&[("bizType", "000902"), ("respCode", "64"), ("respMsg", "in words")])));
+    let Ok(Notice::Payment { standing: Standing::Declined(decline), number, .. }) = failed else {
+        panic!("{failed:?}")
+    };
+    assert_eq!(
+        (decline.class.name(), decline.reason.as_str(), number.as_str()),
+        ("insufficient_funds", "64: in words", NUMBER)
+    );
+}

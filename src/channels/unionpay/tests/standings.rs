@@ -35,7 +35,7 @@ fn fields(change: &[(&str, &str)]) -> Fields {
 fn standing(change: &[(&str, &str)]) -> Result<Standing, WhyKind> {
     let fields = fields(change);
     let said = Said::about_original(&fields);
-    Transaction::new(&fields, &said, "777", NOW).standing().map_err(|why| why.kind)
+    Transaction::new(&fields, &said, "777", NOW).standing(false).map_err(|why| why.kind)
 }
 
 fn refund(change: &[(&str, &str)]) -> Result<RefundStanding, WhyKind> {

@@ -1,11 +1,14 @@
 //! Tests of the WeChat Pay adapter over loopback: a merchant with keys of our own and a channel that
 //! answers what it is told to.
 
+mod agreements;
 mod calls;
+mod debits;
 mod keys;
 mod notifications;
 mod refunds;
 mod refused_refunds;
+mod score;
 mod second_way;
 mod trouble;
 mod vectors;

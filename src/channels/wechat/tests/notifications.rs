@@ -5,7 +5,7 @@ use bursar_core::refund::RefundReceipt;
 use super::*;
 use crate::RefundStanding;
 use crate::headers::HeaderLines;
-use crate::notice::{Notice, NotificationRefusal};
+use crate::notice::{About, Notice, NotificationRefusal};
 use crate::wechat::aead::Sealed;
 
 /// A message and its headers.
@@ -166,6 +166,58 @@ fn what_is_not_sealed_with_our_key_or_not_in_shape_is_unreadable() {
     }
 }
 
+fn about_contract(event: &str, plain: &Value) -> Message {
+    let sealed = api_key().seal("twelve bytes", "contract", plain.to_string().as_bytes());
+    message(&envelope(event, &sealed))
+}
+
+#[test]
+fn messages_about_agreements_say_only_that_one_has_changed() {
+    let plain = json!({
+        "mchid": MCHID, "appid": APPID, "plan_id": 12535, "out_contract_code": "c1", "contract_id": "2027",
+        "contract_state": "SIGNED", "openid": "o1",
+    });
+    for event in ["ENTRUST.SIGN", "ENTRUST.TERMINATE", "ENTRUST.SOMETHING_NEW"] {
+        let message = about_contract(event, &plain);
+        let want = Notice::Look { channel_id: "EV-1".into(), about: About::Agreement("c1".into()), at: NOW };
+        assert_eq!(read(&message), Ok(want.clone()), "{event}");
+        let kept = HeaderLines::keep(&message.headers, channel().proof_headers());
+        assert_eq!(channel().reread_notification(&HeaderLines(&kept), &message.body), Ok(want));
+    }
+    for (member, value) in [("mchid", json!("20")), ("mchid", Value::Null), ("appid", json!("wx2"))] {
+        let mut other = plain.clone();
+        other[member] = value;
+        assert_eq!(read(&about_contract("ENTRUST.SIGN", &other)), Err(NotificationRefusal::Foreign), "{member}");
+    }
+    let named = read(&about_contract("ENTRUST.SIGN", &json!({"sp_mchid": "1"}))).unwrap();
+    assert_eq!(named, Notice::Other { channel_id: "EV-1".into(), event: "ENTRUST.SIGN".into() });
+}
+
+#[test]
+fn messages_about_charges_tell_of_money_and_of_declines() {
+    let of = |event: &str, change: &dyn Fn(&mut Value)| {
+        let mut plain = plain();
+        plain["trade_type"] = json!("PAP");
+        change(&mut plain);
+        let sealed = api_key().seal("twelve bytes", "transaction", plain.to_string().as_bytes());
+        read(&message(&envelope(event, &sealed)))
+    };
+    for event in ["TRANSACTION.SUCCESS", "TRANSACTION.PAY_BACK"] {
+        let notice = of(event, &|_| ());
+        assert!(matches!(notice, Ok(Notice::Payment { standing: Standing::Paid(_), .. })), "{event}");
+    }
+    for state in ["PAYERROR", "PAY_FAIL"] {
+        let notice = of("TRANSACTION.FAIL", &|v| {
+            v["trade_state"] = json!(state);
+            v["trade_state_desc"] = json!("余额不足");
+        });
+        let Ok(Notice::Payment { standing: Standing::Declined(decline), number, .. }) = notice else {
+            panic!("{state}")
+        };
+        assert_eq!((decline.class.name(), number.as_str()), ("insufficient_funds", NUMBER));
+    }
+}
+
 #[test]
 fn other_events_are_named() {
     let sealed = api_key().seal("twelve bytes", "profitsharing", b"{}");
@@ -256,4 +308,25 @@ fn the_channel_hears_its_own_words() {
     let body: Value = serde_json::from_str(&reply.body).unwrap();
     assert_eq!((reply.status, &body["code"]), (401, &json!("FAIL")));
     assert_eq!(channel.unavailable().status, 503);
+}
+
+#[test]
+fn messages_about_pay_after_service_say_where_to_look_and_nothing_else() {
+    let order = |mchid: &str| {
+        json!({
+            "appid": APPID, "mchid": mchid, "service_id": "5001", "out_order_no": NUMBER, "order_id": "1",
+            "state": "DOING", "state_description": "USER_CONFIRM",
+        })
+    };
+    let about = |event: &str, plain: &Value| {
+        message(&envelope(event, &api_key().seal("twelve bytes", "payscore", plain.to_string().as_bytes())))
+    };
+    for event in ["PAYSCORE.USER_CONFIRM", "PAYSCORE.USER_PAID"] {
+        let notice = read(&about(event, &order(MCHID))).unwrap();
+        assert!(matches!(notice, Notice::Look { about: About::Payment(number), .. } if number == NUMBER), "{event}");
+        assert_eq!(read(&about(event, &order("1900000002"))), Err(NotificationRefusal::Foreign));
+        assert!(matches!(read(&about(event, &json!({}))), Err(NotificationRefusal::Unreadable(_))));
+    }
+    let other = read(&about("PAYSCORE.USER_OPEN_SERVICE", &json!({}))).unwrap();
+    assert!(matches!(other, Notice::Other { event, .. } if event == "PAYSCORE.USER_OPEN_SERVICE"));
 }

@@ -1,3 +1,5 @@
+//! What a plan does over months and years: it knows a payer and a channel that answers, and must never know a database.
+
 use super::*;
 use crate::billing::test_town::{Answer, Town, at, day, monthly, parts};
 use crate::billing::{Hours, InstallmentState, Zone};

@@ -1,3 +1,5 @@
+//! What becomes of a plan that people change: it knows sums, and must never know a database.
+
 use super::*;
 use crate::billing::split::equal;
 use crate::billing::test_town::{Answer, Town, at, day, monthly, parts};

@@ -1,0 +1,11 @@
+//! Billing from the agreement to the charge, told as stories: over the real program and the sandbox's channels, on a
+//! clock that leaps from one thing that is due to the next.
+
+mod ears;
+mod place;
+mod steps;
+mod stories;
+mod town;
+
+pub use place::Place;
+pub use stories::live_through;
