@@ -1,5 +1,7 @@
 //! The clocks of the running program. The only place that reads the system's time.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use bursar_core::{Clock, Timestamp};
 
 /// The system's clock, or one that runs faster from an origin on (for demonstrations).
@@ -41,9 +43,57 @@ impl Clock for SystemClock {
     }
 }
 
+/// A fast clock that can be set forward, for plays that leap over the hours in which nothing happens. It knows how far
+/// it was set, and must never know why.
+#[derive(Debug)]
+pub struct LeapingClock {
+    base: SystemClock,
+    ahead_ms: AtomicI64,
+}
+
+impl LeapingClock {
+    /// Shows real time at this moment, and runs `speed` times faster from here on.
+    pub fn starting(speed: u32) -> Self {
+        Self { base: SystemClock::fast(speed, SystemClock::real_ms()), ahead_ms: AtomicI64::new(0) }
+    }
+
+    /// Shows `start` now, and runs `speed` times faster than real time from there on.
+    pub fn from(start: Timestamp, speed: u32) -> Self {
+        let real_ms = SystemClock::real_ms();
+        let ahead_ms = AtomicI64::new(start.as_millis().saturating_sub(real_ms));
+        Self { base: SystemClock::fast(speed, real_ms), ahead_ms }
+    }
+
+    /// Shows `at` now, unless it is later already.
+    pub fn leap_to(&self, at: Timestamp) {
+        self.ahead_ms.fetch_add(at.since_ms(self.now()).max(0), Ordering::SeqCst);
+    }
+}
+
+impl Clock for LeapingClock {
+    fn now(&self) -> Timestamp {
+        self.base.now().plus_ms(self.ahead_ms.load(Ordering::SeqCst))
+    }
+
+    fn speed(&self) -> u32 {
+        self.base.speed()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_leap_goes_forward_and_never_back() {
+        let start = Timestamp::from_millis(1_000_000);
+        let clock = LeapingClock::from(start, 1);
+        clock.leap_to(start.plus_ms(500_000));
+        let then = clock.now();
+        assert!(then >= start.plus_ms(500_000) && then < start.plus_ms(600_000), "{then}");
+        clock.leap_to(start);
+        assert!(clock.now() >= then);
+    }
 
     #[test]
     fn a_fast_clock_starts_at_its_origin_and_runs_ahead() {

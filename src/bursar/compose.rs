@@ -77,7 +77,14 @@ fn gather_settings(config: &Config, clock: &Arc<dyn Clock>) -> Result<bursar_sto
 /// # Errors
 /// When the configuration is wrong or the database cannot be reached.
 pub async fn program(config: &Config) -> anyhow::Result<Program> {
-    let clock = clock(config)?;
+    program_by(config, clock(config)?).await
+}
+
+/// As [`program`], by a clock of the caller's instead of the one that `config` names.
+///
+/// # Errors
+/// As [`program`].
+pub async fn program_by(config: &Config, clock: Arc<dyn Clock>) -> anyhow::Result<Program> {
     let chance: Arc<dyn Chance> = Arc::new(SystemChance::default());
     let url = config.text("database.url");
     let store = bursar_store::open(&url, &options(config)?)

@@ -9,14 +9,11 @@ use bursar::compose::{self, Program};
 use bursar::config::Config;
 use bursar::play::accounts::Dialect;
 use bursar::play::cast::{Actor, Role, enter, webhook_secret};
-use bursar::secrets::SystemSecrets;
-use bursar_channels::{Channels, HttpSettings};
 use bursar_core::chance::SeededChance;
 use bursar_core::channel::ChannelKind;
 use bursar_core::{Chance, Clock};
 use bursar_sandbox::merchant::{Backend, Sink};
 use bursar_sandbox::{Faults, PayerMix, Provisioned, RefundMix, Sandbox, SandboxConfig, provision, system_random};
-use bursar_store::Desk;
 
 use crate::{Proxy, free_port};
 
@@ -110,14 +107,6 @@ pub(crate) fn name_of(i: usize) -> String {
     format!("agency-{i}")
 }
 
-/// The same program by another clock.
-fn with_clock(program: &Program, clock: Arc<dyn Clock>) -> Program {
-    let chance = program.chance.clone();
-    let channels = Channels::new(HttpSettings::default(), Arc::new(SystemSecrets), clock.clone(), chance);
-    let desk = Desk { clock: clock.clone(), ..program.desk.clone() };
-    Program { clock, desk, channels: Arc::new(channels), ..program.clone() }
-}
-
 impl Stage {
     /// Puts everything up and migrates the database.
     ///
@@ -142,8 +131,9 @@ impl Stage {
         .map(|(key, value)| (key.to_owned(), value))
         .to_vec();
         all.extend(scene.more.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-        let program = compose::program(&settings(&all)).await.expect("the database");
-        let program = scene.clock.map_or_else(|| program.clone(), |clock| with_clock(&program, clock));
+        let config = settings(&all);
+        let clock = scene.clock.unwrap_or_else(|| compose::clock(&config).expect("a clock"));
+        let program = compose::program_by(&config, clock).await.expect("the database");
         program.store.migrate().await.expect("the schema");
         let name = name_of;
         let folder_of_keys = scene.keys.as_deref().unwrap_or(folder.path());

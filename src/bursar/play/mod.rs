@@ -5,5 +5,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod cast;
+pub mod leap;
+pub mod month;
 pub mod operator;
 pub mod races;

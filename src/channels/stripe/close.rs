@@ -8,6 +8,7 @@ use bursar_core::payment::Payment;
 
 use super::Stripe;
 use super::call::{Answered, Call, object, unreadable};
+use super::create::money;
 use super::errors::{ApiError, Meaning};
 use super::form::Form;
 use super::intent::Intent;
@@ -53,13 +54,17 @@ impl Stripe {
         }
     }
 
-    /// Takes what is held: all of it.
+    /// Takes of what is held what the service came to. The channel lets the rest go by itself.
     pub(super) async fn take_held(&self, payment: &Payment) -> Outcome<Standing> {
+        if let Err(refusal) = money(Form::default(), payment.amount) {
+            return Outcome::Refused(refusal);
+        }
         let id = match self.id_of(payment).await {
             Ok(Some(id)) => id,
             Ok(None) => return Outcome::Done(Standing::Absent),
             Err(outcome) => return outcome,
         };
+        // Said also when it is all that is held: a repetition then says the same, whatever is left of the hold.
         let form = expanded("").with("amount_to_capture", payment.amount.minor);
         let error = match self.call(Call::post(&format!("{INTENTS}/{id}/capture"), &form)).await {
             Err(why) => return Outcome::Unknown(why),

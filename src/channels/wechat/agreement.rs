@@ -87,7 +87,7 @@ struct Presigned {
 }
 
 /// `text` on one line of at most `most` characters.
-fn line(text: &str, most: usize) -> String {
+pub(super) fn line(text: &str, most: usize) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.trim().chars().take(most).collect()
 }

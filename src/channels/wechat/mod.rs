@@ -3,7 +3,8 @@
 //!
 //! Order of reading: `settings`, `sign` and `transport` (out), `verify`, `certificates` and `aead` (in),
 //! `errors` (every code and its meaning), `call` (how an answer is judged), then one file per call; `agreement`,
-//! `contract`, `debit` and `declines` for charges by agreements.
+//! `contract`, `debit` and `declines` for charges by agreements; `score_settings`, `service_order` and `score` for pay
+//! after service.
 
 mod aead;
 mod agreement;
@@ -21,6 +22,9 @@ mod payee;
 mod query;
 mod refund;
 mod refunded;
+mod score;
+mod score_settings;
+mod service_order;
 mod settings;
 mod sign;
 mod transaction;
@@ -45,6 +49,7 @@ use tokio::runtime::Handle;
 
 use self::aead::ApiKey;
 use self::certificates::Keyring;
+use self::score::ScoreAccount;
 pub(crate) use self::settings::Settings;
 use self::settings::{Agreements, Keys};
 use self::transaction::Payee;
@@ -65,6 +70,7 @@ pub(crate) struct Wechat {
     keyring: Arc<Keyring>,
     api: Arc<ApiKey>,
     agreements: Option<Agreements>,
+    score: Option<ScoreAccount>,
 }
 
 fn refused(code: &str, message: &str, class: RefusalClass) -> Refusal {
@@ -88,12 +94,13 @@ fn check_notify_url(url: &str) -> Result<(), Refusal> {
 
 impl Wechat {
     fn new(account: ChannelAccountId, settings: Settings, keys: Keys, parts: Parts) -> Self {
-        let Keys { signing, api, channel } = keys;
+        let Keys { signing, api, channel, front } = keys;
         Self {
             account,
             keyring: Arc::new(Keyring::new(channel, settings.own.download_certificates)),
             transport: Arc::new(Transport::new(&settings, signing, parts)),
             agreements: settings.own.agreements,
+            score: settings.own.score.map(|settings| ScoreAccount { settings, key: front }),
             payee: Payee { mchid: settings.own.mchid, appid: settings.own.appid },
             api: Arc::new(api),
         }
@@ -132,6 +139,7 @@ impl Channel for Wechat {
     async fn create(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
         let outcome = match request.payment.method {
             Method::WechatDebit => self.debit(request).await,
+            Method::WechatScore => self.create_score(request).await,
             _ => self.create_order(request).await,
         };
         self.ended(Verb::Create, outcome)
@@ -139,14 +147,26 @@ impl Channel for Wechat {
 
     #[tracing::instrument(name = "channel.query", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
     async fn query(&self, payment: &Payment) -> Outcome<Standing> {
-        let outcome = self.query_order(payment).await;
+        let outcome =
+            if payment.method.holds() { self.query_score(payment).await } else { self.query_order(payment).await };
         self.ended(Verb::Query, outcome)
     }
 
     #[tracing::instrument(name = "channel.close", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
     async fn close(&self, payment: &Payment) -> Outcome<Closed> {
-        let outcome = self.close_order(payment).await;
+        let outcome =
+            if payment.method.holds() { self.cancel_score(payment).await } else { self.close_order(payment).await };
         self.ended(Verb::Close, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.capture", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
+    async fn capture(&self, payment: &Payment) -> Outcome<Standing> {
+        let outcome = if payment.method.holds() {
+            self.complete_score(payment).await
+        } else {
+            Outcome::Refused(Refusal::ours("CAPTURE", "this way takes the money at once; nothing is held"))
+        };
+        self.ended(Verb::Capture, outcome)
     }
 
     #[tracing::instrument(name = "channel.refund", skip_all, fields(account = %self.account, number = %request.leg.number(), status, request_id))]

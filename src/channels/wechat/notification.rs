@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::Wechat;
 use super::aead::Sealed;
 use super::refunded::Refunded;
+use super::service_order::ServiceOrder;
 use super::transaction::Transaction;
 use crate::headers::HeaderLookup;
 use crate::notice::{About, Notice, NotificationRefusal};
@@ -16,6 +17,8 @@ use crate::outcome::shorten;
 const PAID: [&str; 3] = ["TRANSACTION.SUCCESS", "TRANSACTION.FAIL", "TRANSACTION.PAY_BACK"];
 /// How events about agreements begin: signed, ended, and what the channel adds to that.
 const AGREEMENTS: &str = "ENTRUST.";
+/// The events about pay after service: the payer has agreed, the payer has paid.
+const SCORE: [&str; 2] = ["PAYSCORE.USER_CONFIRM", "PAYSCORE.USER_PAID"];
 /// The events about refunds.
 const REFUNDED: [&str; 3] = ["REFUND.SUCCESS", "REFUND.ABNORMAL", "REFUND.CLOSED"];
 /// Longest id of a message that is taken; the channel's have 36 characters.
@@ -67,6 +70,9 @@ impl Wechat {
         if envelope.event_type.starts_with(AGREEMENTS) {
             return self.read_contract(envelope, at, &plain);
         }
+        if SCORE.contains(&envelope.event_type.as_str()) {
+            return self.read_service_order(envelope.id, at, &plain);
+        }
         if !PAID.contains(&envelope.event_type.as_str()) {
             return Ok(Notice::Other { channel_id: envelope.id, event: shorten(&envelope.event_type) });
         }
@@ -93,6 +99,20 @@ impl Wechat {
             return Err(NotificationRefusal::Foreign);
         }
         Ok(Notice::Look { channel_id: envelope.id, about: About::Agreement(number), at })
+    }
+
+    /// The two messages of an order overtake each other: where it stands is asked for.
+    fn read_service_order(
+        &self,
+        channel_id: String,
+        at: Timestamp,
+        plain: &[u8],
+    ) -> Result<Notice, NotificationRefusal> {
+        let order: ServiceOrder = serde_json::from_slice(plain).map_err(unreadable)?;
+        if order.mchid != self.payee.mchid || order.appid != self.payee.appid {
+            return Err(NotificationRefusal::Foreign);
+        }
+        Ok(Notice::Look { channel_id, about: About::Payment(order.out_order_no), at })
     }
 
     /// Where the refund stands is read from what was sealed; the event's name adds nothing to it.

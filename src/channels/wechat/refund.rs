@@ -27,7 +27,11 @@ const SETTLING_MS: i64 = DAY_MS;
 /// The body. The order of the members is fixed, so that every attempt sends the same bytes.
 #[derive(Serialize)]
 struct Body<'a> {
-    out_trade_no: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_trade_no: Option<&'a str>,
+    /// The only number by which money of pay after service goes back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<&'a str>,
     out_refund_no: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     reason: &'a str,
@@ -113,8 +117,16 @@ impl Wechat {
         if !number::is_valid(&out_trade_no) || !number::is_valid_refund(&out_refund_no) {
             return Err(bad_number());
         }
+        let transaction_id = if payment.method.holds() {
+            let taken = payment.evidence.transaction_id().filter(|id| number::is_channels(id));
+            let unknown = || wrong("TRANSACTION", "the channel has not told by which number it took the money");
+            Some(taken.ok_or_else(unknown)?)
+        } else {
+            None
+        };
         let body = Body {
-            out_trade_no: &out_trade_no,
+            out_trade_no: transaction_id.is_none().then_some(out_trade_no.as_str()),
+            transaction_id,
             out_refund_no: &out_refund_no,
             reason: &reason(request.reason),
             notify_url: request.notify_url,
@@ -207,7 +219,15 @@ impl Wechat {
 
     fn read_refund_answer(&self, answer: &Answer, request: &RefundRequest<'_>) -> Outcome<RefundStanding> {
         let (number, of) = (request.leg.number(), request.payment.number());
-        self.read_refunded(answer, |refunded| refunded.out_refund_no == number && refunded.out_trade_no == of)
+        // Of pay after service the channel has a number of its own where ours stands otherwise.
+        let taken = request.payment.evidence.transaction_id().filter(|_| request.payment.method.holds());
+        self.read_refunded(answer, |refunded| {
+            let same = match taken {
+                Some(taken) => refunded.transaction_id.as_deref().is_none_or(|named| named == taken),
+                None => refunded.out_trade_no == of,
+            };
+            refunded.out_refund_no == number && same
+        })
     }
 
     fn read_refunded(&self, answer: &Answer, is_ours: impl FnOnce(&Refunded) -> bool) -> Outcome<RefundStanding> {

@@ -17,6 +17,8 @@ pub(super) struct Refunded {
     pub(super) mchid: Option<String>,
     pub(super) out_refund_no: String,
     pub(super) out_trade_no: String,
+    #[serde(default)]
+    pub(super) transaction_id: Option<String>,
     pub(super) refund_id: String,
     /// In answers.
     #[serde(default)]

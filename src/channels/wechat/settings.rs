@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Wechat;
 use super::aead::ApiKey;
+use super::score_settings::{FrontKey, Score};
 use super::verify::{ChannelKey, platform_certificate};
 use crate::channel::Channel;
 use crate::parts::Parts;
@@ -54,6 +55,9 @@ pub(super) struct Own {
     /// What `wechat_debit` needs.
     #[serde(default)]
     pub(super) agreements: Option<Agreements>,
+    /// What `wechat_score` needs.
+    #[serde(default)]
+    pub(super) score: Option<Score>,
 }
 
 /// What agreements need. Unknown members are refused.
@@ -133,6 +137,8 @@ pub(super) struct Keys {
     pub(super) api: ApiKey,
     /// Of the channel: they verify what it says, and seal what only it may read.
     pub(super) channel: Vec<ChannelKey>,
+    /// Signs what payers' sides hand to the channel.
+    pub(super) front: Option<FrontKey>,
 }
 
 impl AccountSettings for Settings {
@@ -172,6 +178,7 @@ impl Own {
                     .into());
             }
         }
+        self.score.as_ref().map_or(Ok(()), Score::check)?;
         if self.public_key_id.is_some() != self.public_key.is_some() {
             return Err("settings: `public_key_id` and `public_key` belong together; give both or none".into());
         }
@@ -200,6 +207,10 @@ impl Own {
         for reference in &self.platform_certificates {
             channel.push(settings::secret(secrets, "platform_certificates", reference, platform_certificate)?);
         }
-        Ok(Keys { signing, api, channel })
+        let front = self.score.as_ref().and_then(|score| score.apiv2_key.as_ref());
+        let front = front
+            .map(|reference| settings::secret(secrets, "score.apiv2_key", reference, FrontKey::new))
+            .transpose()?;
+        Ok(Keys { signing, api, channel, front })
     }
 }

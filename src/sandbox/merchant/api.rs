@@ -12,7 +12,7 @@ const TRIES: u64 = 20;
 
 /// A client of one gateway.
 #[derive(Clone, Debug)]
-pub(super) struct Api {
+pub struct Api {
     http: reqwest::Client,
     gateway: String,
     /// Tries again for ever while the gateway is away.
@@ -21,7 +21,7 @@ pub(super) struct Api {
 
 /// A request that changes something.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Request<'a> {
+pub struct Request<'a> {
     /// The merchant's key.
     pub api_key: &'a str,
     /// The path below the gateway.
@@ -34,7 +34,10 @@ pub(super) struct Request<'a> {
 
 impl Api {
     /// A client of `gateway` (without a slash at the end) for so many requests at once.
-    pub(super) fn new(gateway: &str, at_once: usize, patient: bool) -> Result<Self, SandboxError> {
+    ///
+    /// # Errors
+    /// When no client can be made.
+    pub fn new(gateway: &str, at_once: usize, patient: bool) -> Result<Self, SandboxError> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .tcp_nodelay(true)
@@ -45,8 +48,12 @@ impl Api {
         Ok(Self { http, gateway: gateway.to_owned(), patient })
     }
 
-    /// Asks until there is an answer that settles it: success, or a refusal that trying again cannot mend.
-    pub(super) async fn post(&self, request: Request<'_>) -> Result<(u16, Value), SandboxError> {
+    /// Asks until there is an answer that settles it: success, or a refusal that trying again cannot mend. The status
+    /// and the body.
+    ///
+    /// # Errors
+    /// When there is none and patience has ended.
+    pub async fn post(&self, request: Request<'_>) -> Result<(u16, Value), SandboxError> {
         let body = request.body.to_string();
         let build = || {
             self.http

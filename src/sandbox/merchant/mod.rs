@@ -19,6 +19,7 @@ mod transfers;
 mod variety;
 mod wish;
 
+pub use api::{Api, Request};
 pub use bookkeeper::{BankAccount, keep_books};
 pub use cash::{CashBooks, Pockets};
 pub use cashier::{CashAccount, take_cash_over};

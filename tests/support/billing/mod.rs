@@ -1,7 +1,6 @@
 //! Billing from the agreement to the charge, told as stories: over the real program and the sandbox's channels, on a
 //! clock that leaps from one thing that is due to the next.
 
-mod clock;
 mod ears;
 mod place;
 mod steps;

@@ -1,10 +1,8 @@
-//! The channels with agreements, as the stories meet them: it knows how a payer comes to sign, and must never know a
-//! story.
+//! The channels with agreements, as the stories meet them: it knows numbers and days, and must never know a story.
 
 use bursar::play::accounts::{self, Dialect};
 use bursar_core::channel::{ChannelKind, Method};
-use bursar_core::observation::PayCode;
-use bursar_sandbox::{Door, Provisioned};
+use bursar_sandbox::Provisioned;
 use serde_json::Value;
 
 /// A way to be charged without doing anything.
@@ -38,16 +36,6 @@ impl Place {
             ChannelKind::Unionpay => &keys.unionpay.mer_id,
             ChannelKind::Stripe => &keys.stripe.account_id,
             ChannelKind::Bank | ChannelKind::Cash => panic!("nobody is charged there"),
-        }
-    }
-
-    /// What the payer's device opens when he is given `code` to sign with.
-    pub(super) fn door(self, code: &PayCode) -> Door {
-        match code {
-            PayCode::Redirect { url } => Door::Url(url.clone()),
-            PayCode::Form { action, fields } => Door::Form { action: action.clone(), fields: fields.clone() },
-            PayCode::Sdk { fields } => Door::OrderString(fields["client_secret"].clone()),
-            other => panic!("nobody signs with {other:?}"),
         }
     }
 

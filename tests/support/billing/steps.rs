@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use bursar::play::month::door;
 use bursar_core::Timestamp;
 use bursar_core::agreement::AgreementState;
 use bursar_core::bank::Day;
@@ -51,7 +52,7 @@ impl<'a> Payer<'a> {
             (agreement.state == AgreementState::Signing).then_some(agreement)
         });
         let (_, code) = offered.await.evidence.offered.expect("a code");
-        let opened = town.sandbox().open(&town.place.door(&code)).expect("the payer's device opens it");
+        let opened = town.sandbox().open(&door(&code).expect("a door")).expect("the payer's device opens it");
         assert_eq!((opened.out_trade_no.as_str(), opened.account.as_str()), (payer.number.as_str(), town.merchant()));
         town.sandbox().sign(town.merchant(), &payer.number).expect("there is something to sign");
         let active = until("it is in force", WITHIN, || async {

@@ -1,25 +1,24 @@
 //! A house with one merchant, one channel with agreements and time that leaps: it knows how to ask and to wait, and
 //! must never know a story.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bursar::clock::LeapingClock;
 use bursar::play::accounts;
+use bursar::play::leap::leap;
 use bursar_core::agreement::Agreement;
 use bursar_core::bank::Day;
 use bursar_core::billing::PlanFile;
 use bursar_core::channel::ChannelKind;
-use bursar_core::clock::{DAY_MS, HOUR_MS, MINUTE_MS};
+use bursar_core::clock::{DAY_MS, HOUR_MS};
 use bursar_core::id::{AgreementId, ChannelAccountId, PlanId};
-use bursar_core::job::Queue;
 use bursar_core::{Clock, Timestamp};
 use bursar_sandbox::{AgreementMix, Behaviour, DebitEntry, DebitOutcome, Faults, PayerMix, Sandbox};
 use bursar_store::directory::Entries;
 use bursar_store::{Extent, JobFilter, JobRow, ParkedRow, PlanFilter, Store};
 use serde_json::Value;
 
-use super::clock::Leaping;
 use super::ears::Ears;
 use super::place::Place;
 use crate::{House, Scene, until};
@@ -39,13 +38,13 @@ pub(super) struct Town {
     pub(super) house: House,
     pub(super) place: Place,
     pub(super) ears: Ears,
-    clock: Arc<Leaping>,
+    clock: Arc<LeapingClock>,
 }
 
 impl Town {
     pub(super) async fn open(place: Place, database: Option<String>) -> Self {
         let start = Timestamp::parse_rfc3339(START).expect("an instant");
-        let (ears, clock) = (Ears::open().await, Arc::new(Leaping::from(start, SPEED)));
+        let (ears, clock) = (Ears::open().await, Arc::new(LeapingClock::from(start, SPEED)));
         let signs = AgreementMix { soon: 0, never: 1, ..AgreementMix::faithful() };
         let scene = Scene {
             database,
@@ -205,22 +204,7 @@ impl Town {
         }
     }
 
-    /// Leaps to the next job, if nothing is under way. Housekeeping is done once for all that it has missed.
     async fn leap(&self, last: Timestamp) {
-        let soon = self.clock.now().plus_ms(MINUTE_MS);
-        let jobs = self.jobs().await;
-        if jobs.iter().any(|job| job.owner.is_some()) {
-            return;
-        }
-        let due: BTreeSet<Timestamp> = jobs
-            .iter()
-            .filter(|job| job.key.kind.queue() != Queue::Upkeep && job.question.is_none())
-            .map(|job| job.due_at)
-            .collect();
-        match due.first() {
-            Some(next) if *next <= soon => {}
-            Some(next) => self.clock.leap_to((*next).min(last.plus_ms(1))),
-            None => self.clock.leap_to(last.plus_ms(1)),
-        }
+        leap(self.store(), &self.clock, last).await.expect("the database");
     }
 }

@@ -2,6 +2,7 @@
 //! webhook receiver in one process, every payer behaviour, refunds and faults, and the books compared at the
 //! end.
 
+mod month;
 mod people;
 mod progress;
 mod settle;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 use super::{Done, Failure, Globals, output};
 use crate::clock::SystemClock;
 use crate::play::cast::Actor;
+use crate::play::month::Report;
 use crate::serve::{Parts, bind, start};
 use progress::Progress;
 use summary::Ending;
@@ -38,6 +40,9 @@ pub(crate) struct Demo {
     /// How many times faster than real time the clock runs.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=200))]
     speed: u32,
+    /// After the morning, live through a month of billing: agreements, plans, declined charges, a schedule.
+    #[arg(long)]
+    month: bool,
     /// End when everything is settled, instead of staying to be looked at.
     #[arg(long)]
     exit: bool,
@@ -111,8 +116,10 @@ pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
     progress.end();
     let (asked, town) = (settle::asked(customers).await?, people.go_home().await?);
     let ending = Ending::new(&stage, audit, asked, &town.diary, started);
+    let month = if demo.month { Some(month::play(&stage, &demo, &gateway, &town, &progress).await?) } else { None };
     if !globals.json {
         ending.table()?;
+        month.as_ref().map_or(Ok(()), month::table)?;
     }
     if !demo.exit {
         summary::where_to_look(&stage, &gateway);
@@ -120,9 +127,13 @@ pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
     }
     running.stop().await;
     stage.sandbox.stop().await;
-    let summary = ending.to_json();
+    let mut summary = ending.to_json();
+    if let (Some(members), Some(month)) = (summary.as_object_mut(), &month) {
+        members.insert("month".to_owned(), month.to_json());
+    }
     if globals.json {
         output::json(&summary)?;
     }
-    if ending.is_right() { Ok(()) } else { Err(Failure::violated(format!("the books do not agree: {summary}"))) }
+    let right = ending.is_right() && month.as_ref().is_none_or(Report::is_right);
+    if right { Ok(()) } else { Err(Failure::violated(format!("the books do not agree: {summary}"))) }
 }

@@ -22,7 +22,7 @@ impl Progress {
         Self { orders, placed: AtomicU32::new(0), terminal, last: Mutex::new(None) }
     }
 
-    fn write(&self, text: &str) {
+    pub(super) fn write(&self, text: &str) {
         let every = if self.terminal { Duration::from_millis(100) } else { Duration::from_secs(3) };
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|at| at.elapsed() < every) {

@@ -9,11 +9,13 @@ use bursar_core::chance::SeededChance;
 use bursar_core::channel::ChannelKind;
 use bursar_core::merchant::MerchantPolicy;
 use bursar_sandbox::merchant::Sink;
-use bursar_sandbox::{Bank, PayerMix, Provisioned, Sandbox, SandboxConfig, StatementFormat, provision, system_random};
+use bursar_sandbox::{
+    AgreementMix, Bank, PayerMix, Provisioned, Sandbox, SandboxConfig, StatementFormat, provision, system_random,
+};
 
 use super::Demo;
 use crate::cli::{Failure, Globals};
-use crate::clock::SystemClock;
+use crate::clock::LeapingClock;
 use crate::compose::{self, Program};
 use crate::config::Config;
 use crate::play::accounts::{Dialect, bank_number};
@@ -35,6 +37,8 @@ const SOON_MS: (i64, i64) = (6_000, 40_000);
 /// Money in flight when its order is closed lands so much later (clock milliseconds): surely after the
 /// query that follows the close, also on a busy machine.
 const LANDING_MS: (i64, i64) = (30_000, 90_000);
+/// How often workers look for what is due while the clock leaps.
+const POLL_INTERVAL: &str = "100ms";
 
 /// Everything that runs during the demonstration.
 pub(super) struct Stage {
@@ -46,6 +50,8 @@ pub(super) struct Stage {
     /// The number of each actor's account there.
     pub(super) bank_numbers: Vec<String>,
     pub(super) program: Program,
+    /// The program's clock: leaps through the month.
+    pub(super) clock: Arc<LeapingClock>,
     /// Keys and the database; deleted at the end.
     _folder: tempfile::TempDir,
 }
@@ -54,11 +60,14 @@ pub(super) struct Stage {
 pub(super) async fn set(globals: &Globals, demo: &Demo, public_url: &str) -> Result<Stage, Failure> {
     let folder = tempfile::Builder::new().prefix("bursar-demo-").tempdir()?;
     let config = fast_config(globals, demo, folder.path(), public_url)?;
-    let program = compose::program(&config).await?;
+    let clock = Arc::new(LeapingClock::starting(demo.speed));
+    let program = compose::program_by(&config, clock.clone()).await?;
     program.store.migrate().await?;
     let (faults, failing) = demo.faults.faults();
     let keys = keys(folder.path()).await?;
-    let payers = PayerMix { soon_ms: SOON_MS, landing_ms: LANDING_MS, ..PayerMix::default() };
+    // Families of the month sign when they are asked; what is in their purses is written.
+    let agreements = AgreementMix { soon: 0, never: 1, ..AgreementMix::faithful() };
+    let payers = PayerMix { soon_ms: SOON_MS, landing_ms: LANDING_MS, agreements, ..PayerMix::default() };
     let Some((first, others)) = keys.split_first() else { return Err(Failure::usage("no agencies")) };
     let base = SandboxConfig::new(program.clock.clone(), first);
     let mut sandbox_config = SandboxConfig { seed: demo.seed, faults, payers, ..base };
@@ -97,7 +106,7 @@ pub(super) async fn set(globals: &Globals, demo: &Demo, public_url: &str) -> Res
         let policy = MerchantPolicy { approval_above_minor: Some(APPROVAL_ABOVE_MINOR), ..MerchantPolicy::default() };
         set_policy(store, first, policy).await?;
     }
-    Ok(Stage { sandbox, sink, actors, bank, bank_numbers, program, _folder: folder })
+    Ok(Stage { sandbox, sink, actors, bank, bank_numbers, program, clock, _folder: folder })
 }
 
 /// The keys of the agencies, two merchants of the channels for each, one after the other. Making keys takes
@@ -124,19 +133,21 @@ async fn keys(folder: &Path) -> Result<Vec<Provisioned>, Failure> {
 /// The user's configuration with a fast clock, loopback webhooks, and a database of its own unless one
 /// was named.
 fn fast_config(globals: &Globals, demo: &Demo, folder: &Path, public_url: &str) -> Result<Config, Failure> {
-    let origin = SystemClock::real_ms().to_string();
     let mut flags = vec![
         ("gateway.public_url", public_url.to_owned(), "demo"),
         ("webhooks.allow_http", "true".to_owned(), "demo"),
         ("webhooks.allow_private_addresses", "true".to_owned(), "demo"),
         ("clock.speed", demo.speed.to_string(), "--speed"),
-        ("clock.origin", origin, "demo"),
     ];
     let url = if globals.database_named {
         globals.config.text("database.url")
     } else {
         format!("sqlite:{}", folder.join("bursar.db").display())
     };
+    if demo.month {
+        // Days pass in a second: what is due is looked for more often.
+        flags.push(("worker.poll_interval", POLL_INTERVAL.to_owned(), "demo"));
+    }
     flags.push(("database.url", url, "demo"));
     Ok(globals.config.with(&flags)?)
 }

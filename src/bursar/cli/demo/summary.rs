@@ -139,7 +139,7 @@ impl Ending {
 }
 
 /// Minor units of CNY as people write them.
-fn yuan(minor: i64) -> String {
+pub(super) fn yuan(minor: i64) -> String {
     Money::new(minor, Currency::CNY).to_string()
 }
 

@@ -77,6 +77,63 @@ async fn a_capture_takes_all_that_is_held() {
     assert_eq!(fixture.count("capture", "done"), 1);
 }
 
+/// What the channel shows after `received` of the whole intent were captured.
+fn taken_in_part(received: i64) -> Value {
+    intent(|v| {
+        *v = intent_in("succeeded");
+        v["capture_method"] = json!("manual");
+        v["amount_received"] = json!(received);
+    })
+}
+
+/// A held payment whose service came to `minor`.
+fn came_to(minor: i64) -> Payment {
+    let held = open(Method::CardHold);
+    Payment { amount: Money::new(minor, held.amount.currency), ..held }
+}
+
+#[tokio::test]
+async fn a_service_that_came_to_less_is_captured_for_less_and_asked_about_alike() {
+    let peer = Peer::start(|_| ok(&taken_in_part(1000))).await;
+    let fixture = Fixture::at(&peer);
+    for outcome in [fixture.channel.capture(&came_to(1000)).await, fixture.channel.query(&came_to(1000)).await] {
+        assert!(
+            matches!(outcome, Outcome::Done(Standing::Paid(r)) if r.amount_minor == 1000 && r.transaction_id == INTENT)
+        );
+    }
+    assert_eq!(body(&peer.seen()[0])["amount_to_capture"], "1000");
+}
+
+#[tokio::test]
+async fn a_capture_in_part_whose_answer_was_lost_is_found_by_its_repetition() {
+    let peer = Peer::start(|s| match s.method.as_str() {
+        "POST" => error(400, "invalid_request_error", "payment_intent_unexpected_state"),
+        _ => ok(&taken_in_part(1000)),
+    })
+    .await;
+    let outcome = Fixture::at(&peer).channel.capture(&came_to(1000)).await;
+    assert!(matches!(outcome, Outcome::Done(Standing::Paid(r)) if r.amount_minor == 1000));
+    // Somebody took another amount at the channel's own pages: that is told as it is.
+    let outcome = Fixture::at(&peer).channel.capture(&came_to(900)).await;
+    assert!(matches!(outcome, Outcome::Done(Standing::Paid(r)) if r.amount_minor == 1000));
+}
+
+#[tokio::test]
+async fn a_hold_for_more_than_the_service_came_to_is_told_whole() {
+    let peer = Peer::start(|_| ok(&intent_in("requires_capture"))).await;
+    let outcome = Fixture::at(&peer).channel.query(&came_to(1000)).await;
+    assert!(matches!(outcome, Outcome::Done(Standing::Authorized(h)) if h.receipt.amount_minor == 1234));
+}
+
+#[tokio::test]
+async fn an_amount_that_the_channel_cannot_write_is_not_captured() {
+    let peer = Peer::start(|_| ok(&intent_in("succeeded"))).await;
+    let payment = Payment { amount: Money::new(1234, "KWD".parse().unwrap()), ..open(Method::CardHold) };
+    let outcome = Fixture::at(&peer).channel.capture(&payment).await;
+    assert!(matches!(outcome, Outcome::Refused(Refusal { class: RefusalClass::Definite, .. })), "{outcome:?}");
+    assert!(peer.seen().is_empty());
+}
+
 #[tokio::test]
 async fn what_cannot_be_captured_is_read_and_only_what_is_still_held_is_refused() {
     for (status, want) in [("succeeded", "Paid"), ("canceled", "Closed"), ("requires_payment_method", "Unpaid")] {
