@@ -127,8 +127,12 @@ pub(super) fn fate(load: Load, seed: u64, order: &str, nth: u64) -> Fate {
             continue;
         }
         let lasting = match class {
-            // Some stay poor for longer than anybody asks.
-            DeclineClass::InsufficientFunds if mix(word ^ 1).is_multiple_of(12) => u64::MAX,
+            // Some stay poor, and some banks broken, for longer than anybody asks.
+            DeclineClass::InsufficientFunds | DeclineClass::Technical
+                if mix(word ^ 1).is_multiple_of(if load.is_heavy() { 4 } else { 12 }) =>
+            {
+                u64::MAX
+            }
             DeclineClass::InsufficientFunds | DeclineClass::Technical => 1 + mix(word ^ 2) % 4,
             _ => u64::MAX,
         };

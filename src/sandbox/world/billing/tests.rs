@@ -49,9 +49,8 @@ fn a_seed_gives_the_same_town_twice_and_another_seed_another() {
 
 #[test]
 fn planted_bugs_of_billing_are_found() {
-    let half = PlantedBilling::ALL.len() / 2;
     let missed: Vec<_> = std::thread::scope(|threads| {
-        let (first, second) = PlantedBilling::ALL.split_at(half);
+        let (first, second) = PlantedBilling::ALL.split_at(PlantedBilling::ALL.len() / 2);
         let hunts = [first, second].map(|bugs| {
             threads
                 .spawn(move || bugs.iter().map(|bug| hunt(*bug, 1)).inspect(|h| println!("{h:?}")).collect::<Vec<_>>())

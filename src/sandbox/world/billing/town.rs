@@ -41,8 +41,8 @@ const CALM_MS: i64 = 40 * DAY_MS;
 const AGAIN_MS: i64 = 90 * SECOND_MS;
 /// Longest way of one step where a town is slow, in milliseconds.
 const LONGEST_STEP_MS: u64 = 400;
-/// More events than any payer's day has.
-const MAX_STEPS_A_DAY: u64 = 120;
+/// More events than any day of a town and of each of its payers has.
+const MAX_STEPS_A_DAY: (u64, u64) = (4_000, 600);
 
 /// What happens in a town.
 #[derive(Debug)]
@@ -111,8 +111,8 @@ impl Town {
     pub async fn run(mut self) -> BillingReport {
         self.begin();
         let mut steps = 0_u64;
-        let days = u64::try_from((self.ends_ms - BEGIN_MS) / DAY_MS).unwrap_or(1);
-        let most = days * (u64::from(self.setup.payers) + 4) * MAX_STEPS_A_DAY;
+        let most = MAX_STEPS_A_DAY.0 + MAX_STEPS_A_DAY.1 * u64::from(self.setup.payers);
+        let (mut day, mut today) = (0, 0_u64);
         loop {
             for _ in 0..3 {
                 tokio::task::yield_now().await;
@@ -123,8 +123,11 @@ impl Town {
             self.world.advance(at);
             self.handle(event);
             steps += 1;
-            if steps > most {
-                self.world.lock().violated("nothing-stuck", format!("the town spins: {steps} steps"));
+            today = if at / DAY_MS == day { today + 1 } else { 0 };
+            day = at / DAY_MS;
+            if today > most {
+                let text = format!("the town spins: {today} steps until {}", super::almanac::shown(at));
+                self.world.lock().violated("nothing-stuck", text);
                 break;
             }
         }
