@@ -34,16 +34,15 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
                  cancel the plan and make another with a number of its own."
             ),
         }),
-        Followed::Announce(file, agreement, seq) => announce(context, &run, &file, &agreement, seq).await,
+        Followed::Announce(file, agreement, seq) => announce(context, job, &run, (&file, &agreement, seq)).await,
     }
 }
 
 async fn announce(
     context: &JobContext,
+    job: &Running,
     run: &Run,
-    file: &PlanFile,
-    agreement: &Agreement,
-    seq: u32,
+    (file, agreement, seq): (&PlanFile, &Agreement, u32),
 ) -> Result<Outcome, JobError> {
     let rules = agreement.method.debit_rules();
     let (Some(installment), Some(rules)) = (file.installment(seq), rules) else { return Ok(Outcome::Done) };
@@ -55,19 +54,20 @@ async fn announce(
         days: rules.notice_holds_days,
     };
     let (channel, _) = context.channel(agreement.account).await?;
-    let (why, wait_ms) = match channel.announce(&announcement).await {
+    let (why, wait_ms, step) = match channel.announce(&announcement).await {
         Answer::Done(()) => {
             return Ok(match context.desk.announced(file, seq, run).await? {
                 Followed::Fenced => Outcome::Fenced,
                 _ => Outcome::Settled,
             });
         }
-        Answer::Refused(refusal) => (refusal.to_string(), TELL_AGAIN_MS),
+        Answer::Refused(refusal) => (refusal.to_string(), TELL_AGAIN_MS, 0),
         Answer::Unknown(why) => {
-            let delay_ms = context.desk.plans.unknown.delay_or_last_ms(0);
-            (why.to_string(), delay_ms.max(why.retry_after_ms.unwrap_or(0)))
+            let step = job.claimed.step;
+            let delay_ms = context.desk.plans.unknown.delay_or_last_ms(step);
+            (why.to_string(), delay_ms.max(why.retry_after_ms.unwrap_or(0)), step.saturating_add(1))
         }
     };
     let due_at = context.now().plus_ms(wait_ms);
-    Ok(Outcome::Again { due_at, step: 0, why: format!("the payer could not be told: {why}") })
+    Ok(Outcome::Again { due_at, step, why: format!("the payer could not be told: {why}") })
 }

@@ -40,6 +40,7 @@
 //! | `src/bursar/cli/demo/stage.rs` `src/bursar/bench/stage.rs` `src/bursar/play/cast.rs` | where messages go | stripe |
 //! | `src/bursar/play/audit/refunds.rs` | what its books call a refund that came back | stripe |
 //! | `src/bursar/bench/people.rs` | by which method it is measured, and who pays there | called |
+//! | `src/bursar/play/month/` | who of a month's families consents to be charged there, and how they sign | wechat, alipay, unionpay |
 //! | `src/channels/reference.rs` | examples of its settings | called |
 //! | `src/sandbox/merchant/variety.rs` `src/sandbox/merchant/wish.rs` | the channel of plays that need only one | wechat |
 //! | `src/bursar/cli/bench.rs` `src/bursar/bench/report.rs` `src/bursar/bench/run.rs` `src/bursar/play/races.rs` `src/bursar/play/audit/` `src/bursar/cli/demo/stage.rs` `src/bursar/cli/merchant.rs` `src/bursar/cli/sandbox.rs` | the same, and what is meant where no channel is named | wechat |

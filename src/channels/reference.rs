@@ -136,16 +136,25 @@ fn agrees_with<S: AccountSettings>(heading: &str, name: &str) {
     }
 }
 
-/// The same for what agreements need, which stands in an account of the channel below `heading`.
-fn agreements_agree<S: AccountSettings>(heading: &str) {
-    let account = examples(heading).remove(0);
+/// The same for a `member` that holds more of them, which stands below `heading` in an account of the channel.
+fn part_agrees<S: AccountSettings>(channel: &str, member: &str, heading: &str) {
+    let account = examples(channel).remove(0);
     let read = |value: &Value| {
         let mut account = account.clone();
-        account["agreements"] = value.clone();
+        account[member] = value.clone();
         S::read(&account).map(shown)
     };
+    agrees(heading, &read);
+}
+
+fn agreements_agree<S: AccountSettings>(heading: &str) {
     let name = heading.trim_start_matches("## ");
-    agrees(&format!("### Agreements of {name}"), &read);
+    part_agrees::<S>(heading, "agreements", &format!("### Agreements of {name}"));
+}
+
+#[test]
+fn the_page_says_what_pay_after_service_needs() {
+    part_agrees::<wechat::Settings>("## WeChat Pay", "score", "### Pay after service of WeChat Pay");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::debit::signature;
 use crate::outcome::{Closed, Outcome, Refusal, RefusalClass, Why, WhyKind};
 
 /// The channel's number for "taken on, and not done yet".
-const UNDER_WAY: &str = "10003";
+pub(super) const UNDER_WAY: &str = "10003";
 
 /// The content. The order of the members is fixed, so that every attempt says the same.
 #[derive(Serialize)]

@@ -34,7 +34,7 @@ pub(super) enum Meaning {
 use Meaning::{Absent, Account, Closed, InUse, Later, NoFunds, Paid, Status, System, TooMany, Wrong};
 
 /// Every code that we act on, without `ACQ.` before it. A code that is not here proves nothing. Source: the
-/// lists of errors of the five calls in the channel's API description.
+/// lists of errors of the calls in the channel's API description.
 pub(super) const TABLE: &[(&str, Meaning)] = &[
     ("SYSTEM_ERROR", System),
     ("UNKNOWN_ERROR", System),
@@ -101,6 +101,18 @@ pub(super) const TABLE: &[(&str, Meaning)] = &[
     ("ALLOC_AMOUNT_VALIDATE_ERROR", Wrong),
     ("REFUND_ACCOUNT_NOT_EXIST", Wrong),
     ("REFUND_ROYALTY_PAYEE_ACCOUNT_NOT_EXIST", Wrong),
+    // Holds.
+    ("AUTH_ORDER_NOT_EXIST", Absent),
+    ("AUTH_OPERATION_NOT_EXIST", Absent),
+    ("ORDER_ALREADY_CLOSED", Closed),
+    ("ORDER_ALREADY_FINISH", Status),
+    ("ILLEGAL_STATUS", Status),
+    ("UNIQUE_VIOLATION", InUse),
+    ("ILLEGAL_ARGUMENT", Wrong),
+    ("REQUEST_AMOUNT_EXCEED", Wrong),
+    ("PAYER_USER_STATUS_LIMIT", Wrong),
+    ("PAYER_NOT_EXIST", Wrong),
+    ("HAS_NO_PRIVILEGE", Account),
     // The gateway's own.
     ("isv.app-call-limited", TooMany),
     ("isv.invalid-signature", Account),

@@ -3,8 +3,9 @@
 //!
 //! Order of reading: `settings`, `form`, `operation` and `gateway` (out), `envelope`, `keyring`, `certificate`
 //! and `serial` (in), `errors` (every code and its meaning), `call` (how an answer is judged), then `create`,
-//! `query`, `refund` and `notification`; `agreement`, `debit` and `declines` for charges by agreements. The channel's
-//! `cancel` is not spoken: it gives money back where a close only refuses to take more.
+//! `query`, `refund` and `notification`; `agreement`, `debit` and `declines` for charges by agreements; `frozen`, `hold` and
+//! `hold_end` for pre-authorisations. The channel's `cancel` of trades is not spoken: it gives money back where a close
+//! only refuses to take more.
 
 mod agreement;
 mod call;
@@ -15,7 +16,10 @@ mod declines;
 mod envelope;
 mod errors;
 mod form;
+mod frozen;
 mod gateway;
+mod hold;
+mod hold_end;
 mod keyring;
 mod notification;
 mod operation;
@@ -44,12 +48,12 @@ use tokio::runtime::Handle;
 use self::gateway::Gateway;
 use self::keyring::Keyring;
 pub(crate) use self::settings::Settings;
-use self::settings::{Agreements, Keys, QrProduct};
+use self::settings::{Agreements, HoldProduct, Keys, QrProduct};
 use crate::channel::{Channel, CreateRequest, RefundRequest, SignRequest};
 use crate::counters::Verb;
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
-use crate::outcome::{AgreementStanding, Closed, Outcome, RefundStanding, Standing, Why};
+use crate::outcome::{AgreementStanding, Closed, Outcome, RefundStanding, Refusal, Standing, Why};
 use crate::parts::Parts;
 
 /// Who the payee must be.
@@ -65,6 +69,7 @@ pub(crate) struct Alipay {
     account: ChannelAccountId,
     payee: Payee,
     qr_product: QrProduct,
+    hold_product: HoldProduct,
     return_url: Option<String>,
     agreements: Option<Agreements>,
     gateway: Arc<Gateway>,
@@ -76,6 +81,7 @@ impl Alipay {
         Self {
             account,
             qr_product: settings.own.qr_product_code,
+            hold_product: settings.own.hold_product_code,
             return_url: settings.own.return_url.clone(),
             agreements: settings.own.agreements.clone(),
             gateway: Arc::new(Gateway::new(&settings, keys.signing, keys.certified, parts)),
@@ -113,6 +119,7 @@ impl Channel for Alipay {
     async fn create(&self, request: &CreateRequest<'_>) -> Outcome<PayCode> {
         let outcome = match request.payment.method {
             Method::AlipayDebit => self.debit(request).await,
+            Method::AlipayHold => self.create_hold(request).await,
             _ => self.create_trade(request).await,
         };
         self.ended(Verb::Create, outcome)
@@ -120,14 +127,26 @@ impl Channel for Alipay {
 
     #[tracing::instrument(name = "channel.query", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
     async fn query(&self, payment: &Payment) -> Outcome<Standing> {
-        let outcome = self.query_trade(payment).await;
+        let outcome =
+            if payment.method.holds() { self.query_hold(payment).await } else { self.query_trade(payment).await };
         self.ended(Verb::Query, outcome)
     }
 
     #[tracing::instrument(name = "channel.close", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
     async fn close(&self, payment: &Payment) -> Outcome<Closed> {
-        let outcome = self.close_trade(payment).await;
+        let outcome =
+            if payment.method.holds() { self.release_hold(payment).await } else { self.close_trade(payment).await };
         self.ended(Verb::Close, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.capture", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
+    async fn capture(&self, payment: &Payment) -> Outcome<Standing> {
+        let outcome = if payment.method.holds() {
+            self.take_hold(payment).await
+        } else {
+            Outcome::Refused(Refusal::ours("CAPTURE", "this way takes the money at once; nothing is held"))
+        };
+        self.ended(Verb::Capture, outcome)
     }
 
     #[tracing::instrument(name = "channel.refund", skip_all, fields(account = %self.account, number = %request.leg.number(), status, request_id))]

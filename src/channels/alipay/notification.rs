@@ -18,6 +18,8 @@ use crate::rsa::PublicKey;
 const TRADE: &str = "trade_status_sync";
 /// The kinds that are about agreements: signed, ended.
 const AGREEMENT: [&str; 2] = ["dut_user_sign", "dut_user_unsign"];
+/// The kinds that are about holds: frozen, let go.
+const HOLD: [&str; 2] = ["fund_auth_freeze", "fund_auth_unfreeze"];
 /// How old a message may be. Loose, because the channel repeats one for 25 h and does not say whether each
 /// repetition is dated anew. What keeps a replay out is not its age: the same message has the same id and is
 /// stored once, and what it says, said twice, changes nothing.
@@ -55,6 +57,14 @@ impl Alipay {
             && let Some(number) = form.text("external_agreement_no")
         {
             return Ok(Notice::Look { channel_id, about: About::Agreement(number), at });
+        }
+        if HOLD.contains(&kind.as_str())
+            && let Some(number) = form.text("out_order_no")
+        {
+            if form.text("payee_user_id").is_some_and(|named| named != self.payee.seller_id) {
+                return Err(NotificationRefusal::Foreign);
+            }
+            return Ok(Notice::Look { channel_id, about: About::Payment(number), at });
         }
         if kind != TRADE {
             return Ok(Notice::Other { channel_id, event: shorten(&kind) });

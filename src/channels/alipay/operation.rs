@@ -7,8 +7,16 @@ use crate::transport::Quota;
 pub(super) enum Operation {
     /// Make a code that is shown to the payer.
     Precreate,
-    /// Charge a payer by an agreement.
+    /// Charge a payer by an agreement, or take what was frozen.
     Pay,
+    /// Make a code by which a payer lets an amount be frozen.
+    HoldCode,
+    /// Where does a freezing stand.
+    HoldQuery,
+    /// Let go what is frozen.
+    Unfreeze,
+    /// End a freezing, whether the payer has agreed or not.
+    HoldCancel,
     /// Where does an agreement stand.
     AgreementQuery,
     /// End an agreement.
@@ -31,6 +39,10 @@ impl Operation {
         match self {
             Self::Precreate => "alipay.trade.precreate",
             Self::Pay => "alipay.trade.pay",
+            Self::HoldCode => "alipay.fund.auth.order.voucher.create",
+            Self::HoldQuery => "alipay.fund.auth.operation.detail.query",
+            Self::Unfreeze => "alipay.fund.auth.order.unfreeze",
+            Self::HoldCancel => "alipay.fund.auth.operation.cancel",
             Self::AgreementQuery => "alipay.user.agreement.query",
             Self::AgreementUnsign => "alipay.user.agreement.unsign",
             Self::Query => "alipay.trade.query",
@@ -43,10 +55,12 @@ impl Operation {
 
     /// The path in the REST protocol; `None` for calls that are always made at the gateway: the notification
     /// address of a precreate or a charge is a public parameter there, and the certificates have no path that is
-    /// known. Of the calls about agreements the sources disagree whether one is a GET or a POST.
+    /// known. Of the calls about agreements the sources disagree whether one is a GET or a POST, and of
+    /// those about holds, whether amounts are texts or numbers there.
     pub(super) const fn path(self) -> Option<&'static str> {
         match self {
             Self::Precreate | Self::Certificate | Self::Pay | Self::AgreementQuery | Self::AgreementUnsign => None,
+            Self::HoldCode | Self::HoldQuery | Self::Unfreeze | Self::HoldCancel => None,
             Self::Query => Some("/v3/alipay/trade/query"),
             Self::Close => Some("/v3/alipay/trade/close"),
             Self::Refund => Some("/v3/alipay/trade/refund"),

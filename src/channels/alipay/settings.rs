@@ -56,6 +56,31 @@ impl QrProduct {
     }
 }
 
+/// Which contract holds amounts.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Deserialize)]
+pub(super) enum HoldProduct {
+    /// 当面资金授权.
+    #[default]
+    #[serde(rename = "PRE_AUTH")]
+    PreAuth,
+    /// 线上资金授权.
+    #[serde(rename = "PRE_AUTH_ONLINE")]
+    PreAuthOnline,
+    /// The name in newer contracts.
+    #[serde(rename = "PREAUTH_PAY")]
+    PreauthPay,
+}
+
+impl HoldProduct {
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::PreAuth => "PRE_AUTH",
+            Self::PreAuthOnline => "PRE_AUTH_ONLINE",
+            Self::PreauthPay => "PREAUTH_PAY",
+        }
+    }
+}
+
 /// Which contract charges payers by agreements.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -147,6 +172,9 @@ pub(super) struct Own {
     /// Which contract takes codes that are shown to the payer.
     #[serde(default)]
     pub(super) qr_product_code: QrProduct,
+    /// Which contract holds amounts.
+    #[serde(default)]
+    pub(super) hold_product_code: HoldProduct,
     /// Where the payer's browser goes after a page: it proves nothing and is only for his eyes.
     #[serde(default)]
     pub(super) return_url: Option<String>,

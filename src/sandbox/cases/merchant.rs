@@ -23,21 +23,21 @@ pub struct Keys {
     private: KeyPair,
     platform: Vec<u8>,
     apiv3: Vec<u8>,
-    /// The text of every file of text that was provisioned; the folder itself is gone.
+    /// The text of every file of text that was provisioned.
     files: HashMap<PathBuf, String>,
 }
 
-/// Made once for all cases: RSA keys take their time.
+/// Read once for all cases.
 pub fn keys() -> &'static Keys {
     static KEYS: OnceLock<Keys> = OnceLock::new();
     KEYS.get_or_init(|| {
-        let dir = tempfile::tempdir().unwrap();
-        let provisioned = provision(dir.path(), "shop", &system_random).unwrap();
+        let folder = super::folder::shared();
+        let provisioned = provision(&folder, "shop", &system_random).unwrap();
         Keys {
             private: KeyPair::from_pkcs8(&unwrap_pem(&provisioned.merchant_private_key)).unwrap(),
             platform: unwrap_pem(&provisioned.wechatpay_public_key),
             apiv3: std::fs::read(&provisioned.apiv3_key).unwrap(),
-            files: texts(dir.path()),
+            files: texts(&folder),
             provisioned,
         }
     })

@@ -7,6 +7,7 @@ mod alipay;
 mod certificates;
 mod debits;
 mod faults;
+mod folder;
 mod merchant;
 mod notifications;
 mod orders;

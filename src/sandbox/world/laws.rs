@@ -47,6 +47,9 @@ fn order_holds(state: &mut State, dossier: &Dossier) {
     }
 }
 
+/// What has expired so lately may not be closed yet.
+const LATELY_MS: i64 = 60_000;
+
 /// The same of every order with its refunds, where there are very many: each is looked at with its own rows alone.
 pub(crate) fn check_one_by_one(state: &mut State) {
     let mut observations: BTreeMap<Option<OrderId>, Vec<_>> = BTreeMap::new();
@@ -60,6 +63,11 @@ pub(crate) fn check_one_by_one(state: &mut State) {
     let orders: Vec<OrderId> = state.tables.orders.keys().copied().collect();
     for order in orders {
         let Some(dossier) = state.tables.dossier(order) else { continue };
+        let now = state.now;
+        if dossier.order.installment.is_none() && dossier.order.expires_at.as_millis() > now - LATELY_MS {
+            // A schedule has opened it a moment ago.
+            continue;
+        }
         state.tables.observations = observations.remove(&Some(order)).unwrap_or_default();
         state.tables.postings = postings.remove(&Some(order)).unwrap_or_default();
         order_holds(state, &dossier);

@@ -28,4 +28,9 @@ impl Place {
     pub(super) fn slack_days(self) -> i64 {
         self.0.debit_rules().map_or(0, |rules| rules.first_days_before.into())
     }
+
+    /// Whether the payer must be told before he is charged.
+    pub(super) fn tells_before(self) -> bool {
+        self.0.debit_rules().is_some_and(|rules| rules.notice_days.is_some())
+    }
 }

@@ -91,10 +91,16 @@ async fn an_answer_is_lost(town: &Town) {
     town.next_morning();
     let payer = Payer::signs(town, "lost").await;
     let plan = payer.subscribes(0, 1).await;
+    if town.place.tells_before() {
+        // No charge is called for before the channel has said that it told the payer.
+        let is_told = async || town.plan(plan).await.installment(1)?.announced_on;
+        town.live_until("the payer is told", 1, is_told).await;
+    }
     town.sandbox().set_faults(Faults { lost_answer_after_effect: 10_000, ..Faults::calm() });
     town.live_until("the debit is called for", 5, async || (!town.debits(&payer.number).is_empty()).then_some(()))
         .await;
     town.sandbox().set_faults(Faults::calm());
+    assert!(town.sandbox().counters().faults.get("lost_answer_after_effect").is_some_and(|times| *times > 0));
     let (_, _, order) = payer.until_installment(plan, 1, InstallmentState::Paid, 6).await;
     payer.is_paid_once(plan, order).await;
 }

@@ -5,6 +5,7 @@ mod agreements;
 mod calls;
 mod certificates;
 mod debits;
+mod holds;
 mod notifications;
 mod pages;
 mod refunds;

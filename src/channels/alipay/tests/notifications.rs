@@ -356,3 +356,32 @@ fn messages_about_agreements_say_only_that_one_has_changed() {
     let unnamed = told(&[("external_agreement_no", "")], ALIPAY_KEY, true);
     assert!(matches!(unnamed, Ok(Notice::Other { event, .. }) if event == "dut_user_sign"));
 }
+
+#[test]
+fn a_message_about_a_hold_says_where_to_look_and_nothing_else() {
+    let about = |kind: &str, payee: &str| {
+        let members = [
+            ("notify_id", "2027011500222155958068450559358071"),
+            ("notify_type", kind),
+            ("notify_time", NOW_TEXT),
+            ("app_id", APP_ID),
+            ("sign_type", "RSA2"),
+            ("out_order_no", "n1"),
+            ("out_request_no", "n1_release"),
+            ("auth_no", "2027"),
+            ("status", "SUCCESS"),
+            ("amount", "12.34"),
+            ("payee_user_id", payee),
+        ];
+        members.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Message>()
+    };
+    for kind in ["fund_auth_freeze", "fund_auth_unfreeze"] {
+        for keep_type in [false, true] {
+            let notice = read(&signed_with(ALIPAY_KEY, &about(kind, SELLER), keep_type)).unwrap();
+            assert!(matches!(notice, Notice::Look { about: About::Payment(number), .. } if number == "n1"), "{kind}");
+        }
+        assert_eq!(read(&signed(&about(kind, "2088000000000002"))), Err(NotificationRefusal::Foreign));
+        let forged = signed_with(OTHER_KEY, &about(kind, SELLER), false);
+        assert_eq!(read(&forged), Err(NotificationRefusal::BadSignature));
+    }
+}

@@ -8,6 +8,7 @@ mod keys;
 mod notifications;
 mod refunds;
 mod refused_refunds;
+mod score;
 mod second_way;
 mod trouble;
 mod vectors;

@@ -309,3 +309,24 @@ fn the_channel_hears_its_own_words() {
     assert_eq!((reply.status, &body["code"]), (401, &json!("FAIL")));
     assert_eq!(channel.unavailable().status, 503);
 }
+
+#[test]
+fn messages_about_pay_after_service_say_where_to_look_and_nothing_else() {
+    let order = |mchid: &str| {
+        json!({
+            "appid": APPID, "mchid": mchid, "service_id": "5001", "out_order_no": NUMBER, "order_id": "1",
+            "state": "DOING", "state_description": "USER_CONFIRM",
+        })
+    };
+    let about = |event: &str, plain: &Value| {
+        message(&envelope(event, &api_key().seal("twelve bytes", "payscore", plain.to_string().as_bytes())))
+    };
+    for event in ["PAYSCORE.USER_CONFIRM", "PAYSCORE.USER_PAID"] {
+        let notice = read(&about(event, &order(MCHID))).unwrap();
+        assert!(matches!(notice, Notice::Look { about: About::Payment(number), .. } if number == NUMBER), "{event}");
+        assert_eq!(read(&about(event, &order("1900000002"))), Err(NotificationRefusal::Foreign));
+        assert!(matches!(read(&about(event, &json!({}))), Err(NotificationRefusal::Unreadable(_))));
+    }
+    let other = read(&about("PAYSCORE.USER_OPEN_SERVICE", &json!({}))).unwrap();
+    assert!(matches!(other, Notice::Other { event, .. } if event == "PAYSCORE.USER_OPEN_SERVICE"));
+}

@@ -253,3 +253,25 @@ async fn the_breaker_that_refunds_open_is_the_accounts() {
     assert_eq!(kind(refund(&fixture).await), (WhyKind::BreakerOpen, true));
     assert_eq!(peer.seen().len(), 10);
 }
+
+#[tokio::test]
+async fn money_of_pay_after_service_goes_back_by_the_channels_number_only() {
+    let taken = Payment { method: Method::WechatScore, ..captured(2 * 24 * HOUR_MS) };
+    let of = |id: &'static str| {
+        shown_refund(|v| {
+            v["out_trade_no"] = json!("a number of the channel");
+            v["transaction_id"] = json!(id);
+        })
+    };
+    let peer = Peer::start(move |_| of("42")).await;
+    assert_eq!(refund_of(&Fixture::at(&[peer.url()]), &taken).await, Outcome::Done(processing()));
+    let body: Value = serde_json::from_slice(&peer.seen()[0].body).unwrap();
+    assert_eq!((body.get("out_trade_no"), &body["transaction_id"]), (None, &json!("42")));
+    assert_eq!(body["amount"], json!({"refund": 500, "total": 1234, "currency": "CNY"}));
+
+    let peer = Peer::start(move |_| of("43")).await;
+    assert_eq!(kind(refund_of(&Fixture::at(&[peer.url()]), &taken).await), (WhyKind::Unreadable, false));
+    let untold = Payment { evidence: Evidence::default(), ..taken };
+    assert_eq!(shown(refund_of(&Fixture::at(&[peer.url()]), &untold).await), "Definite");
+    assert_eq!(peer.seen().len(), 1);
+}

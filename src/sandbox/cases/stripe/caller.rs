@@ -15,15 +15,10 @@ use tokio::task::AbortHandle;
 
 use crate::{Provisioned, provision, system_random};
 
-/// Made once for all cases.
+/// Read once for all cases.
 pub fn provisioned() -> &'static Provisioned {
-    static MADE: OnceLock<(tempfile::TempDir, Provisioned)> = OnceLock::new();
-    let made = MADE.get_or_init(|| {
-        let dir = tempfile::tempdir().unwrap();
-        let made = provision(dir.path(), "shop", &system_random).unwrap();
-        (dir, made)
-    });
-    &made.1
+    static MADE: OnceLock<Provisioned> = OnceLock::new();
+    MADE.get_or_init(|| provision(&crate::cases::folder::shared(), "shop", &system_random).unwrap())
 }
 
 pub fn secret_key() -> String {

@@ -203,9 +203,19 @@ fn course(state: &mut State, setup: &BillingSetup, case: &Case<'_>) {
             }
             continue;
         }
+        // A channel that takes nothing after the due day is asked each day before it.
+        if call.method == Method::AlipayDebit {
+            if then <= at || (light && then != at + 1 && !state.billing.was_down(call.at_ms, next.at_ms)) {
+                state.violated(
+                    law,
+                    again(&format!("{then} days after the first time, the time before {at} days after")),
+                );
+            }
+            continue;
+        }
         // Notices, budgets and days without anybody at work put a try off; nothing brings one forward.
-        let free = matches!(call.method, Method::UnionpayDebit | Method::AlipayDebit);
-        let undisturbed = light && free && !state.billing.was_down(call.at_ms, next.at_ms);
+        let undisturbed =
+            light && call.method == Method::UnionpayDebit && !state.billing.was_down(call.at_ms, next.at_ms);
         let earliest = LISTED.into_iter().find(|day| *day >= at && (*day > at || wall(call) > base));
         if undisturbed && !LISTED.contains(&then) {
             state.violated(law, again(&format!("{then} days after its day")));

@@ -26,7 +26,7 @@ fn two_years_of_a_town_fire_as_the_calendar_expects_and_charge_once() {
 
 #[test]
 fn small_towns_keep_the_laws_whatever_goes_wrong() {
-    let sum = run(&small(1, 12), 1, &|_| {});
+    let sum = run(&small(1, 12), 3, &|_| {});
     assert!(sum.failures.is_empty(), "{}", fails(&sum));
     for (name, value) in sum.figures.rows() {
         println!("{name:60} {value}");

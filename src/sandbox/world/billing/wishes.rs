@@ -5,6 +5,7 @@ use bursar_core::Chance;
 use bursar_core::billing::wishes::Wish;
 use bursar_core::clock::DAY_MS;
 
+use super::almanac::Ymd;
 use super::cast::Kind;
 use crate::world::state::BEGIN_MS;
 
@@ -31,7 +32,9 @@ pub(super) enum Story {
 pub(super) fn draw(chance: &dyn Chance, kind: &Kind) -> Story {
     let days = |from: u64, span: u64| i64::try_from(from + chance.below(span)).unwrap_or(0) * DAY_MS;
     let moment = i64::try_from(chance.below(86_400_000)).unwrap_or(0);
-    let at_ms = BEGIN_MS + days(35, 200) + moment;
+    let (Kind::Monthly { from, .. } | Kind::Parts { from, .. }) = kind;
+    let first_ms = BEGIN_MS + (from.ordinal() - Ymd::new(2026, 1, 1).ordinal()) * DAY_MS;
+    let at_ms = first_ms + days(5, 200) + moment;
     let story = chance.below(8);
     match (story, kind) {
         (0, _) => Story::Pause { at_ms, until_ms: at_ms + days(3, 80), catch_up: chance.below(2) == 0 },
