@@ -20,7 +20,9 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let Some(subject) = context.subject(job.payment()).await? else { return Ok(Outcome::Done) };
     let plan = match subject.payment.state {
         PaymentState::Unknown => &context.desk.plans.unknown,
-        PaymentState::AwaitingPayer if subject.payment.evidence.code().is_some() => &context.desk.plans.poll,
+        PaymentState::AwaitingPayer if subject.payment.evidence.code().is_some() || subject.payment.method.debits() => {
+            &context.desk.plans.poll
+        }
         // A hold is looked at by a rhythm of its own.
         PaymentState::Authorized => &context.desk.plans.unknown,
         _ => return Ok(Outcome::Done),

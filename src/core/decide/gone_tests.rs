@@ -207,3 +207,17 @@ fn disputed_late_money_goes_back_when_the_dispute_is_won() {
     books.pay(0, dispute(100, Some(true)));
     assert_eq!(books.leg_states(), [LegState::Abandoned, LegState::Reserved]);
 }
+
+#[test]
+fn a_charge_whose_answer_was_lost_is_asked_about_and_never_called_for_again() {
+    let (order, payments) = parts(&[100]);
+    let payments = payments.into_iter().map(|p| Payment { method: Method::WechatDebit, ..p }).collect();
+    let mut books = Books::open(order, payments, MerchantPolicy::default());
+    books.pay(0, Claim::Sending);
+    books.pay(0, Claim::NoAnswer { why: "the connection broke".into() });
+    books.pay(0, Claim::Unpaid);
+    let payment = &books.dossier.payments[0];
+    assert_eq!((payment.state, payment.evidence.code().is_none()), (PaymentState::AwaitingPayer, true));
+    assert!(books.jobs.contains_key(&JobKey::payment(JobKind::PollPayment, payment.id)), "{:?}", books.jobs);
+    assert_eq!(owed_job(payment, at(1)).unwrap().key.kind, JobKind::PollPayment);
+}

@@ -166,7 +166,10 @@ pub fn owed_job(payment: &Payment, now: Timestamp) -> Option<NewJob> {
         PaymentState::New | PaymentState::Sending => JobKind::CreatePayment,
         PaymentState::Unknown | PaymentState::Authorized => JobKind::PollPayment,
         PaymentState::Capturing => JobKind::CapturePayment,
-        PaymentState::AwaitingPayer if payment.evidence.code().is_none() => JobKind::CreatePayment,
+        // A charge through an agreement gives no code: whoever lost the answer asks.
+        PaymentState::AwaitingPayer if payment.evidence.code().is_none() && !payment.method.debits() => {
+            JobKind::CreatePayment
+        }
         PaymentState::AwaitingPayer if payment.waits_by_hand() => return None,
         PaymentState::AwaitingPayer => JobKind::PollPayment,
         PaymentState::Closing => JobKind::ClosePayment,
