@@ -10,7 +10,7 @@ const THREADS: usize = 2;
 /// Payers of one town where there are many: as many as a database in memory is quick with.
 const TOWN: u32 = 20;
 /// A planted bug that so many small towns do not find is not found.
-const HUNT_SEEDS: u64 = 12;
+const HUNT_SEEDS: u64 = 40;
 
 /// The sum of a campaign.
 #[derive(Debug, Default)]
