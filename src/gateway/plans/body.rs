@@ -156,7 +156,7 @@ pub struct CreateHours {
 /// The members of the body, by name and type only.
 ///
 /// # Errors
-/// See [`Reader::parse`] and [`Reader::finish`].
+/// See `Reader::parse` and `Reader::finish`.
 pub fn read(body: &[u8]) -> Result<CreatePlan, Problem> {
     let mut reader = Reader::parse(body)?;
     let request = CreatePlan {

@@ -73,7 +73,7 @@ pub struct CreateOrderTemplate {
 /// The members of the body, by name and type only.
 ///
 /// # Errors
-/// See [`Reader::parse`] and [`Reader::finish`].
+/// See `Reader::parse` and `Reader::finish`.
 pub fn read(body: &[u8]) -> Result<CreateSchedule, Problem> {
     let mut reader = Reader::parse(body)?;
     let request = CreateSchedule {
