@@ -100,7 +100,7 @@ async fn last_look(context: &JobContext, subject: &Subject) -> Result<Look, JobE
     let Some(file) = store.plan(installment.plan, Extent::Open).await? else {
         return Ok(Look::Never("its plan is gone".to_owned()));
     };
-    Ok(match step::last_look(&file.plan, &agreement, now) {
+    Ok(match step::last_look(&file, installment.seq, &agreement, now) {
         LastLook::Go => Look::Go(Some(Box::new(agreement))),
         LastLook::Later(at) => Look::Later(at),
         LastLook::Never(why) => Look::Never(why),

@@ -91,8 +91,11 @@ impl Dunning {
         if self.days.len() > MAX_DAYS || !self.days.iter().zip(self.days.iter().skip(1)).all(|(a, b)| a < b) {
             return Err(format!("`days` must rise, and be at most {MAX_DAYS}"));
         }
-        if self.hours.from >= self.hours.until {
-            return Err(format!("`hours` end at {}, not after {}", self.hours.until, self.hours.from));
+        if !self.hours.leave_room() {
+            return Err(format!(
+                "`hours` are {} to {}: too short to charge anybody",
+                self.hours.from, self.hours.until
+            ));
         }
         if self.at < self.hours.from || self.at >= self.hours.until {
             return Err(format!("`at` is {}, outside the hours {} to {}", self.at, self.hours.from, self.hours.until));
@@ -132,8 +135,8 @@ impl Dunning {
         Next::At(at)
     }
 
-    /// The first of the listed days after `tried_at`. Where the channel wants to be asked before the due day, those
-    /// days are counted from the first of them.
+    /// The first of the listed days after `tried_at`, counted from the due day. Of tries before the due day, where the
+    /// channel takes nothing after it, they are counted from the last try: so it is tried again each day.
     fn day_after(&self, due_on: Day, tried_at: Timestamp, zone: &Zone) -> Option<Timestamp> {
         let first = due_on.min(zone.day_of(tried_at));
         let days = self.days.iter().map(|days| zone.instant(first.plus_days(i64::from(*days)), self.at));
@@ -230,7 +233,7 @@ mod tests {
         let dunning = Dunning::default();
         let asked = |tries, tried| next(DeclineClass::Technical, tries, tried, &dunning, FREE);
         assert_eq!(asked(1, "2026-11-09T02:00:00Z"), Next::At(at("2026-11-09T03:00:00Z")));
-        assert_eq!(asked(2, "2026-11-09T13:30:00Z"), Next::At(at("2026-11-10T00:00:00Z")));
+        assert_eq!(asked(2, "2026-11-09T13:30:00Z"), Next::At(at("2026-11-10T00:05:00Z")));
         assert_eq!(asked(3, "2026-11-09T04:00:00Z"), Next::At(at("2026-11-10T02:00:00Z")));
     }
 

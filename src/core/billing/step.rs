@@ -135,8 +135,9 @@ pub enum LastLook {
     Never(String),
 }
 
-/// See [`LastLook`].
-pub fn last_look(plan: &Plan, agreement: &Agreement, now: Timestamp) -> LastLook {
+/// See [`LastLook`]. `seq` is the installment that is charged.
+pub fn last_look(file: &PlanFile, seq: u32, agreement: &Agreement, now: Timestamp) -> LastLook {
+    let plan = &file.plan;
     if plan.state != PlanState::Active {
         return LastLook::Never(format!("the plan is {}", plan.state.name()));
     }
@@ -144,7 +145,32 @@ pub fn last_look(plan: &Plan, agreement: &Agreement, now: Timestamp) -> LastLook
         return LastLook::Never(format!("the agreement is {}", agreement.state.name()));
     }
     let allowed = plan.dunning.hours.first_from(&plan.zone, now);
+    let rules = agreement.method.debit_rules().unwrap_or(DebitRules::FREE);
+    // The job may be days late: what held when the charge was decided must hold on the day of the call.
+    let day = plan.zone.day_of(allowed);
+    let Some(installment) = file.installment(seq) else {
+        return LastLook::Never("its installment has ended".to_owned());
+    };
+    if last_day(installment, rules).is_some_and(|last| day > last) {
+        return LastLook::Never("the channel takes nothing after the due day".to_owned());
+    }
+    if rules.notice_days.is_some()
+        && !noticed_for(installment, rules).is_some_and(|(from, until)| from <= day && day <= until)
+    {
+        return LastLook::Never("the payer was not told of a charge on this day".to_owned());
+    }
     if allowed > now { LastLook::Later(allowed) } else { LastLook::Go }
+}
+
+/// The last day on which the channel takes the charge, where there is one.
+fn last_day(installment: &Installment, rules: DebitRules) -> Option<Day> {
+    rules.days_after.map(|days| installment.due_on.plus_days(i64::from(days)))
+}
+
+/// The days of which the payer was told: the first and the last.
+fn noticed_for(installment: &Installment, rules: DebitRules) -> Option<(Day, Day)> {
+    let first = installment.announced_on?.plus_days(i64::from(rules.notice_days?));
+    Some((first, first.plus_days(i64::from(rules.notice_holds_days) - 1)))
 }
 
 /// A step in the making.

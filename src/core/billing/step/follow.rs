@@ -2,7 +2,7 @@
 
 use super::{
     Act, DAY_MS, Day, Declined, Dossier, EventKind, Installment, InstallmentState, LOOK_MS, Next, PlanState, Question,
-    QuestionKind, Stop, Timestamp, Work,
+    QuestionKind, Stop, Timestamp, Work, last_day, noticed_for,
 };
 use crate::billing::InstallmentKind;
 use crate::billing::dunning::within_budget;
@@ -174,7 +174,7 @@ impl Work<'_> {
         }
         let (now, charged) = (self.scene.now, self.next.plan.debit.is_some());
         let at = self.due_at(&installment);
-        let last = self.rules().days_after.map(|days| installment.due_on.plus_days(i64::from(days)));
+        let last = last_day(&installment, self.rules());
         let too_late = last.is_some_and(|last| self.next.plan.zone.day_of(now) > last);
         let mut at = if charged && !too_late { self.first_charge_at(at) } else { at };
         if charged && !too_late && at <= now.plus_ms(NOTICE_AHEAD_MS) {
@@ -230,12 +230,12 @@ impl Work<'_> {
     /// From when on the payer, having been told where he must be, can be charged. `None`: he is told now, or later.
     fn noticed(&mut self, installment: &Installment) -> Option<Timestamp> {
         let rules = self.rules();
-        let Some(notice_days) = rules.notice_days else { return Some(self.scene.now) };
+        if rules.notice_days.is_none() {
+            return Some(self.scene.now);
+        }
         let (now, zone, hour) = (self.scene.now, &self.next.plan.zone, self.next.plan.charge_at);
         let today = zone.day_of(now);
-        if let Some(told) = installment.announced_on {
-            let first = told.plus_days(i64::from(notice_days));
-            let last = first.plus_days(i64::from(rules.notice_holds_days) - 1);
+        if let Some((first, last)) = noticed_for(installment, rules) {
             if today <= last {
                 return Some(if today < first { zone.instant(first, hour) } else { now });
             }

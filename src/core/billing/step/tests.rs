@@ -45,7 +45,7 @@ fn days_without_anybody_at_work_are_caught_up_one_by_one() {
     town.run("2026-05-14T00:00:00Z");
     let seqs: Vec<_> = town.charges.iter().map(|(seq, _, _)| *seq).collect();
     assert_eq!(seqs, [1, 2, 3, 4, 5]);
-    assert!(days(&town).iter().all(|d| d == "2026-05-13 08:00"), "{:?}", days(&town));
+    assert!(days(&town).iter().all(|d| d == "2026-05-13 08:05"), "{:?}", days(&town));
 }
 
 #[test]
@@ -197,15 +197,40 @@ fn the_last_look_forbids_the_night_a_pause_and_a_dead_agreement() {
     let town =
         Town::new(monthly(100, "2026-02-10", None), Some(Method::CardDebit), "Asia/Shanghai", "2026-02-10T02:00:00Z");
     let agreement = town.agreement.clone().unwrap();
-    let plan = |state| Plan { state, ..town.file.plan.clone() };
-    let look = |plan: &Plan, agreement: &Agreement, now| last_look(plan, agreement, at(now));
-    let active = plan(PlanState::Active);
+    let mut file = town.file.clone();
+    file.installments.push(crate::billing::Installment::new(
+        1,
+        crate::billing::InstallmentKind::Regular,
+        day("2026-02-10"),
+        100,
+    ));
+    let in_state = |state| PlanFile { plan: Plan { state, ..file.plan.clone() }, ..file.clone() };
+    let look = |file: &PlanFile, agreement: &Agreement, now| last_look(file, 1, agreement, at(now));
+    let active = in_state(PlanState::Active);
     assert_eq!(look(&active, &agreement, "2026-02-10T02:00:00Z"), LastLook::Go);
     let night = look(&active, &agreement, "2026-02-10T15:00:00Z");
-    assert_eq!(night, LastLook::Later(at("2026-02-11T00:00:00Z")));
-    assert!(matches!(look(&plan(PlanState::Paused), &agreement, "2026-02-10T02:00:00Z"), LastLook::Never(_)));
+    assert_eq!(night, LastLook::Later(at("2026-02-11T00:05:00Z")));
+    assert!(matches!(look(&in_state(PlanState::Paused), &agreement, "2026-02-10T02:00:00Z"), LastLook::Never(_)));
     let dead = Agreement { state: crate::agreement::AgreementState::Ending, ..agreement };
     assert!(matches!(look(&active, &dead, "2026-02-10T02:00:00Z"), LastLook::Never(_)));
+    // A job that is late must not call on a day of which the channel or the payer knows nothing.
+    let alipay = crate::billing::test_town::agreement(Method::AlipayDebit);
+    assert_eq!(look(&active, &alipay, "2026-02-10T02:00:00Z"), LastLook::Go);
+    assert!(matches!(look(&active, &alipay, "2026-02-10T15:00:00Z"), LastLook::Never(_)), "tomorrow is too late");
+    assert!(matches!(look(&active, &alipay, "2026-02-11T02:00:00Z"), LastLook::Never(_)));
+    let wechat = crate::billing::test_town::agreement(Method::WechatDebit);
+    assert!(matches!(look(&active, &wechat, "2026-02-10T02:00:00Z"), LastLook::Never(_)), "he was never told");
+    let mut told = active.clone();
+    told.installments[0].announced_on = Some(day("2026-02-08"));
+    for (now, goes) in [
+        ("2026-02-09T02:00:00Z", false),
+        ("2026-02-10T02:00:00Z", true),
+        ("2026-02-12T02:00:00Z", true),
+        ("2026-02-13T02:00:00Z", false),
+    ] {
+        let seen = look(&told, &wechat, now);
+        assert_eq!(seen == LastLook::Go, goes, "{now}: {seen:?}");
+    }
 }
 
 #[test]
