@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use super::dunning::{Declined, Next, Stop};
 use super::event::PlanEvent;
-use super::{Installment, InstallmentState, Plan, PlanFile, PlanState};
+use super::{Installment, InstallmentState, PlanFile, PlanState};
 use crate::agreement::Agreement;
 use crate::bank::Day;
 use crate::channel::DebitRules;
