@@ -235,10 +235,8 @@ impl Work<'_> {
         }
         let (now, zone, hour) = (self.scene.now, &self.next.plan.zone, self.next.plan.charge_at);
         let today = zone.day_of(now);
-        if let Some((first, last)) = noticed_for(installment, rules) {
-            if today <= last {
-                return Some(if today < first { zone.instant(first, hour) } else { now });
-            }
+        if let Some((first, _)) = noticed_for(installment, rules).filter(|(_, last)| today <= *last) {
+            return Some(if today < first { zone.instant(first, hour) } else { now });
         }
         // The channel takes one charge at a time: the one before must be over.
         let before = self.next.installments.iter().filter(|i| i.seq < installment.seq);

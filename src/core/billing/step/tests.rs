@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::billing::test_town::{Answer, Town, at, day, monthly, parts};
-use crate::billing::{Hours, InstallmentState, Zone};
+use crate::billing::{Hours, InstallmentState, Plan, Zone};
 use crate::channel::Method;
 use crate::decline::DeclineClass;
 
