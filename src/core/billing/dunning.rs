@@ -91,6 +91,9 @@ impl Dunning {
         if self.days.len() > MAX_DAYS || !self.days.iter().zip(self.days.iter().skip(1)).all(|(a, b)| a < b) {
             return Err(format!("`days` must rise, and be at most {MAX_DAYS}"));
         }
+        if self.hours.from >= self.hours.until {
+            return Err(format!("`hours` end at {}, not after {}", self.hours.until, self.hours.from));
+        }
         if !self.hours.leave_room() {
             return Err(format!(
                 "`hours` are {} to {}: too short to charge anybody",
