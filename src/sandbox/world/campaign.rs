@@ -1,18 +1,13 @@
 //! Campaigns: it knows how many seeds are played on a few threads and added up, and must never let one
 //! seed see another.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
 use super::coverage::Coverage;
+use super::crowd;
 use super::planted::Planted;
 use super::play;
 use super::report::Report;
 use super::setup::Setup;
 
-/// Threads of a campaign: seeds are independent.
-const THREADS: usize = 2;
 /// A planted bug that so many seeds do not find is not found.
 const HUNT_SEEDS: u64 = 2_000;
 /// Starts of a hunt; the median counts.
@@ -32,31 +27,16 @@ pub struct Campaign {
 /// Plays `count` seeds from `setup.seed` on and adds them up. Stops early after `most_failures`. `progress`
 /// is called after each history with how many are done.
 pub fn run(setup: &Setup, count: u64, most_failures: usize, progress: &(impl Fn(u64) + Sync)) -> Campaign {
-    let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
-    let sum = Mutex::new(Campaign::default());
-    std::thread::scope(|threads| {
-        for _ in 0..THREADS {
-            threads.spawn(|| {
-                while !stop.load(Ordering::SeqCst) {
-                    let offset = next.fetch_add(1, Ordering::SeqCst);
-                    if offset >= count {
-                        break;
-                    }
-                    let seed = setup.seed.wrapping_add(offset);
-                    let report = play(&Setup { seed, ..setup.clone() });
-                    let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
-                    sum.coverage.add(&report.coverage);
-                    if !report.violations.is_empty() {
-                        sum.failures.push(report);
-                        stop.fetch_or(sum.failures.len() >= most_failures.max(1), Ordering::SeqCst);
-                    }
-                    drop(sum);
-                    progress(done.fetch_add(1, Ordering::SeqCst) + 1);
-                }
-            });
+    let mut sum = Campaign::default();
+    let work = |nth: u64| play(&Setup { seed: setup.seed.wrapping_add(nth), ..setup.clone() });
+    let take = |report: Report| {
+        sum.coverage.add(&report.coverage);
+        if !report.violations.is_empty() {
+            sum.failures.push(report);
         }
-    });
-    let mut sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+        sum.failures.len() >= most_failures.max(1)
+    };
+    crowd::each(count, work, take, progress);
     sum.failures.sort_by_key(|r| r.setup.seed);
     sum
 }
@@ -96,21 +76,18 @@ pub fn hunt(planted: Planted, seed: u64) -> Hunt {
 
 /// Hunts all of `bugs`, on a few threads; in the order of the list.
 pub fn hunt_all(bugs: &[Planted], seed: u64) -> Vec<Hunt> {
-    let next = AtomicU64::new(0);
-    let hunts = Mutex::new(Vec::new());
-    std::thread::scope(|threads| {
-        for _ in 0..THREADS {
-            threads.spawn(|| {
-                while let Some(bug) =
-                    bugs.get(usize::try_from(next.fetch_add(1, Ordering::SeqCst)).unwrap_or(usize::MAX))
-                {
-                    let hunted = hunt(*bug, seed);
-                    hunts.lock().unwrap_or_else(PoisonError::into_inner).push(hunted);
-                }
-            });
-        }
-    });
-    let mut hunts = hunts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut hunts = Vec::new();
+    let bug = |nth: u64| usize::try_from(nth).ok().and_then(|nth| bugs.get(nth).copied());
+    let take = |hunted: Option<Hunt>| {
+        hunts.extend(hunted);
+        false
+    };
+    crowd::each(
+        u64::try_from(bugs.len()).unwrap_or(u64::MAX),
+        |nth| bug(nth).map(|bug| hunt(bug, seed)),
+        take,
+        &|_| {},
+    );
     hunts.sort_by_key(|h| h.planted);
     hunts
 }

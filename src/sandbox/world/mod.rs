@@ -21,6 +21,7 @@ mod clerk;
 pub mod coverage;
 pub mod crash;
 mod crew;
+mod crowd;
 mod ears;
 pub mod faults;
 mod gateway;

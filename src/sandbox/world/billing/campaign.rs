@@ -1,12 +1,8 @@
 //! Many towns: it knows how they are played on a few threads and added up, and must never let one see another.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-
 use super::{BillingReport, BillingSetup, Figures, Load, PlantedBilling, play};
+use crate::world::crowd;
 
-/// Threads of a campaign: towns are independent.
-const THREADS: usize = 2;
 /// Payers of one town where there are many: as many as a database in memory is quick with.
 const TOWN: u32 = 20;
 /// A planted bug that so many small towns do not find is not found.
@@ -30,35 +26,22 @@ pub fn towns(seed: u64, payers: u32, years: u32) -> Vec<BillingSetup> {
 
 /// So many small towns in which everything goes wrong.
 pub fn small(seed: u64, count: u64) -> Vec<BillingSetup> {
-    let years = |n: u64| if n.is_multiple_of(5) { 2 } else { 1 };
-    (0..count).map(|n| BillingSetup { years: years(n), ..BillingSetup::small(seed.wrapping_add(n)) }).collect()
+    (0..count).map(|n| BillingSetup::small(seed.wrapping_add(n))).collect()
 }
 
 /// Plays them and adds them up; stops early after `most_failures`. `progress` is called after each with how many are
 /// done.
 pub fn run(setups: &[BillingSetup], most_failures: usize, progress: &(impl Fn(u64) + Sync)) -> Sum {
-    let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
-    let sum = Mutex::new(Sum::default());
-    std::thread::scope(|threads| {
-        for _ in 0..THREADS {
-            threads.spawn(|| {
-                while !stop.load(Ordering::SeqCst) {
-                    let nth = usize::try_from(next.fetch_add(1, Ordering::SeqCst)).unwrap_or(usize::MAX);
-                    let Some(setup) = setups.get(nth) else { break };
-                    let report = play(setup);
-                    let mut sum = sum.lock().unwrap_or_else(PoisonError::into_inner);
-                    sum.figures.add(&report.figures);
-                    if !report.violations.is_empty() {
-                        sum.failures.push(report);
-                        stop.fetch_or(sum.failures.len() >= most_failures.max(1), Ordering::SeqCst);
-                    }
-                    drop(sum);
-                    progress(done.fetch_add(1, Ordering::SeqCst) + 1);
-                }
-            });
+    let mut sum = Sum::default();
+    let setup = |nth: u64| usize::try_from(nth).ok().and_then(|nth| setups.get(nth));
+    let take = |report: Option<BillingReport>| {
+        if let Some(report) = report {
+            sum.figures.add(&report.figures);
+            sum.failures.extend(Some(report).filter(|r| !r.violations.is_empty()));
         }
-    });
-    let mut sum = sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+        sum.failures.len() >= most_failures.max(1)
+    };
+    crowd::each(u64::try_from(setups.len()).unwrap_or(u64::MAX), |nth| setup(nth).map(play), take, progress);
     sum.failures.sort_by_key(|r| r.setup.seed);
     sum
 }
@@ -74,11 +57,13 @@ pub struct Hunt {
     pub caught_by: String,
 }
 
-/// Hunts one planted bug from `seed` on.
+/// Hunts one planted bug from `seed` on. A town that breaks a law without the bug too proves nothing about it.
 pub fn hunt(planted: PlantedBilling, seed: u64) -> Hunt {
     for offset in 0..HUNT_SEEDS {
-        let setup = BillingSetup { planted: Some(planted), ..BillingSetup::small(seed.wrapping_add(offset)) };
-        if let Some(violation) = play(&setup).violations.first() {
+        let sound = BillingSetup::small(seed.wrapping_add(offset));
+        let found = play(&BillingSetup { planted: Some(planted), ..sound.clone() });
+        let Some(violation) = found.violations.first() else { continue };
+        if play(&sound).violations.is_empty() {
             let caught_by = violation.split(':').next().unwrap_or_default().to_owned();
             return Hunt { planted, seeds: Some(offset + 1), caught_by };
         }
@@ -88,20 +73,18 @@ pub fn hunt(planted: PlantedBilling, seed: u64) -> Hunt {
 
 /// Hunts all of `bugs`, on a few threads; in the order of the list.
 pub fn hunt_all(bugs: &[PlantedBilling], seed: u64) -> Vec<Hunt> {
-    let next = AtomicU64::new(0);
-    let hunts = Mutex::new(Vec::new());
-    std::thread::scope(|threads| {
-        for _ in 0..THREADS {
-            threads.spawn(|| {
-                let nth = || usize::try_from(next.fetch_add(1, Ordering::SeqCst)).unwrap_or(usize::MAX);
-                while let Some(bug) = bugs.get(nth()) {
-                    let hunted = hunt(*bug, seed);
-                    hunts.lock().unwrap_or_else(PoisonError::into_inner).push(hunted);
-                }
-            });
-        }
-    });
-    let mut hunts = hunts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut hunts = Vec::new();
+    let bug = |nth: u64| usize::try_from(nth).ok().and_then(|nth| bugs.get(nth).copied());
+    let take = |hunted: Option<Hunt>| {
+        hunts.extend(hunted);
+        false
+    };
+    crowd::each(
+        u64::try_from(bugs.len()).unwrap_or(u64::MAX),
+        |nth| bug(nth).map(|bug| hunt(bug, seed)),
+        take,
+        &|_| {},
+    );
     hunts.sort_by_key(|h| h.planted);
     hunts
 }

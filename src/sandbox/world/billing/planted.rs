@@ -58,8 +58,6 @@ planted! {
     ChargeAfterHand = "charge-after-hand",
     /// That the payer ended his agreement is not read.
     ChargeAfterEnd = "charge-after-end",
-    /// Tries are not counted.
-    IgnoreBudget = "ignore-budget",
     /// The last part does not take the remainder.
     LoseRemainder = "lose-remainder",
     /// A plan's job ends with its first try, and the sweep finds nothing.

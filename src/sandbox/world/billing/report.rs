@@ -22,9 +22,10 @@ pub struct BillingSetup {
 }
 
 impl BillingSetup {
-    /// A small town where everything goes wrong.
+    /// A small town where everything goes wrong; every fifth lives for two years.
     pub const fn small(seed: u64) -> Self {
-        Self { seed, payers: 4, years: 1, load: Load::Heavy, planted: None, trace: false }
+        let years = if seed % 5 == 1 { 2 } else { 1 };
+        Self { seed, payers: 4, years, load: Load::Heavy, planted: None, trace: false }
     }
 
     /// A town of a long life.

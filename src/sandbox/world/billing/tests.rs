@@ -1,7 +1,7 @@
 //! Small forms of what `bursar simulate --billing` plays: in every run of the tests.
 
 use super::campaign::{hunt, run, small, towns};
-use super::{BillingSetup, Load, PlantedBilling, play};
+use super::{BillingSetup, PlantedBilling, play};
 
 fn fails(sum: &super::campaign::Sum) -> String {
     sum.failures.iter().map(ToString::to_string).collect()
@@ -72,30 +72,4 @@ fn all_found(bugs: &[PlantedBilling]) {
 #[test]
 fn planted_bugs_of_billing_are_found() {
     all_found(&QUICK);
-}
-
-#[test]
-#[ignore = "takes minutes: `bursar simulate --billing --planted` does the same"]
-fn the_other_planted_bugs_of_billing_are_found() {
-    let others: Vec<_> = PlantedBilling::ALL.iter().filter(|bug| !QUICK.contains(bug)).rev().copied().collect();
-    all_found(&others);
-}
-
-/// For a look at one town: `BURSAR_TOWN=seed,payers,years,load,trace`.
-#[test]
-#[ignore = "for a look at one town"]
-fn one_town() {
-    let text = std::env::var("BURSAR_TOWN").unwrap();
-    let part = |nth: usize| text.split(',').nth(nth).unwrap().parse::<u64>().unwrap();
-    let load = if part(3) == 1 { Load::Heavy } else { Load::Light };
-    let setup = BillingSetup {
-        load,
-        trace: part(4) == 1,
-        ..BillingSetup::long(part(0), u32::try_from(part(1)).unwrap(), u32::try_from(part(2)).unwrap())
-    };
-    let report = play(&setup);
-    println!("{report}");
-    for (name, value) in report.figures.rows() {
-        println!("{name:60} {value}");
-    }
 }
