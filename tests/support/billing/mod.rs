@@ -5,7 +5,9 @@ mod ears;
 mod place;
 mod steps;
 mod stories;
+mod sums;
 mod town;
 
 pub use place::Place;
 pub use stories::live_through;
+pub use sums::pay_a_hundred_in_parts;
