@@ -252,6 +252,12 @@ impl Installment {
         self.next_at = None;
     }
 
+    /// Minor units that were paid for it and can still go back.
+    fn returnable_minor(&self) -> i64 {
+        let paid = self.state == InstallmentState::Paid && self.order.is_some();
+        if paid { self.minor.saturating_sub(self.given_back_minor()) } else { 0 }
+    }
+
     /// Minor units of it that go back.
     pub fn given_back_minor(&self) -> i64 {
         self.give_back.iter().map(|g| g.minor).fold(0, i64::saturating_add)
@@ -315,6 +321,13 @@ impl Plan {
     /// `minor` units of its currency.
     pub const fn money(&self, minor: i64) -> Money {
         Money::new(minor, self.currency)
+    }
+
+    /// Whether a credit is left, and nothing will fall due that it could pay for: it goes back. Then a decision must
+    /// see all installments.
+    pub fn owes_credit(&self) -> bool {
+        let ends = self.state == PlanState::Active && self.terms.period(self.next_period).is_none();
+        ends && self.credit_minor > 0 && !self.written_off
     }
 
     /// The merchant's number of an installment's order.

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use super::dunning::{Declined, Next, Stop};
 use super::event::PlanEvent;
+use super::wishes::FnRefund;
 use super::{Installment, InstallmentState, PlanFile, PlanState};
 use crate::agreement::Agreement;
 use crate::bank::Day;
@@ -26,7 +27,8 @@ use uuid::Uuid;
 /// What a step sees.
 #[derive(Clone, Copy, Debug)]
 pub struct Scene<'a> {
-    /// The plan, and at least those of its installments that are not final or have something to give back.
+    /// The plan, and at least those of its installments that are not final or have something to give back; all, when
+    /// [`super::Plan::owes_credit`].
     pub file: &'a PlanFile,
     /// The orders of those installments.
     pub orders: &'a BTreeMap<OrderId, Dossier>,
@@ -36,6 +38,8 @@ pub struct Scene<'a> {
     pub recent_tries: &'a [Timestamp],
     /// The id that an order will have if one is opened.
     pub fresh: OrderId,
+    /// Ids of refunds.
+    pub refund_id: &'a dyn FnRefund,
     /// The present instant.
     pub now: Timestamp,
 }
@@ -110,6 +114,7 @@ pub fn step(scene: Scene<'_>) -> Step {
     if !work.give_back() {
         work.follow_all();
     }
+    work.return_credit();
     work.finish();
     work.end()
 }

@@ -176,12 +176,14 @@ impl Town {
 
     fn look(&mut self) {
         let recent: Vec<_> = self.charges.iter().map(|(_, at, _)| *at).collect();
+        let ids = std::cell::Cell::new(u128::try_from(self.now.as_millis()).unwrap());
         let scene = Scene {
             file: &self.file,
             orders: &self.orders,
             agreement: self.agreement.as_ref(),
             recent_tries: &recent,
             fresh: OrderId::fresh(self.now, &self.chance),
+            refund_id: &ids,
             now: self.now,
         };
         let done = step(scene);

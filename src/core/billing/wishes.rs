@@ -192,18 +192,30 @@ impl Desk<'_> {
     }
 
     fn cancel(&mut self, reason: &str, refund_unserved: bool) {
-        self.scheduled().for_each(Installment::void);
         if refund_unserved {
-            let today = self.today();
-            for installment in &mut self.next.installments {
-                let unserved = unserved_minor(installment, today);
-                add_give_back(installment, unserved, self.meeting.refund_id);
-            }
+            let back = self.unserved_minor().saturating_add(self.next.plan.credit_minor).max(0);
+            self.next.plan.credit_minor = give_back_paid(&mut self.next.installments, back, self.meeting.refund_id);
         }
+        self.scheduled().for_each(Installment::void);
         self.next.plan.state = PlanState::Cancelled;
         self.next.plan.reason = Some(reason.to_owned());
         self.unask.push((self.next.plan.id.uuid(), QuestionKind::PlanStalled));
         self.tell(EventKind::PlanCancelled, None);
+    }
+
+    /// Minor units of paid days from today on, by the price of today: for them an earlier price was adjusted to it.
+    fn unserved_minor(&self) -> i64 {
+        let (today, plan) = (self.today(), &self.next.plan);
+        let Terms::Subscription { minor: price, .. } = plan.terms else { return 0 };
+        let of = |i: &Installment| match (i.kind, i.state, i.period) {
+            (InstallmentKind::Regular, InstallmentState::Paid, Some((from, until))) => {
+                share(price, until.days_since(today), until.days_since(from))
+            }
+            // The difference that was not paid yet is not asked for any more.
+            (InstallmentKind::Adjustment, state, _) if !state.is_final() => -i.minor,
+            _ => 0,
+        };
+        self.next.installments.iter().map(of).fold(0, i64::saturating_add)
     }
 
     /// All installments to come become one that is due now, in one writing.
@@ -234,8 +246,7 @@ impl Desk<'_> {
     fn give_back(&mut self, minor: i64) -> Result<(), String> {
         let free = |i: &Installment| match i.state {
             InstallmentState::Scheduled => i.minor,
-            InstallmentState::Paid if i.order.is_some() => i.minor.saturating_sub(i.given_back_minor()),
-            _ => 0,
+            _ => i.returnable_minor(),
         };
         let most = self.next.installments.iter().map(free).fold(0, i64::saturating_add);
         if minor <= 0 || minor > most {
@@ -252,11 +263,7 @@ impl Desk<'_> {
                 installment.void();
             }
         }
-        for installment in self.next.installments.iter_mut().rev() {
-            let part = if installment.state == InstallmentState::Paid { left.min(free(installment)) } else { 0 };
-            add_give_back(installment, part, self.meeting.refund_id);
-            left -= part;
-        }
+        give_back_paid(&mut self.next.installments, left, self.meeting.refund_id);
         self.tell(EventKind::PlanChanged, None);
         Ok(())
     }
@@ -312,15 +319,15 @@ fn asked_for_after_minor(installment: &Installment, difference_minor: i64, today
     share(difference_minor, until.days_since(today), until.days_since(from))
 }
 
-/// Minor units of a paid period that fall on days from `today` on, and were not given back.
-fn unserved_minor(installment: &Installment, today: Day) -> i64 {
-    let Some((from, until)) = installment.period else { return 0 };
-    if installment.state != InstallmentState::Paid || installment.order.is_none() {
-        return 0;
+/// Has `minor` units given back of paid installments, the last first. What none of them can give is returned.
+pub(super) fn give_back_paid(installments: &mut [Installment], minor: i64, ids: &dyn FnRefund) -> i64 {
+    let mut left = minor;
+    for installment in installments.iter_mut().rev() {
+        let part = left.min(installment.returnable_minor());
+        add_give_back(installment, part, ids);
+        left -= part;
     }
-    let whole = until.days_since(from);
-    let left = until.days_since(today).clamp(0, whole);
-    share(installment.minor, left, whole).min(installment.minor.saturating_sub(installment.given_back_minor()))
+    left
 }
 
 fn add_give_back(installment: &mut Installment, minor: i64, ids: &dyn FnRefund) {

@@ -214,6 +214,7 @@ impl Desk {
                 agreement: seen.agreement.as_ref(),
                 recent_tries: &seen.recent_tries,
                 fresh: OrderId::fresh(now, self.chance.as_ref()),
+                refund_id: &Refunds(self),
                 now,
             };
             let step = step(scene);
@@ -298,7 +299,11 @@ impl Desk {
 
     async fn look_at_plan(&self, id: PlanId) -> Result<Option<Seen>> {
         let store = self.gatherer.store();
-        let Some(file) = store.plan(id, Extent::Open).await? else { return Ok(None) };
+        let Some(mut file) = store.plan(id, Extent::Open).await? else { return Ok(None) };
+        if file.plan.owes_credit() {
+            let Some(whole) = store.plan(id, Extent::All).await? else { return Ok(None) };
+            file = whole;
+        }
         let mut orders = BTreeMap::new();
         for order in file.installments.iter().filter_map(|i| i.order) {
             if let Some(dossier) = store.dossier(order).await? {

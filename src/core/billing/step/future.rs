@@ -1,6 +1,7 @@
 //! What a plan still has before it: it knows periods to come and how a plan ends, and must never look at an order.
 
 use super::{EventKind, InstallmentState, PlanState, QuestionKind, Work};
+use crate::billing::wishes::give_back_paid;
 use crate::billing::{Installment, InstallmentKind, Terms};
 
 impl Work<'_> {
@@ -30,6 +31,17 @@ impl Work<'_> {
                 self.tell(EventKind::InstallmentPaid, Some(seq));
             }
         }
+    }
+
+    /// What is left of a credit goes back when the last installment is paid.
+    pub(super) fn return_credit(&mut self) {
+        let open = self.next.installments.iter().any(|i| !i.state.is_final());
+        if open || self.act.is_some() || !self.next.plan.owes_credit() {
+            return;
+        }
+        let credit = std::mem::take(&mut self.next.plan.credit_minor);
+        self.next.plan.credit_minor = give_back_paid(&mut self.next.installments, credit, self.scene.refund_id);
+        self.give_back();
     }
 
     /// Ends a plan that has nothing before it.

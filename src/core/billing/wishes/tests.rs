@@ -97,7 +97,7 @@ fn another_price_is_charged_or_credited_by_days_and_holds_from_the_next_period_o
 #[test]
 fn a_period_that_was_charged_before_it_begins_is_adjusted_whole() {
     // Alipay is asked two days before the day.
-    for (price, expected) in [(3_600, 3 * 3_600), (1_000, 3 * 1_000)] {
+    for (price, taken, back) in [(3_600, 3 * 3_600, 0), (1_000, 3_000 + 1_000, 1_000)] {
         let mut town = Town::new(
             monthly(3_000, "2026-04-01", Some(3)),
             Some(Method::AlipayDebit),
@@ -108,14 +108,13 @@ fn a_period_that_was_charged_before_it_begins_is_adjusted_whole() {
         assert_eq!(town.money(), (3_000, 0));
         town.wish(&Wish::Reprice { minor: price }).unwrap();
         town.run("2026-09-01T00:00:00Z");
-        let (paid, back) = town.money();
-        assert_eq!((back, town.file.plan.state), (0, PlanState::Completed));
-        assert_eq!(paid - town.file.plan.credit_minor, expected, "{price}");
+        assert_eq!((town.money(), town.file.plan.state), ((taken, back), PlanState::Completed));
+        assert_eq!((taken - back, town.file.plan.credit_minor), (3 * price, 0));
     }
 }
 
 #[test]
-fn a_credit_that_a_cheaper_period_does_not_need_is_kept() {
+fn a_credit_that_a_cheaper_period_does_not_need_is_kept_and_goes_back_at_the_end() {
     let mut town = town(monthly(3_000, "2026-04-01", Some(4)));
     town.run("2026-04-16T04:00:00Z");
     town.wish(&Wish::Reprice { minor: 2_000 }).unwrap();
@@ -125,10 +124,31 @@ fn a_credit_that_a_cheaper_period_does_not_need_is_kept() {
     town.wish(&Wish::Reprice { minor: 400 }).unwrap();
     assert_eq!(town.file.plan.credit_minor, 825 + 100);
     town.run("2026-09-01T00:00:00Z");
-    assert_eq!((town.money(), town.file.plan.state), ((5_000, 0), PlanState::Completed));
     let agreed = (3_000 - 500) + (2_000 - 825) + 400 + 400;
-    assert_eq!(town.file.plan.credit_minor, 5_000 - agreed);
+    assert_eq!((town.money(), town.file.plan.state), ((5_000, 5_000 - agreed), PlanState::Completed));
+    assert_eq!(town.file.plan.credit_minor, 0);
     assert!(town.file.installments.iter().all(|i| i.minor >= 0 && i.state == InstallmentState::Paid));
+}
+
+#[test]
+fn who_leaves_after_another_price_gets_the_days_that_he_was_not_served() {
+    // Fifteen of thirty days at the old price were served, whatever the rest costs.
+    for (price, taken) in [(2_000, 3_000), (3_600, 3_300)] {
+        let mut town = town(monthly(3_000, "2026-04-01", Some(4)));
+        town.run("2026-04-16T02:30:00Z");
+        town.wish(&Wish::Reprice { minor: price }).unwrap();
+        town.later(1);
+        town.wish(&Wish::Cancel { reason: "moves".into(), refund_unserved: true }).unwrap();
+        town.later(1);
+        assert_eq!((town.money(), town.file.plan.credit_minor), ((taken, taken - 1_500), 0));
+    }
+    // What was asked for and not paid does not go back either.
+    let mut town = town(monthly(3_000, "2026-04-01", Some(4)));
+    town.run("2026-04-16T02:30:00Z");
+    town.wish(&Wish::Reprice { minor: 3_600 }).unwrap();
+    town.wish(&Wish::Cancel { reason: "moves".into(), refund_unserved: true }).unwrap();
+    town.later(1);
+    assert_eq!(town.money(), (3_000, 1_500));
 }
 
 #[test]
