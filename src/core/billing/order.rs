@@ -50,6 +50,7 @@ pub fn charge_of(agreement: &Agreement, order: OrderId, amount: Money, id: Payme
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
+        installments: None,
         version: 0,
         due_at: None,
         created_at: now,

@@ -103,6 +103,7 @@ pub(super) async fn pick(world: World, context: JobContext, order: OrderId) {
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
+        installments: None,
         version: 0,
         due_at: None,
         created_at: now,
