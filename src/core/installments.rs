@@ -107,7 +107,10 @@ pub fn check(method: Method, currency: Currency, count: i64, fees: Option<FeesFr
     let known = u8::try_from(count).ok().filter(|count| rules.counts.contains(count));
     let Some(count) = known else {
         let counts: Vec<_> = rules.counts.iter().map(u8::to_string).collect();
-        return Err(Wrong::Count(format!("{method} in {currency} has {} installments, not {count}", counts.join(", "))));
+        return Err(Wrong::Count(format!(
+            "{method} in {currency} has {} installments, not {count}",
+            counts.join(", ")
+        )));
     };
     match fees {
         None if rules.fees => Ok(Installments { count, fees: Some(FeesFrom::Payer) }),

@@ -4,13 +4,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bursar_core::{Currency, Timestamp};
 use bursar_core::cash::one_spaced;
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::id::ChannelAccountId;
 use bursar_core::installments::{self, FeesFrom, Installments, Wrong};
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::payment::PayerDetails;
+use bursar_core::{Currency, Timestamp};
 
 use super::intake::{CreateInstallments, CreatePayer, Scene};
 use crate::json::Reader;
