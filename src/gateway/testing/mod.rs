@@ -14,6 +14,7 @@ mod fake;
 mod health;
 mod http;
 mod idempotency;
+mod installments;
 mod judge;
 mod late_money;
 mod legs;
