@@ -250,7 +250,7 @@ impl Evidence {
                 earliest(&mut self.close_requested, (at, format!("the payer chose {by}")));
             }
             Claim::Disputed(dispute) => self.join_dispute(dispute),
-            Claim::Refund(_) | Claim::Agreement(_) => {}
+            Claim::Refund(_) | Claim::Agreement(_) | Claim::Plan(_) => {}
         }
         self
     }

@@ -1,9 +1,10 @@
-//! An installment as an order and as a charge: it knows what of a plan becomes what of an order, and must never know
-//! when.
+//! An installment as an order and as a charge: it knows what of a plan becomes what of an order, and what of a charge
+//! that failed becomes the plan's concern; it must never know when.
 
 use super::{Installment, InstallmentKey, Plan};
 use crate::agreement::Agreement;
 use crate::clock::{DAY_MS, Timestamp};
+use crate::decline::{Decline, DeclineClass};
 use crate::id::{OrderId, PaymentId};
 use crate::money::Money;
 use crate::order::{Order, OrderState};
@@ -55,4 +56,18 @@ pub fn charge_of(agreement: &Agreement, order: OrderId, amount: Money, id: Payme
         due_at: None,
         created_at: now,
     }
+}
+
+/// Why a charge through an agreement ended unpaid; `None` when it has not, or is none.
+pub fn decline_of(payment: &Payment) -> Option<Decline> {
+    if payment.agreement.is_none() || !payment.state.ended_unpaid() {
+        return None;
+    }
+    let told = payment.evidence.declined.as_ref().map(|(_, decline)| decline.clone());
+    let refused = payment.evidence.refused.as_ref().map(|(_, reason)| reason.clone());
+    Some(told.unwrap_or_else(|| Decline {
+        // The payer's own way was tried meanwhile, or the channel never had it.
+        class: DeclineClass::Technical,
+        reason: refused.unwrap_or_else(|| "the charge ended without a word".to_owned()),
+    }))
 }

@@ -22,6 +22,7 @@ mod list;
 mod notify;
 mod payee;
 mod payments;
+mod plan_timeline;
 mod plan_wishes;
 mod plans;
 mod refund_inputs;

@@ -64,6 +64,17 @@ pub async fn one(db: &impl Dialect, order: OrderId) -> Result<Option<Dossier>> {
     Ok(collect(&db.rows(sql, vec![order.uuid().into()]).await?)?.pop())
 }
 
+/// The dossiers of these orders; unknown ids are left out.
+pub async fn of_orders(db: &impl Dialect, orders: &[OrderId]) -> Result<Vec<Dossier>> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql =
+        dossiers!("orders o", "where o.id in_ids($1) order by o.id, p.position, p.id, r.created_at, r.id, l.sequence");
+    let ids: Vec<Uuid> = orders.iter().map(|o| o.uuid()).collect();
+    collect(&db.rows(sql, vec![ids.into()]).await?)
+}
+
 /// See [`crate::Store::dossiers_of`].
 pub async fn of_payments(db: &impl Dialect, payments: &[PaymentId]) -> Result<Vec<Dossier>> {
     if payments.is_empty() {

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::billing::InstallmentKind;
 use crate::billing::dunning::within_budget;
-use crate::decline::{Decline, DeclineClass};
+use crate::billing::order::decline_of;
+use crate::decline::Decline;
 use crate::order::OrderState;
-use crate::payment::Payment;
 
 impl Work<'_> {
     /// Has money that goes back asked for, before anything is charged: true when something is.
@@ -259,17 +259,6 @@ const NOTICE_AHEAD_MS: i64 = 7 * DAY_MS;
 
 /// Why the last charge through the agreement ended unpaid; `None`: there was none.
 fn last_decline(dossier: &Dossier) -> Option<Decline> {
-    let charges = dossier.payments.iter().filter(|p| p.agreement.is_some() && p.state.ended_unpaid());
-    let last = charges.max_by_key(|p| (p.created_at, p.id))?;
-    Some(declined(last))
-}
-
-fn declined(payment: &Payment) -> Decline {
-    let told = payment.evidence.declined.as_ref().map(|(_, decline)| decline.clone());
-    let refused = payment.evidence.refused.as_ref().map(|(_, reason)| reason.clone());
-    told.unwrap_or_else(|| Decline {
-        // The payer's own way was tried meanwhile, or the channel never had it.
-        class: DeclineClass::Technical,
-        reason: refused.unwrap_or_else(|| "the charge ended without a word".to_owned()),
-    })
+    let charges = dossier.payments.iter().filter_map(|p| Some((p.created_at, p.id, decline_of(p)?)));
+    charges.max_by_key(|(created_at, id, _)| (*created_at, *id)).map(|(_, _, decline)| decline)
 }
