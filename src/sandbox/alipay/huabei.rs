@@ -44,6 +44,11 @@ impl Huabei {
         }
     }
 
+    /// In how many.
+    pub(crate) fn count(&self) -> Option<u8> {
+        self.count.parse().ok()
+    }
+
     /// What a query tells of a paid trade of `total` yuan.
     pub(crate) fn told(&self, total: &str) -> Value {
         json!({ "user_install_num": self.count, "fq_amount": total })

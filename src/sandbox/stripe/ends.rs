@@ -167,6 +167,7 @@ impl Shared {
         let facts = orders.list.get_mut(position).and_then(|order| order.own.get_mut::<OrderFacts>());
         if let (Some(count), Some(facts)) = (plan, facts) {
             installments::choose(facts, count)?;
+            orders.split(position, plan);
         }
         drop(orders);
         let now_ms = self.pace.now_ms();

@@ -175,6 +175,7 @@ async fn installments_are_allowed_by_the_merchant_and_chosen_by_the_payers_page(
     let chosen = serde_json::json!({ "count": 6, "interval": "month", "type": "fixed_count" });
     assert_eq!((&paid["status"], &paid["amount_received"]), (&"succeeded".into(), &8_800.into()));
     assert_eq!(paid["payment_method_options"]["card"]["installments"]["plan"], chosen);
+    assert_eq!((stage.entry("n1").installments, stage.entry("n2").installments), (Some(6), None));
     let charge = stage.caller.intent(&text(&made["id"])).await["latest_charge"].clone();
     assert_eq!(charge["payment_method_details"]["card"]["installments"]["plan"], chosen);
 }
