@@ -1,5 +1,4 @@
-//! Installments that a channel grants its payer: it knows which ways to pay have them and in how many parts, and must
-//! never know of plans. Here the merchant has the whole amount at once, and payer and channel settle the parts between
+//! Installments that a channel grants its payer: it knows what may be asked for, and must never know of plans. Here the merchant has the whole amount at once, and payer and channel settle the parts between
 //! themselves; in a plan ([`crate::billing`]) it is the merchant who waits for them.
 //!
 //! The payment stays one payment of the whole amount, and its refunds are ordinary ones.
@@ -51,41 +50,6 @@ pub struct Installments {
     pub fees: Option<FeesFrom>,
 }
 
-/// What a way to pay knows of installments.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct InstallmentRules {
-    /// In how many parts, fewest first.
-    pub counts: &'static [u8],
-    /// Whether each order may say who pays for it.
-    pub fees: bool,
-}
-
-/// Counts of Huabei (花呗分期).
-const HUABEI: &[u8] = &[3, 6, 12];
-/// Counts that issuers agree on with UnionPay's network. Which of them a merchant's contract has only the network knows.
-const UNIONPAY: &[u8] = &[3, 6, 9, 12, 18, 24];
-/// Counts of cards of Mexico (meses sin intereses).
-const MEXICO: &[u8] = &[3, 6, 9, 12, 18, 24];
-/// Counts of cards of Japan (分割払い).
-const JAPAN: &[u8] = &[3, 5, 6, 10, 12, 15, 18, 20, 24];
-
-/// What `method` in `currency` knows of installments; `None`: nothing.
-pub fn rules(method: Method, currency: Currency) -> Option<InstallmentRules> {
-    match method {
-        Method::AlipayQr | Method::AlipayPage | Method::AlipayWap | Method::AlipayApp => {
-            Some(InstallmentRules { counts: HUABEI, fees: true })
-        }
-        Method::UnionpayWeb | Method::UnionpayApp => Some(InstallmentRules { counts: UNIONPAY, fees: false }),
-        // Cards have them in few countries, and there in the country's own currency only.
-        Method::Card => match currency.code() {
-            "MXN" => Some(InstallmentRules { counts: MEXICO, fees: false }),
-            "JPY" => Some(InstallmentRules { counts: JAPAN, fees: false }),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 /// Which member of a wish for installments is wrong, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Wrong {
@@ -103,7 +67,7 @@ pub enum Wrong {
 /// # Errors
 /// What is wrong, with what is possible.
 pub fn check(method: Method, currency: Currency, count: i64, fees: Option<FeesFrom>) -> Result<Installments, Wrong> {
-    let Some(rules) = rules(method, currency) else { return Err(Wrong::Method(none(method, currency))) };
+    let Some(rules) = method.installment_rules(currency) else { return Err(Wrong::Method(none(method, currency))) };
     let known = u8::try_from(count).ok().filter(|count| rules.counts.contains(count));
     let Some(count) = known else {
         let counts: Vec<_> = rules.counts.iter().map(u8::to_string).collect();
@@ -122,7 +86,8 @@ pub fn check(method: Method, currency: Currency, count: i64, fees: Option<FeesFr
 }
 
 fn none(method: Method, currency: Currency) -> String {
-    let able: Vec<_> = Method::ALL.into_iter().filter(|m| rules(*m, currency).is_some()).map(Method::name).collect();
+    let able: Vec<_> =
+        Method::ALL.into_iter().filter(|m| m.installment_rules(currency).is_some()).map(Method::name).collect();
     let cards = "`card` has them in MXN and JPY only";
     match able.as_slice() {
         [] => format!("no way to pay in {currency} has installments: {cards}"),

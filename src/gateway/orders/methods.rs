@@ -11,7 +11,7 @@ use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::choosing::{self, Moment, Offer};
 use bursar_core::id::ChannelAccountId;
 use bursar_core::order::Dossier;
-use bursar_core::{Currency, Timestamp, installments};
+use bursar_core::{Currency, Timestamp};
 use http::Uri;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -56,7 +56,7 @@ pub struct OfferView {
 
 impl OfferView {
     fn new(offer: Offer, currency: Currency) -> Self {
-        let installments = installments::rules(offer.method, currency).map(|rules| rules.counts.to_vec());
+        let installments = offer.method.installment_rules(currency).map(|rules| rules.counts.to_vec());
         Self {
             installments: installments.unwrap_or_default(),
             method: offer.method,

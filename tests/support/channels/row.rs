@@ -2,7 +2,6 @@
 
 use bursar_core::Currency;
 use bursar_core::channel::{ChannelKind, Method};
-use bursar_core::installments::rules;
 use bursar_core::observation::PayCode;
 use bursar_sandbox::{Door, Provisioned, Sandbox};
 use serde_json::Value;
@@ -35,7 +34,7 @@ impl Row {
                 return Some("the money is taken at once: nothing is held");
             }
             (Case::Pieces, Side::Remote(_)) => return Some("the channel takes the whole amount or nothing"),
-            (Case::Installments, _) if rules(self.method, Currency::CNY).is_none() => {
+            (Case::Installments, _) if self.method.installment_rules(Currency::CNY).is_none() => {
                 return Some("nobody grants this way installments in yuan");
             }
             _ => {}
