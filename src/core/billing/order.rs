@@ -58,16 +58,18 @@ pub fn charge_of(agreement: &Agreement, order: OrderId, amount: Money, id: Payme
     }
 }
 
-/// Why a charge through an agreement ended unpaid; `None` when it has not, or is none.
-pub fn decline_of(payment: &Payment) -> Option<Decline> {
+/// Why a charge through an agreement ended unpaid, and when the channel said so where it did; `None` when it has not, or
+/// is no charge.
+pub fn decline_of(payment: &Payment) -> Option<(Option<Timestamp>, Decline)> {
     if payment.agreement.is_none() || !payment.state.ended_unpaid() {
         return None;
     }
-    let told = payment.evidence.declined.as_ref().map(|(_, decline)| decline.clone());
-    let refused = payment.evidence.refused.as_ref().map(|(_, reason)| reason.clone());
-    Some(told.unwrap_or_else(|| Decline {
-        // The payer's own way was tried meanwhile, or the channel never had it.
-        class: DeclineClass::Technical,
-        reason: refused.unwrap_or_else(|| "the charge ended without a word".to_owned()),
-    }))
+    let evidence = &payment.evidence;
+    if let Some((at, decline)) = &evidence.declined {
+        return Some((Some(*at), decline.clone()));
+    }
+    // The payer's own way was tried meanwhile, or the channel never had it.
+    let refused = evidence.refused.as_ref();
+    let reason = refused.map_or("the charge ended without a word", |(_, reason)| reason).to_owned();
+    Some((refused.map(|(at, _)| *at), Decline { class: DeclineClass::Technical, reason }))
 }

@@ -113,6 +113,8 @@ pub struct Refusal<'a> {
     pub payment: &'a Payment,
     /// Why.
     pub decline: &'a Decline,
+    /// When the channel said no.
+    pub declined_at: Timestamp,
     /// How many charges of the installment were begun until then.
     pub tries: u32,
     /// The day on which the installment was due.
@@ -121,9 +123,9 @@ pub struct Refusal<'a> {
 
 /// What the plan's rules make of a declined charge, and why.
 pub fn decision(plan: &Plan, refusal: Refusal<'_>) -> (&'static str, String) {
-    let Refusal { payment, decline, tries, due_on } = refusal;
+    let Refusal { payment, decline, declined_at, tries, due_on } = refusal;
     let rules = payment.method.debit_rules().unwrap_or(DebitRules::FREE);
-    let declined = Declined { due_on, tries, tried_at: payment.created_at, decline };
+    let declined = Declined { due_on, tries, tried_at: payment.created_at, declined_at, decline };
     match plan.dunning.next(declined, &plan.zone, rules) {
         Next::At(at) => ("charge_again", again(plan, decline.class, at)),
         Next::Stop(stop, why) => ("stop", stopped(plan, stop, &why, due_on)),

@@ -186,15 +186,13 @@ fn charge(plan: &Plan, installment: &Installment, payment: &Payment, tries: u32)
             .by("payer"),
     };
     let mut entries = vec![begun];
-    if let Some(decline) = decline_of(payment) {
-        let evidence = &payment.evidence;
-        let told = evidence.declined.as_ref().map(|(at, _)| *at);
-        let refused = evidence.refused.as_ref().map(|(at, _)| *at);
-        let seen_at = told.or(refused).or(evidence.closed_at).unwrap_or(at);
+    if let Some((told, decline)) = decline_of(payment) {
+        let seen_at = told.or(payment.evidence.closed_at).unwrap_or(at);
         entries.push(
             PlanTimelineEntry::new(seen_at, "decline", decline.class.name(), decline.reason.clone()).by("channel"),
         );
-        let refusal = Refusal { payment, decline: &decline, tries, due_on: installment.due_on };
+        let refusal =
+            Refusal { payment, decline: &decline, declined_at: told.unwrap_or(at), tries, due_on: installment.due_on };
         let (what, text) = plan_story::decision(plan, refusal);
         entries.push(PlanTimelineEntry::new(seen_at, "decision", what, text).by("bursar"));
     }

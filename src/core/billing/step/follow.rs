@@ -92,11 +92,13 @@ impl Work<'_> {
 
     /// Nothing is under way for the order: another charge follows, or none.
     fn after_a_try(&mut self, installment: &mut Installment, dossier: &Dossier) {
-        let Some(decline) = last_decline(dossier) else { return self.await_payer(installment) };
+        let Some((declined_at, decline)) = last_decline(dossier) else { return self.await_payer(installment) };
+        let tried_at = installment.tried_at.unwrap_or(self.scene.now);
         let declined = Declined {
             due_on: installment.due_on,
             tries: installment.tries,
-            tried_at: installment.tried_at.unwrap_or(self.scene.now),
+            tried_at,
+            declined_at: declined_at.unwrap_or(tried_at),
             decline: &decline,
         };
         let next = self.next.plan.dunning.next(declined, &self.next.plan.zone, self.rules());
@@ -261,8 +263,8 @@ impl Work<'_> {
 /// Installments that are due within this time are looked at for their notice.
 const NOTICE_AHEAD_MS: i64 = 7 * DAY_MS;
 
-/// Why the last charge through the agreement ended unpaid; `None`: there was none.
-fn last_decline(dossier: &Dossier) -> Option<Decline> {
+/// Why the last charge through the agreement ended unpaid, and when the channel said so; `None`: there was none.
+fn last_decline(dossier: &Dossier) -> Option<(Option<Timestamp>, Decline)> {
     let charges = dossier.payments.iter().filter_map(|p| Some((p.created_at, p.id, decline_of(p)?)));
     charges.max_by_key(|(created_at, id, _)| (*created_at, *id)).map(|(_, _, decline)| decline)
 }
