@@ -122,7 +122,7 @@ async fn look(context: &JobContext, subject: Subject) -> Result<Told, JobError> 
             Some(subject) => ask_refund(&subject).await,
             None => gone,
         },
-        Subject::Refund(_) | Subject::Order(_) | Subject::Agreement(_) => gone,
+        Subject::Refund(_) | Subject::Order(_) | Subject::Agreement(_) | Subject::Plan(_) => gone,
     })
 }
 
@@ -166,7 +166,7 @@ fn account_of(subject: Subject, dossier: &Dossier) -> Option<ChannelAccountId> {
     let payment = match subject {
         Subject::Payment(id) => id,
         Subject::Leg(id) => dossier.leg(id)?.1.payment,
-        Subject::Refund(_) | Subject::Order(_) | Subject::Agreement(_) => return None,
+        Subject::Refund(_) | Subject::Order(_) | Subject::Agreement(_) | Subject::Plan(_) => return None,
     };
     dossier.payment(payment).map(|p| p.account)
 }

@@ -56,7 +56,7 @@ pub(super) async fn load(context: &JobContext, row: &LineRow) -> Result<Loaded, 
             match subject {
                 Subject::Payment(id) => payments.push(id),
                 Subject::Leg(id) => legs.push(id),
-                Subject::Refund(_) | Subject::Order(_) | Subject::Agreement(_) => {}
+                Subject::Refund(_) | Subject::Order(_) | Subject::Agreement(_) | Subject::Plan(_) => {}
             }
         }
     }

@@ -128,6 +128,7 @@ pub(crate) mod tests {
             state: PaymentState::New,
             evidence: Evidence::default(),
             returned_minor: 0,
+            installments: None,
             version: 1,
             due_at: None,
             created_at: at,

@@ -187,6 +187,15 @@ impl DebitRules {
     };
 }
 
+/// What a way to pay knows of installments between the channel and its payer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InstallmentRules {
+    /// In how many parts, fewest first.
+    pub counts: &'static [u8],
+    /// Whether each order may say who pays for it.
+    pub fees: bool,
+}
+
 /// How the payer pays: a product of a channel.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Method {
@@ -340,6 +349,22 @@ impl Method {
             Self::CardDebit => Some(DebitRules { tries_in_30_days: Some(8), ..DebitRules::FREE }),
             _ => None,
         }
+    }
+
+    /// What it knows of installments in `currency`; `None`: nothing.
+    pub fn installment_rules(self, currency: Currency) -> Option<InstallmentRules> {
+        let (counts, fees): (&[u8], bool) = match (self, currency.code()) {
+            // Of Huabei (花呗分期).
+            (Self::AlipayQr | Self::AlipayPage | Self::AlipayWap | Self::AlipayApp, _) => (&[3, 6, 12], true),
+            // What issuers agree on. Which of them a merchant's contract has only the channel knows.
+            (Self::UnionpayWeb | Self::UnionpayApp, _) => (&[3, 6, 9, 12, 18, 24], false),
+            // Cards have them in few countries, and there in the country's own currency only: meses sin intereses in
+            // Mexico, 分割払い in Japan.
+            (Self::Card, "MXN") => (&[3, 6, 9, 12, 18, 24], false),
+            (Self::Card, "JPY") => (&[3, 5, 6, 10, 12, 15, 18, 20, 24], false),
+            _ => return None,
+        };
+        Some(InstallmentRules { counts, fees })
     }
 
     /// The channel that it belongs to.

@@ -72,6 +72,7 @@ fn start() -> Dossier {
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
+        installments: None,
         agreement: None,
         version: 0,
         due_at: None,

@@ -18,6 +18,7 @@ pub mod decline;
 pub mod diagram;
 pub mod event;
 pub mod id;
+pub mod installments;
 pub mod job;
 mod join;
 pub mod ledger;

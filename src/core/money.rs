@@ -20,6 +20,7 @@ const CURRENCIES: &[(&str, u32)] = &[
     ("KRW", 0),
     ("KWD", 3),
     ("MOP", 2),
+    ("MXN", 2),
     ("MYR", 2),
     ("NOK", 2),
     ("NZD", 2),

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::agreement::AgreementClaim;
+use crate::billing::claim::PlanClaim;
 use crate::clock::Timestamp;
 use crate::decline::Decline;
-use crate::id::{AgreementId, LegId, NotificationId, OrderId, PaymentId, RefundId};
+use crate::id::{AgreementId, LegId, NotificationId, OrderId, PaymentId, PlanId, RefundId};
 use crate::money::Money;
 use crate::refund::RefundClaim;
 
@@ -304,6 +305,8 @@ pub enum Claim {
     Refund(RefundClaim),
     /// About an agreement.
     Agreement(AgreementClaim),
+    /// About a plan.
+    Plan(PlanClaim),
 }
 
 impl Claim {
@@ -334,6 +337,7 @@ impl Claim {
             Self::Declined { .. } => "debit_declined",
             Self::Refund(claim) => claim.name(),
             Self::Agreement(claim) => claim.name(),
+            Self::Plan(claim) => claim.name(),
         }
     }
 }
@@ -351,6 +355,8 @@ pub enum Subject {
     Order(OrderId),
     /// An agreement.
     Agreement(AgreementId),
+    /// A plan.
+    Plan(PlanId),
 }
 
 impl Subject {
@@ -362,6 +368,7 @@ impl Subject {
             Self::Leg(id) => id.uuid(),
             Self::Order(id) => id.uuid(),
             Self::Agreement(id) => id.uuid(),
+            Self::Plan(id) => id.uuid(),
         }
     }
 }
@@ -398,6 +405,7 @@ impl std::fmt::Display for Subject {
             Self::Leg(id) => id.fmt(f),
             Self::Order(id) => id.fmt(f),
             Self::Agreement(id) => id.fmt(f),
+            Self::Plan(id) => id.fmt(f),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::clock::Timestamp;
 use crate::compact::{dated, instant, pair};
 use crate::decline::Decline;
 use crate::id::{AgreementId, ChannelAccountId, MerchantId, OrderId, PaymentId};
+use crate::installments::Installments;
 use crate::join::{earliest, latest, smaller};
 use crate::money::Money;
 use crate::observation::{Claim, Dispute, Hold, Observation, PayCode, Piece, Receipt};
@@ -249,7 +250,7 @@ impl Evidence {
                 earliest(&mut self.close_requested, (at, format!("the payer chose {by}")));
             }
             Claim::Disputed(dispute) => self.join_dispute(dispute),
-            Claim::Refund(_) | Claim::Agreement(_) => {}
+            Claim::Refund(_) | Claim::Agreement(_) | Claim::Plan(_) => {}
         }
         self
     }
@@ -472,6 +473,8 @@ pub struct Payment {
     pub amount: Money,
     /// What the channel's call needs to know of the payer (openid, IP address), as JSON.
     pub payer: PayerDetails,
+    /// In what installments the channel shall offer it, when it shall.
+    pub installments: Option<Installments>,
     /// By which agreement the payer is charged, when he is.
     pub agreement: Option<AgreementId>,
     /// Where it stands: always `evidence.state(amount, facts)`.

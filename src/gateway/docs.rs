@@ -48,7 +48,7 @@ impl Modify for ApiKeyScheme {
         cash::drawers::list, cash::collections::list, cash::hand_in::hand_in, cash::hand_ins::list,
         cash::approve::approve, cash::banked::banked, cash::paid_out::paid_out,
         agreements::create::create, agreements::list::list, agreements::show::show, agreements::end::end,
-        plans::create::create, plans::list::list, plans::show::show, plans::wishes::pause, plans::wishes::resume,
+        plans::create::create, plans::list::list, plans::show::show, plans::timeline::timeline, plans::wishes::pause, plans::wishes::resume,
         plans::wishes::cancel, plans::wishes::pay_off, plans::wishes::give_back, plans::wishes::reprice,
         plans::wishes::charge_by,
         schedules::create::create, schedules::list::list, schedules::show::show, schedules::fires::list,

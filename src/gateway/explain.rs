@@ -3,6 +3,7 @@
 
 pub mod cash;
 pub mod plan;
+pub mod plan_story;
 pub mod refund;
 
 use bursar_core::channel::ChannelKind;

@@ -140,6 +140,7 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/agreements/{id}/end", post(agreements::end::end))
         .route("/v1/plans", post(plans::create::create).get(plans::list::list))
         .route("/v1/plans/{id}", get(plans::show::show))
+        .route("/v1/plans/{id}/timeline", get(plans::timeline::timeline))
         .route("/v1/plans/{id}/pause", post(plans::wishes::pause))
         .route("/v1/plans/{id}/resume", post(plans::wishes::resume))
         .route("/v1/plans/{id}/cancel", post(plans::wishes::cancel))

@@ -17,6 +17,9 @@ pub struct BookEntry {
     /// The merchant's number of the agreement under which it was debited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<String>,
+    /// In how many installments the payer pays it to the channel, as the merchant asked or the payer chose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installments: Option<u8>,
     /// What the order is for, as the merchant described it.
     pub description: String,
     /// The amount of one charge, in minor units.

@@ -42,6 +42,8 @@ pub(crate) struct Order {
     pub(crate) refunds: Vec<usize>,
     /// When it is a debit under an agreement.
     pub(crate) debit: Option<Debit>,
+    /// In how many installments its payer pays the channel.
+    pub(crate) installments: Option<u8>,
     /// What only its front knows.
     pub(crate) own: Own,
 }
@@ -186,9 +188,17 @@ impl Orders {
             notifications_accepted: 0,
             refunds: Vec::new(),
             debit: None,
+            installments: None,
             own: new.own,
         });
         position
+    }
+
+    /// The payer of an order pays the channel in so many installments. To the order's money it makes no difference.
+    pub(crate) fn split(&mut self, position: usize, installments: Option<u8>) {
+        if let Some(order) = self.list.get_mut(position) {
+            order.installments = installments;
+        }
     }
 
     /// What a close does to an order; `Shared::carry_out` does what follows for the money. The front has
@@ -231,6 +241,7 @@ impl Order {
                 .debit
                 .and_then(|debit| agreements.list.get(debit.agreement))
                 .map(|agreement| agreement.number.clone()),
+            installments: self.installments,
             description: self.description.clone(),
             amount_minor: self.amount_minor,
             state: self.tab.state().word(refunds.stand_against(self)).to_owned(),

@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::about::About;
 use crate::change::NewDelivery;
 use crate::dialect::Dialect;
-use crate::read::billing as read;
+use crate::read::{billing as read, plan_history};
+use crate::record::PlanTimeline;
 use crate::{Result, StoreError};
 
 /// Rows about agreements and plans in a [`crate::Change`].
@@ -156,6 +157,8 @@ pub trait Billing: Send + Sync {
     async fn plan(&self, id: PlanId, extent: Extent) -> Result<Option<PlanFile>>;
     /// Plans that match, newest first, at most `filter.limit`.
     async fn plans(&self, filter: &PlanFilter) -> Result<Vec<Plan>>;
+    /// Everything that happened to a plan.
+    async fn plan_timeline(&self, id: PlanId) -> Result<Option<PlanTimeline>>;
     /// When payments through an agreement were accepted since `since`, oldest first: charges that were begun.
     async fn tries_since(&self, agreement: AgreementId, since: Timestamp) -> Result<Vec<Timestamp>>;
     /// Agreements and plans that were due before `before` and have no live job: at most `limit` of each, the oldest
@@ -176,6 +179,9 @@ impl<D: Dialect> Billing for D {
     }
     async fn plans(&self, filter: &PlanFilter) -> Result<Vec<Plan>> {
         read::plans(self, filter).await
+    }
+    async fn plan_timeline(&self, id: PlanId) -> Result<Option<PlanTimeline>> {
+        plan_history::timeline(self, id).await
     }
     async fn tries_since(&self, agreement: AgreementId, since: Timestamp) -> Result<Vec<Timestamp>> {
         read::tries_since(self, agreement, since).await

@@ -179,6 +179,7 @@ pub fn payment(record: &Record) -> Result<Option<Payment>> {
         state: row.code("p_state", PaymentState::from_code)?,
         evidence: row.json("p_evidence")?,
         returned_minor: row.get("p_returned_minor")?,
+        installments: row.maybe_json("p_installments")?,
         agreement: row.get::<Option<Uuid>>("p_agreement")?.map(AgreementId),
         version: row.get("p_version")?,
         due_at: row.maybe_time("p_due_at")?,

@@ -231,7 +231,7 @@ impl Desk {
                 None => Ok(None),
             },
             // What is observed of one is no part of any order.
-            Subject::Agreement(_) => Ok(None),
+            Subject::Agreement(_) | Subject::Plan(_) => Ok(None),
         }
     }
 }

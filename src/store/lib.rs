@@ -51,7 +51,7 @@ pub use error::StoreError;
 pub use gather::Gatherer;
 pub use record::{
     BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter,
-    ObservationRow, OrderFilter, ParkedRow, PostingRow, RefundFilter, RefundLine, Timeline,
+    ObservationRow, OrderFilter, ParkedRow, PlanTimeline, PostingRow, RefundFilter, RefundLine, Timeline,
 };
 pub use schedules::{ScheduleFilter, ScheduleGauges, ScheduleRows, Schedules};
 pub use statements::Statements;

@@ -42,6 +42,11 @@ pub const STEPS: &[Step] = &[
         postgres: include_str!("migrations/postgres/0005_schedules.sql"),
         sqlite: include_str!("migrations/sqlite/0005_schedules.sql"),
     },
+    Step {
+        version: 6,
+        postgres: include_str!("migrations/postgres/0006_installments.sql"),
+        sqlite: include_str!("migrations/sqlite/0006_installments.sql"),
+    },
 ];
 
 /// The table that remembers what was done; the same text on both databases.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{Change, LastPaid, Result, StoreError};
 
-/// Observations or postings of one payment, refund, leg, order or agreement in one change at most. A transition has an
+/// Observations or postings of one payment, refund, leg, order, agreement or plan in one change at most. A transition has an
 /// observation or two and at most four postings; the sequence is the new version times this plus the
 /// position.
 pub const MAX_POSITIONS: i64 = 16;
@@ -46,12 +46,14 @@ fn new_version(change: &Change, id: Uuid) -> Option<i64> {
     let legs = change.legs.iter().map(|l| (l.id.uuid(), l.version));
     let orders = change.orders.iter().map(|o| (o.id.uuid(), o.version));
     let agreements = change.billing.agreements.iter().map(|a| (a.id.uuid(), a.version));
-    let mut written = payments.chain(refunds).chain(legs).chain(orders).chain(agreements);
+    let plans = change.billing.plans.iter().map(|p| (p.id.uuid(), p.version));
+    let mut written = payments.chain(refunds).chain(legs).chain(orders).chain(agreements).chain(plans);
     let updated = written.find(|(row, _)| *row == id).map(|(_, v)| v.saturating_add(1));
     let new = change.new_payments.iter().map(|p| p.id.uuid()).chain(change.new_orders.iter().map(|o| o.id.uuid()));
     let new = new.chain(change.new_refunds.iter().map(|r| r.id.uuid()));
     let new = new.chain(change.new_legs.iter().map(|l| l.id.uuid()));
-    let mut new = new.chain(change.billing.new_agreements.iter().map(|a| a.id.uuid()));
+    let new = new.chain(change.billing.new_agreements.iter().map(|a| a.id.uuid()));
+    let mut new = new.chain(change.billing.new_plans.iter().map(|p| p.id.uuid()));
     updated.or_else(|| new.find(|row| *row == id).map(|_| 1))
 }
 

@@ -1,7 +1,9 @@
 //! What a reader gets from the store: it knows the shapes of answers, and must never know how they are
 //! found.
 
+use bursar_core::agreement::Agreement;
 use bursar_core::bank::{Day, Direction, LineState};
+use bursar_core::billing::PlanFile;
 use bursar_core::cash::Collection;
 use bursar_core::channel::Method;
 use bursar_core::decide::QuestionKind;
@@ -166,10 +168,31 @@ pub struct Timeline {
     pub questions: Vec<ParkedRow>,
 }
 
+/// Everything that happened to a plan.
+#[derive(Clone, Debug)]
+pub struct PlanTimeline {
+    /// The plan as it is, with all its installments.
+    pub file: PlanFile,
+    /// The agreements by which its orders were or are charged, the latest first.
+    pub agreements: Vec<Agreement>,
+    /// The orders of its installments; of very many the latest.
+    pub orders: Vec<Dossier>,
+    /// How many orders were left out for that.
+    pub orders_left_out: usize,
+    /// What was observed of the plan itself, in the order of writing.
+    pub observations: Vec<ObservationRow>,
+    /// What the merchant was told, as far as it is kept.
+    pub deliveries: Vec<DeliveryRow>,
+    /// What is still to be done for the plan itself.
+    pub jobs: Vec<JobRow>,
+    /// What a person is asked about the plan or its orders.
+    pub questions: Vec<ParkedRow>,
+}
+
 /// A stored observation.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ObservationRow {
-    /// What it is about: the 128 bits of the id of a payment, refund, leg, order or agreement.
+    /// What it is about: the 128 bits of the id of a payment, refund, leg, order, agreement or plan.
     pub subject: Uuid,
     /// Counts per subject.
     pub sequence: i64,

@@ -193,6 +193,7 @@ impl Branch {
             state: PaymentState::New,
             evidence: Evidence::default(),
             returned_minor: 0,
+            installments: None,
             agreement: None,
             version: 0,
             due_at: None,

@@ -23,8 +23,8 @@ use bursar_core::{Money, Timestamp};
 use bursar_store::{
     AgreementFilter, Answer, Billing, BookLine, Change, ClaimRequest, Claimed, CollectionFilter, Contents, Counts,
     DeliveryRow, Extent, HandInFilter, IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter, Notification,
-    OrderFilter, ParkedRow, PlanFilter, RefundFilter, RefundLine, Result, ScheduleFilter, ScheduleGauges, Schedules,
-    Statements, Store, StoreError, Till, Timeline,
+    OrderFilter, ParkedRow, PlanFilter, PlanTimeline, RefundFilter, RefundLine, Result, ScheduleFilter, ScheduleGauges,
+    Schedules, Statements, Store, StoreError, Till, Timeline,
 };
 use uuid::Uuid;
 
@@ -123,6 +123,7 @@ through! {
     agreements(filter: &AgreementFilter) -> Vec<Agreement>;
     plan(id: PlanId, extent: Extent) -> Option<PlanFile>;
     plans(filter: &PlanFilter) -> Vec<Plan>;
+    plan_timeline(id: PlanId) -> Option<PlanTimeline>;
     tries_since(agreement: AgreementId, since: Timestamp) -> Vec<Timestamp>;
     lost_billing(before: Timestamp, limit: u32) -> (Vec<Agreement>, Vec<Plan>);
 }

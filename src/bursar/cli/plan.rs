@@ -3,6 +3,7 @@
 use bursar_core::billing::wishes::{FnRefund, Meeting, Wish, grant};
 use bursar_core::billing::{PlanFile, PlanState};
 use bursar_core::id::{AgreementId, MerchantId, PlanId, RefundId};
+use bursar_core::observation::Source;
 use bursar_gateway::plans::{draft, largest_minor};
 use bursar_store::desk::billing::PlanGranted;
 use bursar_store::{Extent, PlanFilter};
@@ -39,6 +40,11 @@ pub(crate) enum Plan {
     },
     /// One plan with its installments, why it is not done and what happens next when.
     Show {
+        /// Its id (pln_…).
+        plan: PlanId,
+    },
+    /// Everything that happened to a plan: installments, charges, declines and what was decided, who wanted what.
+    Timeline {
         /// Its id (pln_…).
         plan: PlanId,
     },
@@ -147,6 +153,10 @@ pub(crate) async fn run(globals: &Globals, verb: Plan) -> Done {
             plan_view::list(globals, &program.store.plans(&filter).await?)
         }
         Plan::Show { plan } => show(globals, program, &found(program, plan).await?).await,
+        Plan::Timeline { plan } => match program.store.plan_timeline(plan).await? {
+            Some(timeline) => plan_view::timeline(globals, &timeline, program.clock.now()),
+            None => Err(no_plan(plan)),
+        },
         Plan::Pause { plan, reason } => {
             check_reason(&reason)?;
             wish(globals, program, plan, &Wish::Pause { reason }).await
@@ -189,7 +199,7 @@ async fn show(globals: &Globals, program: &Program, file: &PlanFile) -> Done {
 }
 
 async fn wish(globals: &Globals, program: &Program, id: PlanId, wish: &Wish) -> Done {
-    match program.desk.grant_plan(id, wish, |_, _| {}).await? {
+    match program.desk.grant_plan(id, wish, Source::Operator, |_, _| {}).await? {
         PlanGranted::Written(file) => show(globals, program, &file).await,
         PlanGranted::Refused(why) => Err(Failure::conflict(why)),
         PlanGranted::NoSuchPlan | PlanGranted::Duplicate => Err(no_plan(id)),

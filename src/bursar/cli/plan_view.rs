@@ -5,8 +5,10 @@ use bursar_core::agreement::Agreement;
 use bursar_core::billing::{Installment, Plan, PlanFile};
 use bursar_gateway::explain;
 use bursar_gateway::limits::UPCOMING_MAX;
+use bursar_gateway::plans::story::{self, PlanTimelineEntry};
 use bursar_gateway::plans::upcoming::{Upcoming, upcoming};
 use bursar_gateway::plans::view::PlanView;
+use bursar_store::PlanTimeline;
 use serde_json::{Value, json};
 
 use super::{Done, Globals, output};
@@ -54,6 +56,28 @@ pub(super) fn show(globals: &Globals, file: &PlanFile, agreement: Option<&Agreem
         &file.installments.iter().map(|i| row(plan, i)).collect::<Vec<_>>(),
     )?;
     output::line(&explain::plan::next(file, agreement, now))
+}
+
+/// What happened to a plan, and what comes next.
+pub(super) fn timeline(globals: &Globals, timeline: &PlanTimeline, now: Timestamp) -> Done {
+    let (plan, next) = (&timeline.file.plan, story::next(timeline, now));
+    let entries = story::entries(timeline);
+    if globals.json {
+        return output::json(&json!({
+            "plan": plan.id, "merchant": plan.merchant, "state": plan.state, "timeline": entries,
+            "orders_left_out": timeline.orders_left_out, "next": next,
+        }));
+    }
+    let row = |e: &PlanTimelineEntry| {
+        let seq = e.seq.map(|seq| seq.to_string()).unwrap_or_default();
+        vec![e.at.to_string(), seq, e.what.clone(), e.by.clone().unwrap_or_default(), e.text.clone()]
+    };
+    output::table(&["TIME", "#", "WHAT", "BY", ""], &entries.iter().map(row).collect::<Vec<_>>())?;
+    if timeline.orders_left_out > 0 {
+        output::line(&format!("{} older orders are left out.", timeline.orders_left_out))?;
+    }
+    output::line("")?;
+    output::line(&next)
 }
 
 /// What would fall due when.

@@ -24,7 +24,7 @@ pub(super) fn brief(dossier: &Dossier) -> Value {
         "payments": dossier.payments.iter().map(|p| json!({
             "id": p.id, "account": p.account, "method": p.method, "state": p.state, "amount_minor": p.amount.minor,
             "returned_minor": p.returned_minor, "due_at": p.due_at,
-            "transaction_id": p.evidence.paid.as_ref().map(|r| r.transaction_id.clone()),
+            "installments": p.installments, "transaction_id": p.evidence.paid.as_ref().map(|r| r.transaction_id.clone()),
         })).collect::<Vec<_>>(),
         "refunds": dossier.refunds.iter().map(refund_view::to_json).collect::<Vec<_>>(),
     })
@@ -146,7 +146,7 @@ fn claim(claim: &Claim) -> String {
     let detail = match claim {
         Claim::Paid(receipt) => return format!("paid, transaction {}", receipt.transaction_id),
         Claim::Declined { decline, .. } => Some(format!("{}: {}", decline.class.name(), decline.reason)),
-        Claim::Agreement(_) => None,
+        Claim::Agreement(_) | Claim::Plan(_) => None,
         Claim::Refused { reason } | Claim::AttemptFailed { reason } | Claim::CloseRequested { reason } => {
             Some(reason.clone())
         }

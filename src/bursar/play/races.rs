@@ -294,6 +294,7 @@ impl House {
             state: PaymentState::New,
             evidence: Evidence::default(),
             returned_minor: 0,
+            installments: None,
             agreement: None,
             version: 0,
             due_at: None,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use bursar_core::channel::Method;
 use bursar_core::clock::DAY_MS;
+use bursar_core::installments::{FeesFrom, Installments};
 use bursar_core::money::Currency;
 use bursar_core::observation::PayCode;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,26 @@ struct Content<'a> {
     time_expire: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     quit_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extend_params: Option<Extended>,
+}
+
+/// Installments of Huabei (花呗分期): then it is the only way to pay that the payer is offered.
+#[derive(Serialize)]
+struct Extended {
+    hb_fq_num: String,
+    /// How much of their price the merchant pays: all or nothing, nothing between is taken.
+    hb_fq_seller_percent: &'static str,
+}
+
+impl From<Installments> for Extended {
+    fn from(installments: Installments) -> Self {
+        let seller_percent = match installments.fees {
+            Some(FeesFrom::Merchant) => "100",
+            Some(FeesFrom::Payer) | None => "0",
+        };
+        Self { hb_fq_num: installments.count.to_string(), hb_fq_seller_percent: seller_percent }
+    }
 }
 
 #[derive(Deserialize)]
@@ -120,6 +141,7 @@ impl Alipay {
                 Method::AlipayWap => self.return_url.as_deref(),
                 _ => None,
             },
+            extend_params: payment.installments.map(Extended::from),
         };
         serde_json::to_string(&content).map_err(|_| Refusal::ours("BODY", "the call cannot be written"))
     }

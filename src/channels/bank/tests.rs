@@ -88,6 +88,7 @@ fn payment() -> Payment {
         evidence: Evidence::default(),
         version: 1,
         returned_minor: 0,
+        installments: None,
         agreement: None,
         due_at: None,
         created_at: NOW,

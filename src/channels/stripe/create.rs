@@ -30,6 +30,9 @@ use crate::parts::passed;
 /// So long after a charge is first called for it is not called for under a second key, in milliseconds: more than
 /// twice the time that the channel's facts allow for things to show.
 const SETTLED_MS: i64 = 5 * MINUTE_MS;
+/// The member by which the payer's page learns in how many installments it is to confirm, if the payer's card has such a
+/// plan.
+const INSTALLMENT_COUNT: &str = "installment_count";
 /// Longest description. Source: the channel's documents say 1000 for lists on its pages; the merchant's texts are
 /// shorter.
 pub(super) const MAX_DESCRIPTION_CHARS: usize = 500;
@@ -71,6 +74,10 @@ impl Stripe {
             .with("description", line(&order.description, MAX_DESCRIPTION_CHARS))
             .within("metadata", PAYMENT, payment.number())
             .within("metadata", ORDER, order.id);
+        if payment.installments.is_some() {
+            // Not the plan: that is said by who confirms, and here the payer's page does.
+            form = form.with("payment_method_options[card][installments][enabled]", true);
+        }
         if let Some(suffix) = &self.statement_descriptor_suffix {
             form = form.with("statement_descriptor_suffix", suffix);
         }
@@ -146,6 +153,9 @@ impl Stripe {
         };
         let mut fields =
             BTreeMap::from([("client_secret".to_owned(), secret), (INTENT_FIELD.to_owned(), intent.id.clone())]);
+        if let Some(installments) = payment.installments {
+            fields.insert(INSTALLMENT_COUNT.to_owned(), installments.count.to_string());
+        }
         if let Some(key) = &self.publishable_key {
             fields.insert("publishable_key".to_owned(), key.clone());
         }

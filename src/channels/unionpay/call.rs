@@ -26,6 +26,8 @@ pub(super) struct Kind {
 
 /// A payment by the payer himself.
 pub(super) const PURCHASE: Kind = Kind { txn_type: "01", sub_type: "01", biz_type: "000201" };
+/// The same in installments. Not confirmed: the product's number here.
+pub(super) const INSTALLMENTS: Kind = Kind { sub_type: "03", ..PURCHASE };
 /// A question.
 pub(super) const QUERY: Kind = Kind { txn_type: "00", sub_type: "00", biz_type: "000000" };
 /// Money back, in whole or in part. Not confirmed: the product's number here; the channel's test system takes

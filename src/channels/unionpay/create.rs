@@ -8,7 +8,7 @@ use bursar_core::money::Currency;
 use bursar_core::observation::PayCode;
 use url::Url;
 
-use super::call::{INTERNET, MOBILE, PURCHASE};
+use super::call::{INSTALLMENTS, INTERNET, MOBILE, PURCHASE};
 use super::codes::{Meaning, Said};
 use super::fields::Fields;
 use super::transaction::CNY;
@@ -41,12 +41,16 @@ impl Unionpay {
         check_notify_url(request.notify_url)?;
         let pay_timeout = beijing::digits(order.expires_at)
             .ok_or_else(|| Refusal::ours("EXPIRES_AT", "the last moment to pay is beyond the calendar"))?;
-        let mut fields = self.request(PURCHASE, &payment.number(), &txn_time(payment.created_at)?);
+        let kind = if payment.installments.is_some() { INSTALLMENTS } else { PURCHASE };
+        let mut fields = self.request(kind, &payment.number(), &txn_time(payment.created_at)?);
         fields.set("channelType", channel_type);
         fields.set("txnAmt", payment.amount.minor.to_string());
         fields.set("currencyCode", CNY);
         fields.set("payTimeout", pay_timeout);
         fields.set("backUrl", request.notify_url);
+        if let Some(installments) = payment.installments {
+            fields.set("instalTransInfo", format!("{{numberOfInstallments={:02}}}", installments.count));
+        }
         Ok(fields)
     }
 

@@ -9,6 +9,7 @@
 //! two of one.
 
 pub mod calendar;
+pub mod claim;
 pub mod dunning;
 pub mod event;
 pub mod order;

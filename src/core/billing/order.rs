@@ -1,9 +1,10 @@
-//! An installment as an order and as a charge: it knows what of a plan becomes what of an order, and must never know
-//! when.
+//! An installment as an order and as a charge: it knows what of a plan becomes what of an order, and what of a charge
+//! that failed becomes the plan's concern; it must never know when.
 
 use super::{Installment, InstallmentKey, Plan};
 use crate::agreement::Agreement;
 use crate::clock::{DAY_MS, Timestamp};
+use crate::decline::{Decline, DeclineClass};
 use crate::id::{OrderId, PaymentId};
 use crate::money::Money;
 use crate::order::{Order, OrderState};
@@ -50,8 +51,25 @@ pub fn charge_of(agreement: &Agreement, order: OrderId, amount: Money, id: Payme
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
+        installments: None,
         version: 0,
         due_at: None,
         created_at: now,
     }
+}
+
+/// Why a charge through an agreement ended unpaid, and when the channel said so where it did; `None` when it has not, or
+/// is no charge.
+pub fn decline_of(payment: &Payment) -> Option<(Option<Timestamp>, Decline)> {
+    if payment.agreement.is_none() || !payment.state.ended_unpaid() {
+        return None;
+    }
+    let evidence = &payment.evidence;
+    if let Some((at, decline)) = &evidence.declined {
+        return Some((Some(*at), decline.clone()));
+    }
+    // The payer's own way was tried meanwhile, or the channel never had it.
+    let refused = evidence.refused.as_ref();
+    let reason = refused.map_or("the charge ended without a word", |(_, reason)| reason).to_owned();
+    Some((refused.map(|(at, _)| *at), Decline { class: DeclineClass::Technical, reason }))
 }

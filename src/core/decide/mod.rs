@@ -282,8 +282,8 @@ pub fn decide(
         Subject::Refund(id) => case.observe_refund(id, observation),
         Subject::Leg(id) => case.observe_leg(id, observation),
         Subject::Order(id) => case.observe_order(id, observation),
-        // Agreements stand beside orders; see `crate::agreement::decide`.
-        Subject::Agreement(_) => false,
+        // Agreements and plans stand beside orders; see `crate::agreement::decide` and `crate::billing`.
+        Subject::Agreement(_) | Subject::Plan(_) => false,
     };
     if news { case.close() } else { Decision::nothing(dossier) }
 }

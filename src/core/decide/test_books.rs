@@ -93,6 +93,7 @@ pub fn parts(amounts: &[i64]) -> (Order, Vec<Payment>) {
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
+        installments: None,
         agreement: None,
         version: 0,
         due_at: None,

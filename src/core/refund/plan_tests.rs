@@ -65,6 +65,7 @@ fn paid(amounts: &[i64]) -> Dossier {
             state: PaymentState::Captured,
             evidence: Evidence::default().join(amount, &seen),
             returned_minor: 0,
+            installments: None,
             agreement: None,
             version: 0,
             due_at: None,

@@ -104,6 +104,7 @@ impl Template {
                 state: PaymentState::New,
                 evidence: Evidence::default(),
                 returned_minor: 0,
+                installments: None,
                 agreement: None,
                 version: 0,
                 due_at: None,

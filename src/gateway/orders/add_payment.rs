@@ -16,7 +16,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::intake::{self, CreatePayer, Scene};
+use super::intake::{self, CreateInstallments, CreatePayer, Scene};
 use super::view::{OrderView, to_json};
 use super::{checks, create, tender};
 use crate::auth::Caller;
@@ -51,6 +51,9 @@ pub struct AddPayment {
     /// What the method must know of the payer.
     #[schema(nullable = false)]
     pub payer: Option<CreatePayer>,
+    /// The installments in which the channel shall offer it to the payer, where the method has them.
+    #[schema(nullable = false)]
+    pub installments: Option<CreateInstallments>,
     /// The agreement (`agr_…`) by which the payer is charged, with a method that debits: it must be signed, of that
     /// method, and allow the amount. Its account charges.
     #[schema(nullable = false)]
@@ -122,6 +125,7 @@ pub fn read(body: &[u8]) -> Result<AddPayment, Problem> {
         expires_in_seconds: reader.optional_integer("expires_in_seconds"),
         expires_at: reader.optional_text("expires_at"),
         payer: intake::payer("payer", &mut reader),
+        installments: intake::installments(&mut reader),
         agreement: reader.optional_text("agreement"),
     };
     reader.finish()?;
@@ -163,6 +167,7 @@ async fn draft(app: &App, dossier: &Dossier, request: &AddPayment) -> Result<(Pa
         method: &request.method,
         account_id: request.account_id.as_deref(),
         payer: request.payer.as_ref(),
+        installments: request.installments.as_ref(),
         agreement: request.agreement.as_deref(),
         customer: order.payer.as_deref(),
         amount_minor: request.amount_minor.unwrap_or(missing),

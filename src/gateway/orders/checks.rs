@@ -4,14 +4,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bursar_core::Timestamp;
 use bursar_core::cash::one_spaced;
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::id::ChannelAccountId;
+use bursar_core::installments::{self, FeesFrom, Installments, Wrong};
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::payment::PayerDetails;
+use bursar_core::{Currency, Timestamp};
 
-use super::intake::{CreatePayer, Scene};
+use super::intake::{CreateInstallments, CreatePayer, Scene};
 use crate::json::Reader;
 use crate::limits::{self, shown};
 use crate::people;
@@ -42,6 +43,35 @@ pub fn amount(name: &str, minor: i64, errors: &mut Reader<'_>) {
     let max = limits::AMOUNT_MAX_MINOR;
     if !(1..=max).contains(&minor) {
         errors.refuse(name, format!("`{name}` must be 1 to {max} minor units, not {minor}"));
+    }
+}
+
+/// The installments in which `method` in `currency` is to be offered, when the request says so.
+pub fn installments(
+    said: Option<&CreateInstallments>,
+    method: Method,
+    currency: Currency,
+    errors: &mut Reader<'_>,
+) -> Option<Installments> {
+    let said = said?;
+    let fees = match said.fees.as_deref().map(str::parse::<FeesFrom>).transpose() {
+        Ok(fees) => fees,
+        Err(message) => {
+            errors.refuse_at("/installments/fees", message);
+            return None;
+        }
+    };
+    match installments::check(method, currency, said.count, fees) {
+        Ok(installments) => Some(installments),
+        Err(wrong) => {
+            let (pointer, message) = match wrong {
+                Wrong::Method(message) => ("/installments", message),
+                Wrong::Count(message) => ("/installments/count", message),
+                Wrong::Fees(message) => ("/installments/fees", message),
+            };
+            errors.refuse_at(pointer, message);
+            None
+        }
     }
 }
 

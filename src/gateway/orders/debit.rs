@@ -44,6 +44,7 @@ pub fn way(
         method,
         account: agreement.account,
         payer: agreement.details.clone(),
+        installments: None,
         agreement: Some(agreement.id),
         amount_minor: named.amount_minor,
     })

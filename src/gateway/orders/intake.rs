@@ -48,16 +48,19 @@ pub struct CreateOrder {
     /// What the method must know of the payer.
     #[schema(nullable = false)]
     pub payer: Option<CreatePayer>,
+    /// The installments in which the channel shall offer it to the payer, where the method has them.
+    #[schema(nullable = false)]
+    pub installments: Option<CreateInstallments>,
     /// The agreement (`agr_…`) by which the payer is charged, with a method that debits: it must be signed, of that
     /// method, and allow the amount. Its account charges.
     #[schema(nullable = false)]
     pub agreement: Option<String>,
-    /// The parts of a combined order, instead of `method`, `account_id` and `payer`: 1 to 10, which add up
+    /// The parts of a combined order, instead of `method`, `account_id`, `payer` and `installments`: 1 to 10, which add up
     /// to `amount_minor`. They are taken one after the other; those that cannot be undone come last.
     #[schema(nullable = false, min_items = 1, max_items = 10)]
     pub payments: Option<Vec<CreatePart>>,
-    /// The ways among which the payer chooses, instead of `method`, `account_id`, `payer` and `payments`: none
-    /// is started before `POST /v1/orders/{id}/pick`.
+    /// The ways among which the payer chooses, instead of `method`, `account_id`, `payer`, `installments` and
+    /// `payments`: none is started before `POST /v1/orders/{id}/pick`.
     #[schema(nullable = false, min_items = 1, max_items = 14)]
     pub offers: Option<Vec<String>>,
     /// The merchant's own number of the payer, with `offers`: by what he paid last is shown first; with an
@@ -87,6 +90,9 @@ pub struct CreatePart {
     /// What the method must know of the payer.
     #[schema(nullable = false)]
     pub payer: Option<CreatePayer>,
+    /// The installments in which the channel shall offer it to the payer, where the method has them.
+    #[schema(nullable = false)]
+    pub installments: Option<CreateInstallments>,
     /// The agreement (`agr_…`) by which the payer is charged, with a method that debits: it must be signed, of that
     /// method, and allow the amount. Its account charges.
     #[schema(nullable = false)]
@@ -113,6 +119,22 @@ pub struct CreatePayer {
     pub collector: Option<String>,
 }
 
+/// Installments that the channel grants the payer. The merchant is paid the whole amount at once, and refunds are
+/// ordinary ones.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = CreateInstallments)]
+pub struct CreateInstallments {
+    /// In how many parts: 3, 6 or 12 with `alipay_qr`, `alipay_page`, `alipay_wap` and `alipay_app`; 3, 6, 9, 12, 18 or
+    /// 24 with `unionpay_web` and `unionpay_app`, and with `card` in MXN; 3, 5, 6, 10, 12, 15, 18, 20 or 24 with `card`
+    /// in JPY, where the payer's page confirms the count.
+    #[schema(example = 6, minimum = 3, maximum = 24)]
+    pub count: i64,
+    /// Who pays what the channel asks for them: `payer` (when left out) or `merchant`. Of Alipay only; elsewhere the
+    /// contract says it.
+    #[schema(nullable = false, example = "payer")]
+    pub fees: Option<String>,
+}
+
 /// The members of the body, by name and type only.
 ///
 /// # Errors
@@ -129,6 +151,7 @@ pub fn read(body: &[u8]) -> Result<CreateOrder, Problem> {
         expires_in_seconds: reader.optional_integer("expires_in_seconds"),
         expires_at: reader.optional_text("expires_at"),
         payer: payer("payer", &mut reader),
+        installments: installments(&mut reader),
         agreement: reader.optional_text("agreement"),
         payments: reader
             .optional_objects("payments")
@@ -147,6 +170,7 @@ fn part(mut part: Reader<'_>, whole: &mut Reader<'_>) -> CreatePart {
         account_id: part.optional_text("account_id"),
         amount_minor: part.integer("amount_minor").unwrap_or_default(),
         payer: payer("payer", &mut part),
+        installments: installments(&mut part),
         agreement: part.optional_text("agreement"),
     };
     whole.absorb(part);
@@ -164,6 +188,16 @@ pub fn payer(member: &str, reader: &mut Reader<'_>) -> Option<CreatePayer> {
     };
     reader.absorb(part);
     Some(payer)
+}
+
+/// The member `installments`.
+pub fn installments(reader: &mut Reader<'_>) -> Option<CreateInstallments> {
+    let mut part = reader.optional_object("installments")?;
+    let count = part.integer("count");
+    let fees = part.optional_text("fees");
+    reader.absorb(part);
+    // A count that is none was noted; what it would come to is nobody's concern.
+    Some(CreateInstallments { count: count?, fees })
 }
 
 /// Everything that the checks of a request's meaning look at besides the request.

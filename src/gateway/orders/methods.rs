@@ -7,11 +7,11 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use bursar_channels::BreakerState;
-use bursar_core::Timestamp;
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::choosing::{self, Moment, Offer};
 use bursar_core::id::ChannelAccountId;
 use bursar_core::order::Dossier;
+use bursar_core::{Currency, Timestamp};
 use http::Uri;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -49,11 +49,16 @@ pub struct OfferView {
     pub last_paid_at: Option<Timestamp>,
     /// Whether it was tried for this order and did not work.
     pub failed: bool,
+    /// In how many installments the channel can offer it, when it can: one of them may be said with the pick.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub installments: Vec<u8>,
 }
 
-impl From<Offer> for OfferView {
-    fn from(offer: Offer) -> Self {
+impl OfferView {
+    fn new(offer: Offer, currency: Currency) -> Self {
+        let installments = offer.method.installment_rules(currency).map(|rules| rules.counts.to_vec());
         Self {
+            installments: installments.unwrap_or_default(),
             method: offer.method,
             available: offer.unavailable.is_none(),
             why: offer.unavailable,
@@ -90,7 +95,8 @@ pub async fn list(
     parameters.finish()?;
     let dossier = super::owned(&app, caller, id).await?;
     let offers = offers(&app, &dossier, region.as_deref()).await?;
-    Ok(Json(MethodsView { methods: offers.into_iter().map(OfferView::from).collect() }))
+    let view = |offer| OfferView::new(offer, dossier.order.amount.currency);
+    Ok(Json(MethodsView { methods: offers.into_iter().map(view).collect() }))
 }
 
 /// Whether `text` can be a region.

@@ -16,7 +16,7 @@ pub(crate) mod show;
 pub(crate) mod tender;
 pub(crate) mod timeline;
 pub mod view;
-mod words;
+pub(crate) mod words;
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::intake::{self, CreatePayer, Scene};
+use super::intake::{self, CreateInstallments, CreatePayer, Scene};
 use super::view::{OrderView, to_json};
 use super::{create, methods, tender};
 use crate::auth::Caller;
@@ -40,6 +40,9 @@ pub struct Pick {
     /// What the method must know of the payer.
     #[schema(nullable = false)]
     pub payer: Option<CreatePayer>,
+    /// The installments in which the channel shall offer it to the payer, where the method has them.
+    #[schema(nullable = false)]
+    pub installments: Option<CreateInstallments>,
     /// Where the service is given, in the words of the merchant's rules.
     #[schema(nullable = false)]
     pub region: Option<String>,
@@ -106,6 +109,7 @@ pub fn read(body: &[u8]) -> Result<Pick, Problem> {
         method: reader.text("method").unwrap_or_default(),
         account_id: reader.optional_text("account_id"),
         payer: intake::payer("payer", &mut reader),
+        installments: intake::installments(&mut reader),
         region: reader.optional_text("region"),
     };
     if let Some(Err(message)) = request.region.as_deref().map(methods::check_region) {
@@ -146,6 +150,7 @@ async fn draft(app: &App, dossier: &Dossier, request: &Pick) -> Result<Payment, 
         method: &request.method,
         account_id: request.account_id.as_deref(),
         payer: request.payer.as_ref(),
+        installments: request.installments.as_ref(),
         agreement: None,
         customer: None,
         amount_minor: dossier.missing_minor(),

@@ -3,11 +3,12 @@
 
 use bursar_core::channel::Method;
 use bursar_core::id::{AgreementId, ChannelAccountId, PaymentId};
+use bursar_core::installments::Installments;
 use bursar_core::order::Order;
 use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
 use bursar_core::{Currency, Money};
 
-use super::intake::{CreateOrder, CreatePart, CreatePayer, Scene};
+use super::intake::{CreateInstallments, CreateOrder, CreatePart, CreatePayer, Scene};
 use super::{checks, debit};
 use crate::json::Reader;
 use crate::limits;
@@ -21,6 +22,8 @@ pub struct Way {
     pub account: ChannelAccountId,
     /// What the channel must know of the payer.
     pub payer: PayerDetails,
+    /// In what installments the channel shall offer it.
+    pub installments: Option<Installments>,
     /// By which agreement he is charged.
     pub agreement: Option<AgreementId>,
     /// How much, in minor units.
@@ -36,6 +39,8 @@ pub struct Named<'a> {
     pub account_id: Option<&'a str>,
     /// What was said of the payer.
     pub payer: Option<&'a CreatePayer>,
+    /// The installments.
+    pub installments: Option<&'a CreateInstallments>,
     /// The agreement.
     pub agreement: Option<&'a str>,
     /// The merchant's number of the payer, when the order names one.
@@ -49,6 +54,7 @@ pub fn way(named: Named<'_>, currency: Currency, scene: Scene<'_>, errors: &mut 
     let method: Option<Method> = checks::take(errors, "method", named.method.parse());
     let payer = checks::payer("payer", named.payer, method, errors);
     let method = method?;
+    let installments = checks::installments(named.installments, method, currency, errors);
     if method.debits() || named.agreement.is_some() {
         return debit::way(named, method, currency, scene, errors);
     }
@@ -56,7 +62,7 @@ pub fn way(named: Named<'_>, currency: Currency, scene: Scene<'_>, errors: &mut 
         errors.refuse("currency", format!("{} does not take {currency}", method.channel().name()));
     }
     let account = checks::account(named.account_id, method.channel(), scene, errors)?;
-    Some(Way { method, account, payer, agreement: None, amount_minor: named.amount_minor })
+    Some(Way { method, account, payer, installments, agreement: None, amount_minor: named.amount_minor })
 }
 
 /// The methods among which the payer may choose; none when the request names the payments.
@@ -78,6 +84,7 @@ pub fn offers(request: &CreateOrder, currency: Currency, errors: &mut Reader<'_>
         ("method", request.method.is_some()),
         ("account_id", request.account_id.is_some()),
         ("payer", request.payer.is_some()),
+        ("installments", request.installments.is_some()),
         ("agreement", request.agreement.is_some()),
         ("payments", request.payments.is_some()),
     ] {
@@ -128,6 +135,7 @@ pub fn ways(request: &CreateOrder, currency: Currency, scene: Scene<'_>, errors:
             method,
             account_id: request.account_id.as_deref(),
             payer: request.payer.as_ref(),
+            installments: request.installments.as_ref(),
             agreement: request.agreement.as_deref(),
             customer: request.customer.as_deref(),
             amount_minor: request.amount_minor,
@@ -138,6 +146,7 @@ pub fn ways(request: &CreateOrder, currency: Currency, scene: Scene<'_>, errors:
         ("method", request.method.is_some()),
         ("account_id", request.account_id.is_some()),
         ("payer", request.payer.is_some()),
+        ("installments", request.installments.is_some()),
         ("agreement", request.agreement.is_some()),
     ] {
         if given {
@@ -177,6 +186,7 @@ fn one_of(
         method: &part.method,
         account_id: part.account_id.as_deref(),
         payer: part.payer.as_ref(),
+        installments: part.installments.as_ref(),
         agreement: part.agreement.as_deref(),
         customer,
         amount_minor: part.amount_minor,
@@ -207,6 +217,7 @@ pub fn payment(id: PaymentId, order: &Order, way: Way, scene: Scene<'_>) -> Paym
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
+        installments: way.installments,
         agreement: way.agreement,
         version: 0,
         due_at: None,

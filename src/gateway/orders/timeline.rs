@@ -147,7 +147,8 @@ fn posting(row: &PostingRow) -> TimelineEntry {
     entry(row.at, "posting", debit, format!("{}: debit {debit}, credit {credit}", posting.amount))
 }
 
-fn delivery(row: &DeliveryRow) -> Vec<TimelineEntry> {
+/// What a merchant was told, or shall be.
+pub(crate) fn delivery(row: &DeliveryRow) -> Vec<TimelineEntry> {
     let name = row.kind.name();
     let target = match row.endpoint {
         Some(endpoint) => format!("for {endpoint}"),
@@ -167,7 +168,8 @@ fn delivery(row: &DeliveryRow) -> Vec<TimelineEntry> {
     out
 }
 
-fn question(row: &ParkedRow) -> TimelineEntry {
+/// What a person is asked.
+pub(crate) fn question(row: &ParkedRow) -> TimelineEntry {
     entry(row.opened_at, "question", row.kind.name(), row.text.clone())
 }
 
@@ -175,7 +177,8 @@ fn collection(row: &Collection) -> TimelineEntry {
     entry(row.received_at, "collection", row.state.name(), explain::cash::words(row))
 }
 
-fn job(row: &JobRow) -> TimelineEntry {
+/// What is still to be done.
+pub(crate) fn job(row: &JobRow) -> TimelineEntry {
     let state = match (&row.question, row.owner) {
         (Some(question), _) => format!("parked: {question}"),
         (None, Some(_)) => "running".to_owned(),

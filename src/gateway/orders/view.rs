@@ -7,6 +7,7 @@ use bursar_core::Timestamp;
 use bursar_core::channel::Method;
 use bursar_core::decline::{Decline, DeclineClass};
 use bursar_core::id::{AgreementId, ChannelAccountId, OrderId, PaymentId, PlanId, RefundId};
+use bursar_core::installments::{FeesFrom, Installments};
 use bursar_core::observation::PayCode;
 use bursar_core::order::{Dossier, OrderState, RefundOverlay};
 use bursar_core::payment::{Payment, PaymentState};
@@ -132,6 +133,10 @@ pub struct PaymentView {
     /// Through which channel account.
     #[schema(value_type = String)]
     pub account_id: ChannelAccountId,
+    /// The installments in which the channel offers it to the payer, when it was asked to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub installments: Option<InstallmentsView>,
     /// The agreement that the payer is charged by, when he is.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
@@ -150,6 +155,25 @@ pub struct PaymentView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub paid_at: Option<Timestamp>,
+}
+
+/// Installments that the channel grants the payer: the merchant is paid the whole amount at once.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[schema(as = Installments)]
+pub struct InstallmentsView {
+    /// In how many parts.
+    #[schema(example = 6)]
+    pub count: u8,
+    /// `payer` or `merchant`: who pays what the channel asks for them. Absent where the contract says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, example = "payer")]
+    pub fees: Option<FeesFrom>,
+}
+
+impl From<Installments> for InstallmentsView {
+    fn from(installments: Installments) -> Self {
+        Self { count: installments.count, fees: installments.fees }
+    }
 }
 
 /// Why a payer was not charged by his agreement.
@@ -247,6 +271,7 @@ impl From<&Payment> for PaymentView {
             claimed_minor: None,
             returned_minor: payment.returned_minor,
             account_id: payment.account,
+            installments: payment.installments.map(InstallmentsView::from),
             agreement: payment.agreement,
             decline: payment.evidence.declined.as_ref().map(|(_, decline)| decline.into()),
             code: payment.evidence.code().filter(|_| payable).and_then(PayCodeView::of),

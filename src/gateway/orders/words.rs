@@ -47,6 +47,7 @@ pub fn claim(claim: &Claim) -> String {
         }
         Claim::Refund(claim) => refund(claim),
         Claim::Agreement(claim) => agreement(claim),
+        Claim::Plan(claim) => crate::explain::plan_story::claim(claim, None),
     }
 }
 

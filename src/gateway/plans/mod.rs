@@ -1,12 +1,14 @@
 //! Plans over HTTP: one file per verb; `view` is how a plan looks to its merchant, `body` what a request for one says,
-//! `draft` and `terms` what may become one, `upcoming` what will fall due.
+//! `draft` and `terms` what may become one, `upcoming` what will fall due, `story` what happened.
 
 pub mod body;
 pub(crate) mod create;
 pub mod draft;
 pub(crate) mod list;
 pub(crate) mod show;
+pub mod story;
 pub mod terms;
+pub(crate) mod timeline;
 pub mod upcoming;
 pub mod view;
 pub(crate) mod wishes;

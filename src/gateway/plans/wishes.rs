@@ -10,6 +10,7 @@ use axum::response::Response;
 use bursar_core::agreement::Agreement;
 use bursar_core::billing::PlanFile;
 use bursar_core::billing::wishes::Wish;
+use bursar_core::observation::Source;
 use bursar_store::desk::billing::PlanGranted;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -239,7 +240,7 @@ async fn write(
     agreement: Option<&Agreement>,
 ) -> Result<Response, Problem> {
     let said = Mutex::new(String::new());
-    let granted = app.desk.grant_plan(file.plan.id, wish, |after, change| {
+    let granted = app.desk.grant_plan(file.plan.id, wish, Source::Merchant, |after, change| {
         let now = app.clock.now();
         let answer = to_json(&PlanView::whole(after, agreement, now));
         change.idempotency = Some(keyed.row(StatusCode::OK, answer.clone(), now));

@@ -16,6 +16,10 @@ impl Biz {
         let Ok(Value::Object(members)) = serde_json::from_str(text) else {
             return Err(Refusal::invalid("parameter", "biz_content 不是 JSON 对象"));
         };
+        Self::taken(members, known)
+    }
+
+    fn taken(members: Map<String, Value>, known: &[&str]) -> Result<Self, Refusal> {
         for (name, value) in &members {
             if !known.contains(&name.as_str()) {
                 return Err(Refusal::member(name, "is not a known member"));
@@ -65,6 +69,15 @@ impl Biz {
         let Some(list) = self.0.get(name) else { return Ok(Vec::new()) };
         let list = list.as_array().ok_or_else(wrong)?;
         list.iter().map(|word| word.as_str().map(str::to_owned).ok_or_else(wrong)).collect()
+    }
+
+    /// A member that is an object; members of it that are not `known` are refused, as are those without a value.
+    pub(crate) fn object(&self, name: &str, known: &[&str]) -> Result<Option<Self>, Refusal> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::Object(members)) => Self::taken(members.clone(), known).map(Some),
+            Some(_) => Err(Refusal::member(name, "must be an object")),
+        }
     }
 
     /// A member of a member that is an object.

@@ -16,6 +16,7 @@ pub(crate) mod freeze_body;
 pub(crate) mod freeze_pay;
 pub(crate) mod front;
 pub(crate) mod gateway;
+pub(crate) mod huabei;
 pub(crate) mod keys;
 pub(crate) mod letter;
 pub(crate) mod moment;

@@ -2,6 +2,7 @@
 //! their values must look like by themselves, and must never look at the books.
 
 use crate::alipay::biz::Biz;
+use crate::alipay::huabei::Huabei;
 use crate::alipay::moment;
 use crate::alipay::refusal::Refusal;
 
@@ -105,6 +106,7 @@ pub(crate) struct OrderBody {
     pub(crate) body: Option<String>,
     pub(crate) passback_params: Option<String>,
     pub(crate) seller_id: Option<String>,
+    pub(crate) huabei: Option<Huabei>,
     life: Life,
 }
 
@@ -134,6 +136,10 @@ impl OrderBody {
         if !kind.takes(biz.text("product_code", 64)?.as_deref()) {
             return Err(Refusal::member("product_code", "is not the code of this way to pay"));
         }
+        let huabei = Huabei::read(&biz)?;
+        if huabei.is_some() && matches!(kind, Kind::Debit | Kind::Frozen) {
+            return Err(Refusal::member("extend_params", "has no installments without the payer"));
+        }
         let life = match (biz.text("time_expire", 32)?, biz.text("timeout_express", 6)?) {
             (Some(text), _) => {
                 let wrong = || Refusal::member("time_expire", "must look like 2016-12-31 10:05:00");
@@ -153,6 +159,7 @@ impl OrderBody {
             body: biz.text("body", 128)?,
             passback_params: biz.text("passback_params", 512)?,
             seller_id: biz.text("seller_id", 28)?,
+            huabei,
             life,
         })
     }
@@ -225,6 +232,26 @@ mod tests {
     }
 
     #[test]
+    fn installments_are_for_payers_who_are_there() {
+        let extended = json!({"hb_fq_num": "12", "hb_fq_seller_percent": "100"});
+        let with = |kind: Kind, code: &str| {
+            read(kind, |body| {
+                body["extend_params"] = extended.clone();
+                body["product_code"] = code.into();
+            })
+        };
+        let told = json!({"user_install_num": "12", "fq_amount": "88.00"});
+        for (kind, code) in [(Kind::Qr, "QR_CODE_OFFLINE"), (Kind::Wap, "QUICK_WAP_WAY")] {
+            assert_eq!(with(kind, code).unwrap().huabei.map(|huabei| huabei.told("88.00")), Some(told.clone()));
+        }
+        assert!(with(Kind::Debit, "GENERAL_WITHHOLDING").is_err() && with(Kind::Frozen, "PRE_AUTH_ONLINE").is_err());
+        assert_eq!(
+            read(Kind::Qr, |body| body["extend_params"] = json!({"royalty_freeze": "true"})).unwrap().huabei,
+            None
+        );
+    }
+
+    #[test]
     fn what_the_documents_do_not_allow_is_refused() {
         for (name, value) in [
             ("out_trade_no", json!("a-1")),
@@ -240,6 +267,12 @@ mod tests {
             ("time_expire", json!("2026-11-22T10:00:00+08:00")),
             ("product_code", json!("QUICK_WAP_WAY")),
             ("total", json!("1.00")),
+            ("extend_params", json!("3")),
+            ("extend_params", json!({"hb_fq_num": "24"})),
+            ("extend_params", json!({"hb_fq_num": 3})),
+            ("extend_params", json!({"hb_fq_num": "3", "hb_fq_seller_percent": "50"})),
+            ("extend_params", json!({"hb_fq_seller_percent": "100"})),
+            ("extend_params", json!({"hb_fq_number": "3"})),
         ] {
             assert!(read(Kind::Qr, |body| body[name] = value.clone()).is_err(), "{name} {value}");
         }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::alipay::biz::Which;
 use crate::alipay::front::TradeFacts;
+use crate::alipay::huabei::Huabei;
 use crate::alipay::order_body::{Kind, OrderBody};
 use crate::alipay::refusal::Refusal;
 use crate::alipay::verify::Verified;
@@ -72,6 +73,7 @@ pub(crate) fn create(world: &Shared, request: &Verified<'_>, body: OrderBody, fa
     let trade_no = format!("{day}22001{:05}{serial:010}", fate % 100_000);
     let qr_code = scanned.then(|| format!("https://qr.alipay.com/bax{:016x}", dice::draw(&[fate, 2, serial])));
     let names = [Some(trade_no.clone()), qr_code.clone()];
+    let installments = body.huabei.as_ref().and_then(Huabei::count);
     let position = orders.insert(NewOrder {
         channel: Channel::Alipay,
         account: account.app_id.clone(),
@@ -94,6 +96,7 @@ pub(crate) fn create(world: &Shared, request: &Verified<'_>, body: OrderBody, fa
             body,
         }),
     });
+    orders.split(position, installments);
     for name in names.into_iter().flatten() {
         orders.call(position, &name);
     }

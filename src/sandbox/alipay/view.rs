@@ -52,6 +52,9 @@ pub(crate) fn queried(order: &Order, facts: &TradeFacts, status: &str) -> Value 
     if let (Some(members), Some(paid_ms)) = (written.as_object_mut(), paid) {
         members.insert("send_pay_date".to_owned(), moment::write(paid_ms).into());
         members.insert("fund_bill_list".to_owned(), json!([{ "fund_channel": "ALIPAYACCOUNT", "amount": total }]));
+        if let Some(huabei) = &facts.body.huabei {
+            members.insert("hb_fq_pay_info".to_owned(), huabei.told(&amount::write(order.amount_minor)));
+        }
         if let Some(text) = &facts.body.passback_params {
             members.insert("passback_params".to_owned(), text.clone().into());
         }

@@ -12,6 +12,7 @@ use crate::shared::Shared;
 use crate::stripe::account::Account;
 use crate::stripe::debit::Saved;
 use crate::stripe::front::OrderFacts;
+use crate::stripe::installments::{self, Allowed};
 use crate::stripe::params::Params;
 use crate::stripe::refusal::Refusal;
 use crate::stripe::show::{self, Expand};
@@ -65,6 +66,8 @@ pub(crate) struct Wish {
     expand: Expand,
     /// Charge this card now, without the payer.
     saved: Option<Saved>,
+    /// The payer may pay in installments.
+    installments: Option<Allowed>,
 }
 
 impl Wish {
@@ -87,6 +90,7 @@ impl Wish {
             return Err(Refusal::invalid("payment_method_types", "this sandbox plays cards only; ask for `card`"));
         }
         let saved = saved(params)?;
+        let installments = installments::allowed(params)?;
         if params.text("statement_descriptor")?.is_some() {
             let message = "statement_descriptor is not supported for card payments; use statement_descriptor_suffix.";
             return Err(Refusal::invalid("statement_descriptor", message));
@@ -105,6 +109,7 @@ impl Wish {
             suffix,
             expand: Expand::read(params, "")?,
             saved,
+            installments,
         })
     }
 
@@ -151,6 +156,7 @@ impl Shared {
             suffix: wish.suffix,
             asks_payer: !off && (by_tag || dice::below(dice::draw(&[fate, 41]), ASKED) == 0),
             saved: wish.saved,
+            installments: wish.installments,
             processing: false,
             cancel_reason: None,
             dispute: None,

@@ -10,6 +10,7 @@ use crate::payer::Behaviour;
 use crate::shared::Shared;
 use crate::stripe::account::Account;
 use crate::stripe::front::OrderFacts;
+use crate::stripe::installments;
 use crate::stripe::refusal::Refusal;
 use crate::stripe::show::{self, Expand};
 use crate::timers::Due;
@@ -146,15 +147,15 @@ impl Shared {
         shown(&orders, position, expand)
     }
 
-    /// The payer's page gives a card.
+    /// The payer's page gives a card, and in how many installments it shall be charged, if in any.
     pub(super) fn stripe_confirm(
         &self,
         account: &Account,
         id: &str,
-        card: Card,
+        (card, plan): (Card, Option<u8>),
         expand: Expand,
     ) -> Result<Value, Refusal> {
-        let orders = self.orders();
+        let mut orders = self.orders();
         let position = find(&orders, account, id)?;
         let open = orders
             .list
@@ -162,6 +163,11 @@ impl Shared {
             .is_some_and(|order| order.tab.state() == State::NotPay && order.debit.is_none_or(|debit| !debit.pending));
         if !open {
             return Err(wrong_state(&orders, position, "confirm"));
+        }
+        let facts = orders.list.get_mut(position).and_then(|order| order.own.get_mut::<OrderFacts>());
+        if let (Some(count), Some(facts)) = (plan, facts) {
+            installments::choose(facts, count)?;
+            orders.split(position, plan);
         }
         drop(orders);
         let now_ms = self.pace.now_ms();

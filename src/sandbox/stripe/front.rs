@@ -16,6 +16,7 @@ use crate::stripe::debit::Saved;
 use crate::stripe::disputes::{self, DisputeFacts};
 use crate::stripe::ends::HOLD_LASTS_MS;
 use crate::stripe::idempotency::Keys;
+use crate::stripe::installments::Allowed;
 use crate::stripe::setup::SetupFacts;
 use crate::timers::{About, Due};
 use crate::{Channel, SandboxError, StripeAccount};
@@ -64,6 +65,8 @@ pub(crate) struct OrderFacts {
     pub(crate) processing: bool,
     /// The card that it is charged to without the payer.
     pub(crate) saved: Option<Saved>,
+    /// The payer may pay in installments.
+    pub(crate) installments: Option<Allowed>,
     pub(crate) cancel_reason: Option<&'static str>,
     pub(crate) dispute: Option<DisputeFacts>,
 }

@@ -13,6 +13,7 @@ pub(crate) mod ends;
 pub(crate) mod form;
 pub(crate) mod front;
 pub(crate) mod idempotency;
+pub(crate) mod installments;
 pub(crate) mod letter;
 pub(crate) mod listing;
 pub(crate) mod operation;

@@ -14,7 +14,7 @@ use crate::stripe::params::{Paging, Params};
 use crate::stripe::refusal::Refusal;
 use crate::stripe::setup::{SetupWish, SetupsOf, expands_method};
 use crate::stripe::show::Expand;
-use crate::stripe::{create, refunds};
+use crate::stripe::{create, installments, refunds};
 
 /// A call whose request is well formed.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ pub(crate) enum Call {
     Confirm {
         id: String,
         card: Card,
+        plan: Option<u8>,
         expand: Expand,
     },
     Capture {
@@ -115,14 +116,22 @@ impl Call {
                 Ok(Self::Retrieve { id: (*id).to_owned(), expand: expand()? })
             }
             ("POST", ["payment_intents", id, "confirm"]) => {
-                params.only(&["client_secret", "expand", "off_session", "payment_method", "return_url"])?;
+                params.only(&[
+                    "client_secret",
+                    "expand",
+                    "off_session",
+                    "payment_method",
+                    "payment_method_options",
+                    "return_url",
+                ])?;
                 let method = params.required("payment_method")?;
+                let plan = installments::plan(params)?;
                 if params.word("off_session", &["true", "false"])? == Some("true") && kind == KeyKind::Secret {
                     let (id, method) = ((*id).to_owned(), method.to_owned());
                     return Ok(Self::ChargeAgain { id, method, expand: expand()? });
                 }
                 let card = Card::named(method).ok_or_else(|| Refusal::no_such("PaymentMethod", method))?;
-                Ok(Self::Confirm { id: (*id).to_owned(), card, expand: expand()? })
+                Ok(Self::Confirm { id: (*id).to_owned(), card, plan, expand: expand()? })
             }
             ("POST", ["payment_intents", id, "capture"]) => {
                 params.only(&[
@@ -310,7 +319,7 @@ impl Call {
         match self {
             Self::Create(wish) => world.stripe_create(account, *wish, fate),
             Self::Retrieve { id, expand } => world.stripe_retrieve(account, &id, expand),
-            Self::Confirm { id, card, expand } => world.stripe_confirm(account, &id, card, expand),
+            Self::Confirm { id, card, plan, expand } => world.stripe_confirm(account, &id, (card, plan), expand),
             Self::Capture { id, amount_minor, expand } => world.stripe_capture(account, &id, amount_minor, expand),
             Self::Cancel { id, reason, expand } => world.stripe_cancel(account, &id, reason, expand),
             Self::List(listed) => world.stripe_list(account, &listed),

@@ -91,6 +91,21 @@ impl Params {
         }
     }
 
+    /// The members of the hash that `path` leads to; `None` when there is none.
+    pub(crate) fn within(&self, path: &[&str]) -> Result<Option<Self>, Refusal> {
+        let mut tree = &self.0;
+        for name in path {
+            match tree.get(*name) {
+                Some(Param::Members(members)) => tree = members,
+                Some(Param::Text(text)) if !text.is_empty() => {
+                    return Err(Refusal::invalid(name, "this must be a hash"));
+                }
+                Some(Param::Text(_)) | None => return Ok(None),
+            }
+        }
+        Ok(Some(Self(tree.clone())))
+    }
+
     /// What a merchant writes on an object. Limits by the documents: 50 members, names of 40 characters, texts of
     /// 500.
     pub(crate) fn metadata(&self) -> Result<BTreeMap<String, String>, Refusal> {

@@ -9,6 +9,7 @@ use crate::refunds::Refund;
 use crate::stripe::debit;
 use crate::stripe::ends::HOLD_LASTS_MS;
 use crate::stripe::front::{OrderFacts, RefundFacts};
+use crate::stripe::installments;
 use crate::stripe::params::Params;
 use crate::stripe::refusal::Refusal;
 
@@ -98,7 +99,9 @@ pub(crate) fn intent_in(orders: &Orders, order: &Order, facts: &OrderFacts, stat
         "metadata": facts.metadata,
         "next_action": if status == "requires_action" { next_action } else { Value::Null },
         "payment_method": method,
-        "payment_method_options": { "card": { "request_three_d_secure": "automatic" } },
+        "payment_method_options": {
+            "card": { "installments": installments::shown(facts), "request_three_d_secure": "automatic" },
+        },
         "payment_method_types": ["card"],
         "receipt_email": null,
         "statement_descriptor": null,
@@ -132,7 +135,10 @@ fn charge_of(orders: &Orders, order: &Order, facts: &OrderFacts, expand: Expand)
         "payment_intent": facts.id,
         "payment_method_details": {
             "type": "card",
-            "card": { "brand": "visa", "country": "HK", "funding": "credit", "capture_before": held_until },
+            "card": {
+                "brand": "visa", "country": "HK", "funding": "credit", "capture_before": held_until,
+                "installments": installments::of_charge(facts),
+            },
         },
         "refunded": captured > 0 && refunded >= captured,
         "status": "succeeded",

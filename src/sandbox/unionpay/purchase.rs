@@ -70,6 +70,7 @@ impl Shared {
             dies_at_ms: expires_at_ms,
             own: Own::new(OrderFacts { request: purchase.fields, name: purchase.name, tn: tn.clone() }),
         });
+        orders.split(position, purchase.installments);
         orders.call(position, &unique);
         orders.call(position, &handed_over(&tn));
         drop(orders);

@@ -33,6 +33,8 @@ pub(crate) struct Purchase {
     pub(crate) way: Way,
     pub(crate) amount_fen: i64,
     pub(crate) expires_at_ms: Option<i64>,
+    /// In how many installments the payer pays it.
+    pub(crate) installments: Option<u8>,
     /// What the merchant says of it.
     pub(crate) said: String,
     /// Everything as sent.
@@ -125,10 +127,11 @@ impl Call {
 }
 
 fn purchase(way: Way, fields: &Fields) -> Result<Call, Refusal> {
-    one_of(fields, "txnSubType", &["01"])?;
+    one_of(fields, "txnSubType", &[SELF_SERVICE, INSTALLMENTS])?;
     one_of(fields, "bizType", &["000201"])?;
     one_of(fields, "channelType", &["07", "08"])?;
     one_of(fields, "currencyCode", &["156"])?;
+    let installments = installments(fields)?;
     let name = Name::read(fields, "orderId", "txnTime")?;
     let amount_fen = amount(fields)?;
     must_url(fields, "backUrl")?;
@@ -139,7 +142,29 @@ fn purchase(way: Way, fields: &Fields) -> Result<Call, Refusal> {
     let until = |text| time::parse(text).ok_or_else(|| Refusal::format("payTimeout"));
     let expires_at_ms = fields.get("payTimeout").map(until).transpose()?;
     let (said, fields) = (said(fields), fields.clone());
-    Ok(Call::Purchase(Box::new(Purchase { name, way, amount_fen, expires_at_ms, said, fields })))
+    Ok(Call::Purchase(Box::new(Purchase { name, way, amount_fen, expires_at_ms, installments, said, fields })))
+}
+
+/// The whole at once.
+const SELF_SERVICE: &str = "01";
+/// In installments.
+const INSTALLMENTS: &str = "03";
+/// Which counts issuers agree on. The network's own list is not confirmed.
+const COUNTS: [&str; 6] = ["03", "06", "09", "12", "18", "24"];
+
+/// A purchase in installments says in how many, and no other does.
+fn installments(fields: &Fields) -> Result<Option<u8>, Refusal> {
+    let wrong = || Refusal::format("instalTransInfo");
+    match (must(fields, "txnSubType")?, fields.get("instalTransInfo")) {
+        (INSTALLMENTS, None) => Err(Refusal::missing("instalTransInfo")),
+        (INSTALLMENTS, Some(info)) => {
+            let count = info.strip_prefix("{numberOfInstallments=").and_then(|rest| rest.strip_suffix('}'));
+            let known = count.filter(|count| COUNTS.contains(count));
+            known.and_then(|count| count.parse().ok()).map(Some).ok_or_else(wrong)
+        }
+        (_, None) => Ok(None),
+        (_, Some(_)) => Err(wrong()),
+    }
 }
 
 fn money_back(void: bool, fields: &Fields) -> Result<Call, Refusal> {

@@ -17,7 +17,7 @@ use crate::unionpay::token::{self, TokenFacts};
 use crate::{Decline, dice};
 
 /// What every answer repeats of the request.
-const ECHOED: [&str; 14] = [
+const ECHOED: [&str; 15] = [
     "version",
     "encoding",
     "merId",
@@ -29,6 +29,7 @@ const ECHOED: [&str; 14] = [
     "accessType",
     "txnAmt",
     "currencyCode",
+    "instalTransInfo",
     "origQryId",
     "reqReserved",
     "reserved",

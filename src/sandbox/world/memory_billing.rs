@@ -5,10 +5,10 @@ use bursar_core::Timestamp;
 use bursar_core::agreement::Agreement;
 use bursar_core::billing::{Plan, PlanFile};
 use bursar_core::id::{AgreementId, PlanId};
-use bursar_store::{AgreementFilter, Billing, Extent, PlanFilter, Result};
+use bursar_store::{AgreementFilter, Billing, Extent, PlanFilter, PlanTimeline, Result};
 
 use super::billing::PlantedBilling;
-use super::memory::{Memory, some};
+use super::memory::{Memory, has_not, some};
 use super::planted::Planted;
 use super::state::State;
 
@@ -61,6 +61,10 @@ impl Billing for Memory {
         let found =
             |s: &mut State| s.tables.plans.values().rev().filter(wanted).take(some(filter.limit)).cloned().collect();
         self.world.database(self.pid, "read plans", found).await
+    }
+
+    async fn plan_timeline(&self, _: PlanId) -> Result<Option<PlanTimeline>> {
+        has_not("timelines")
     }
 
     async fn tries_since(&self, agreement: AgreementId, since: Timestamp) -> Result<Vec<Timestamp>> {

@@ -41,7 +41,8 @@ pub(crate) fn unwritten(change: &Change) -> Option<Uuid> {
     let legs = change.legs.iter().chain(&change.new_legs).map(|l| l.id.uuid());
     let orders = change.orders.iter().chain(&change.new_orders).map(|o| o.id.uuid());
     let agreements = change.billing.agreements.iter().chain(&change.billing.new_agreements).map(|a| a.id.uuid());
-    let written: Vec<Uuid> = payments.chain(refunds).chain(legs).chain(orders).chain(agreements).collect();
+    let plans = change.billing.plans.iter().chain(&change.billing.new_plans).map(|p| p.id.uuid());
+    let written: Vec<Uuid> = payments.chain(refunds).chain(legs).chain(orders).chain(agreements).chain(plans).collect();
     let noted = change.observations.iter().map(|(subject, _)| subject.uuid());
     noted.chain(change.postings.iter().map(|(p, _)| p.subject)).find(|id| !written.contains(id))
 }

@@ -37,7 +37,7 @@ pub(super) fn committed(state: &mut State, before: &Before, change: &Change) {
                     state.violated("four eyes", text);
                 }
             }
-            Subject::Payment(_) | Subject::Order(_) | Subject::Agreement(_) => {}
+            Subject::Payment(_) | Subject::Order(_) | Subject::Agreement(_) | Subject::Plan(_) => {}
         }
     }
     for refund in change.refunds.iter().chain(&change.new_refunds) {

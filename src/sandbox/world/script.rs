@@ -343,6 +343,7 @@ pub(crate) fn payment(
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
+        installments: None,
         agreement: None,
         version: 0,
         due_at: None,

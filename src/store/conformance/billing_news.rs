@@ -1,9 +1,14 @@
 //! What is told and asked about plans and agreements: delivered as what is told of orders, in sequences without gaps.
 
+use bursar_core::billing::claim::PlanClaim;
+use bursar_core::billing::{InstallmentKey, PlanState};
 use bursar_core::decide::{Question, QuestionKind};
 use bursar_core::event::EventKind;
-use bursar_core::id::{DeliveryId, EndpointId, OrderId};
+use bursar_core::id::{DeliveryId, EndpointId, OrderId, PlanId};
 use bursar_core::job::JobKind;
+use bursar_core::observation::{Claim, Observation, Source, Subject};
+use bursar_core::order::Order;
+use bursar_core::payment::Payment;
 
 use super::plans::*;
 use super::world::*;
@@ -16,6 +21,7 @@ on_both! {
     an_event_that_its_plan_has_not_counted_is_a_mistake
     what_is_told_of_plans_and_agreements_is_swept_and_pruned_like_the_rest
     questions_about_plans_and_orders_are_parked_for_their_merchants
+    everything_that_happened_to_a_plan_is_on_its_timeline
 }
 
 fn event(about: impl Into<About>, sequence: i64, kind: EventKind) -> NewDelivery {
@@ -150,4 +156,60 @@ async fn questions_about_plans_and_orders_are_parked_for_their_merchants(db: &Db
     let lost = Change { questions: vec![ask(uuid(), QuestionKind::LateMoney)], ..Change::default() };
     assert!(db.store.commit(&[lost]).await.is_err());
     assert_eq!(db.store.dossier(OrderId(uuid())).await.unwrap(), None);
+}
+
+async fn everything_that_happened_to_a_plan_is_on_its_timeline(db: &Db) {
+    let mut file = plan(merchant(), "P-1");
+    let (id, agreement) = (file.plan.id, agreement(file.plan.merchant));
+    file.plan.agreement = Some(agreement.id);
+    let mut opening = opening_plan(&file);
+    opening.billing.new_agreements.push(agreement.clone());
+    let begun = PlanClaim::Became { state: PlanState::Active, reason: None };
+    opening.observations.push((Subject::Plan(id), Observation::new(Source::Rule, NOW, Claim::Plan(begun))));
+    assert_eq!(one(&*db.store, opening).await, Answer::Committed);
+    assert!(db.store.plan_timeline(id).await.unwrap().unwrap().orders.is_empty());
+
+    // The second installment becomes an order; the merchant pauses the plan, and a person is asked about both.
+    file.plan.version = 1;
+    file.plan.event_count = 1;
+    let key = InstallmentKey { plan: id, seq: 2 };
+    let order = Order { installment: Some(key), ..order(file.plan.merchant, "P-1-2") };
+    file.installments[1].order = Some(order.id);
+    let charged = Payment { agreement: Some(agreement.id), ..payment(&order) };
+    let wish = Claim::Plan(PlanClaim::PauseAsked { reason: "度假".to_owned() });
+    let ask = |subject, kind: QuestionKind| Question { subject, kind, text: kind.name().to_owned() };
+    let mut change = Change {
+        new_payments: vec![charged],
+        observations: vec![(Subject::Plan(id), Observation::new(Source::Merchant, NOW.plus_ms(1), wish.clone()))],
+        new_deliveries: vec![event(id, 1, EventKind::PlanPaused)],
+        questions: vec![ask(id.uuid(), QuestionKind::PlanStalled), ask(order.id.uuid(), QuestionKind::ChargeAtRisk)],
+        jobs: vec![job(JobKind::FollowPlan, id.uuid(), file.plan.merchant, NOW)],
+        ..writing(&file)
+    };
+    change.new_orders.push(order.clone());
+    assert_eq!(one(&*db.store, change).await, Answer::Committed);
+    // Another plan and another order are nobody's concern here.
+    assert_eq!(one(&*db.store, opening_plan(&plan(merchant(), "P-2"))).await, Answer::Committed);
+    opened(&*db.store, merchant(), "1").await;
+
+    let told = db.store.plan_timeline(id).await.unwrap().unwrap();
+    file.plan.version = 2;
+    assert_eq!((told.file, told.orders_left_out), (file, 0));
+    assert_eq!(told.agreements.iter().map(|a| a.id).collect::<Vec<_>>(), [agreement.id]);
+    assert_eq!(told.orders.iter().map(|d| (d.order.id, d.payments.len())).collect::<Vec<_>>(), [(order.id, 1)]);
+    let seen: Vec<_> = told.observations.iter().map(|o| (o.sequence, o.source, o.claim.clone())).collect();
+    assert_eq!((seen[0].0, seen[0].1), (16, Source::Rule));
+    assert_eq!((seen.len(), &seen[1]), (2, &(32, Source::Merchant, wish)));
+    assert_eq!(told.deliveries.iter().map(|d| d.about).collect::<Vec<_>>(), [About::Plan(id)]);
+    let asked: Vec<_> = told.questions.iter().map(|q| q.about).collect();
+    assert!(
+        asked.len() == 2 && asked.contains(&About::Plan(id)) && asked.contains(&About::Order(order.id)),
+        "{asked:?}"
+    );
+    assert_eq!(told.jobs.iter().map(|j| j.key.kind).collect::<Vec<_>>(), [JobKind::FollowPlan]);
+    assert!(db.store.plan_timeline(PlanId(uuid())).await.unwrap().is_none());
+    // What is noted of a plan that is not written has no number.
+    let alone = Observation::new(Source::Rule, NOW, Claim::Plan(PlanClaim::PayoffAsked));
+    let alone = Change { observations: vec![(Subject::Plan(id), alone)], ..Change::default() };
+    assert!(matches!(db.store.commit(&[alone]).await, Err(StoreError::Misuse(_))));
 }

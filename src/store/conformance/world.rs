@@ -70,6 +70,7 @@ pub fn payment(order: &Order) -> Payment {
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
+        installments: None,
         agreement: None,
         version: 0,
         due_at: Some(NOW),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bursar_core::decide::{Question, QuestionKind};
 use bursar_core::event::EventKind;
 use bursar_core::id::NotificationId;
+use bursar_core::installments::{FeesFrom, Installments};
 use bursar_core::job::{JobKey, JobKind};
 use bursar_core::ledger::{Account, AccountKind, Posting};
 use bursar_core::observation::{Claim, Dispute, Hold, Observation, Piece, Source};
@@ -26,6 +27,7 @@ on_both! {
     a_question_is_opened_once
     attempts_at_a_delivery_are_counted_and_end_it
     texts_with_nul_are_stored_readable
+    installments_are_kept_with_their_payment_for_ever
 }
 
 async fn every_column_of_an_order_and_a_payment_is_read_back(db: &Db) {
@@ -60,6 +62,28 @@ async fn every_column_of_an_order_and_a_payment_is_read_back(db: &Db) {
     let read = db.store.dossiers_of(&[second.id, payment.id]).await.unwrap();
     assert_eq!(read.len(), 1);
     assert_eq!(read[0].payments, [payment, Payment { version: 1, ..second }]);
+}
+
+async fn installments_are_kept_with_their_payment_for_ever(db: &Db) {
+    let order = order(merchant(), "1");
+    let all = [
+        Some(Installments { count: 12, fees: Some(FeesFrom::Merchant) }),
+        Some(Installments { count: 3, fees: None }),
+        None,
+    ];
+    let payments: Vec<_> = all.into_iter().map(|installments| Payment { installments, ..payment(&order) }).collect();
+    let change = Change { new_orders: vec![order.clone()], new_payments: payments, ..Change::default() };
+    assert_eq!(one(&*db.store, change).await, Answer::Committed);
+    let kept = async || {
+        let stored = db.store.dossier(order.id).await.unwrap().unwrap();
+        stored.payments.iter().map(|p| p.installments).collect::<Vec<_>>()
+    };
+    assert_eq!(kept().await, all);
+    // What comes of it does not touch them.
+    let first = db.store.dossier(order.id).await.unwrap().unwrap().payments.remove(0);
+    let (_, seen) = observed(&first, Source::Query, 1, accepted());
+    assert_eq!(one(&*db.store, seen).await, Answer::Committed);
+    assert_eq!(kept().await, all);
 }
 
 async fn every_kind_of_claim_is_read_back(db: &Db) {

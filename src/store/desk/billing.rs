@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use bursar_core::Timestamp;
 use bursar_core::agreement::{self, Agreement};
+use bursar_core::billing::claim::{PlanClaim, became};
 use bursar_core::billing::event::{PlanEvent, agreement_body, agreement_kind, plan_body};
 use bursar_core::billing::order::{charge_of, order_of};
 use bursar_core::billing::step::{Act, Scene, Step, announced, step};
@@ -260,7 +261,7 @@ impl Desk {
         })
     }
 
-    /// Grants a wish about a plan. `complete` may add to the change (an idempotency key).
+    /// Grants a wish about a plan, which is noted as said by `source`. `complete` may add to the change (an idempotency key).
     ///
     /// # Errors
     /// When the database cannot be read or written.
@@ -268,6 +269,7 @@ impl Desk {
         &self,
         id: PlanId,
         wish: &Wish,
+        source: Source,
         complete: impl Fn(&PlanFile, &mut Change) + Send + Sync,
     ) -> Result<PlanGranted> {
         for _ in 0..MAX_RACES {
@@ -281,6 +283,8 @@ impl Desk {
                 Err(why) => return Ok(PlanGranted::Refused(why)),
             };
             let mut change = Change::default();
+            let said = Observation::new(source, now, Claim::Plan(PlanClaim::from(wish)));
+            change.observations.push((Subject::Plan(id), said));
             self.write_plan(&file, &step, &mut change).await?;
             let due_at = step.next.plan.due_at.unwrap_or(now);
             change.jobs.push(NewJob::new(plan_job(id), file.plan.merchant, due_at));
@@ -394,12 +398,17 @@ impl Desk {
         }
     }
 
-    /// Adds the plan, those of its installments that changed, and what is told and asked.
+    /// Adds the plan, those of its installments that changed, what became of them, and what is told and asked.
     async fn write_plan(&self, before: &PlanFile, step: &Step, change: &mut Change) -> Result<()> {
         let id = step.next.plan.id;
         let changed = |i: &&Installment| before.installment(i.seq) != Some(*i);
         let installments: Vec<_> = step.next.installments.iter().filter(changed).map(|i| (id, i.clone())).collect();
-        if step.next.plan != before.plan || !installments.is_empty() || step.act.is_some() {
+        let noted = became(before, &step.next).into_iter().map(Claim::Plan);
+        let now = self.clock.now();
+        change.observations.extend(noted.map(|claim| (Subject::Plan(id), Observation::new(Source::Rule, now, claim))));
+        // What is noted is numbered by the plan's version.
+        let notes = change.observations.iter().any(|(subject, _)| *subject == Subject::Plan(id));
+        if step.next.plan != before.plan || !installments.is_empty() || step.act.is_some() || notes {
             change.billing.plans.push(step.next.plan.clone());
             change.billing.installments.extend(installments);
         }

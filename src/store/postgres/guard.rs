@@ -194,21 +194,23 @@ async fn insert_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
     rows.sort_unstable_by_key(|(_, n)| n.payment.id);
     let sql = "insert into payment (created_at, amount_minor, id, order_id, merchant, account, method, currency, payer,
                  version, due_at, state, active, returned_minor, taken_minor, position, reference, evidence,
-                 agreement)
+                 agreement, installments)
                select n.created_at, n.amount_minor, n.id, n.order_id, n.merchant, n.account, n.method, n.currency,
                  n.payer, 1, n.due_at, n.state, n.due_at is not null, n.returned_minor, n.taken_minor,
                  n.nth + case when n.first then 0 else (select count(*) from payment p where p.order_id = n.order_id) end,
-                 n.reference, n.evidence, n.agreement
+                 n.reference, n.evidence, n.agreement, n.installments
                from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::smallint[],
                  $8::text[], $9::text[], $10::bigint[], $11::smallint[], $12::bigint[], $13::bigint[], $14::smallint[],
-                 $15::boolean[], $16::text[], $17::text[], $18::uuid[])
+                 $15::boolean[], $16::text[], $17::text[], $18::uuid[], $19::text[])
                  as n(created_at, amount_minor, id, order_id, merchant, account, method, currency, payer, due_at, state,
-                   returned_minor, taken_minor, nth, first, reference, evidence, agreement)
+                   returned_minor, taken_minor, nth, first, reference, evidence, agreement, installments)
                where (select 1 from payment p where p.id = n.id limit 1) is null
                returning id";
     let payments = || rows.iter().map(|(_, n)| n.payment);
     let payer = payments().map(|p| payer_json(&p.payer)).collect::<crate::Result<Vec<_>>>()?;
     let evidence = payments().map(|p| to_json(&p.evidence)).collect::<crate::Result<Vec<_>>>()?;
+    let installments =
+        payments().map(|p| p.installments.as_ref().map(to_json).transpose()).collect::<crate::Result<Vec<_>>>()?;
     let query = sqlx::query(sql)
         .bind(payments().map(|p| p.created_at.as_millis()).collect::<Vec<_>>())
         .bind(payments().map(|p| p.amount.minor).collect::<Vec<_>>())
@@ -227,7 +229,8 @@ async fn insert_payments(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut R
         .bind(rows.iter().map(|(_, n)| n.first).collect::<Vec<_>>())
         .bind(payments().map(payment_reference).collect::<Vec<_>>())
         .bind(evidence)
-        .bind(payments().map(|p| p.agreement.map(|a| a.uuid())).collect::<Vec<_>>());
+        .bind(payments().map(|p| p.agreement.map(|a| a.uuid())).collect::<Vec<_>>())
+        .bind(installments);
     expect(tx, query, rows.iter().map(|(i, n)| (*i, n.payment.id.uuid())), id, Answer::Duplicate, refused).await
 }
 

@@ -45,7 +45,8 @@ macro_rules! dossiers {
                p.id as p_id, p.merchant as p_merchant, p.account as p_account, p.method as p_method,
                p.amount_minor as p_amount_minor, p.currency as p_currency, p.payer as p_payer, p.state as p_state,
                p.evidence as p_evidence, p.returned_minor as p_returned_minor, p.version as p_version,
-               p.due_at as p_due_at, p.created_at as p_created_at, p.agreement as p_agreement, ",
+               p.due_at as p_due_at, p.created_at as p_created_at, p.agreement as p_agreement,
+               p.installments as p_installments, ",
             refund_columns!(),
             "from ",
             $orders,
@@ -61,6 +62,17 @@ macro_rules! dossiers {
 pub async fn one(db: &impl Dialect, order: OrderId) -> Result<Option<Dossier>> {
     let sql = dossiers!("orders o", "where o.id = $1 order by p.position, p.id, r.created_at, r.id, l.sequence");
     Ok(collect(&db.rows(sql, vec![order.uuid().into()]).await?)?.pop())
+}
+
+/// The dossiers of these orders; unknown ids are left out.
+pub async fn of_orders(db: &impl Dialect, orders: &[OrderId]) -> Result<Vec<Dossier>> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql =
+        dossiers!("orders o", "where o.id in_ids($1) order by o.id, p.position, p.id, r.created_at, r.id, l.sequence");
+    let ids: Vec<Uuid> = orders.iter().map(|o| o.uuid()).collect();
+    collect(&db.rows(sql, vec![ids.into()]).await?)
 }
 
 /// See [`crate::Store::dossiers_of`].

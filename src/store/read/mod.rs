@@ -10,6 +10,7 @@ pub mod merchant;
 pub mod message;
 pub mod operator;
 pub mod payer;
+pub mod plan_history;
 pub mod queue;
 pub mod refund;
 pub mod schedule;

@@ -212,9 +212,9 @@ fn insert_payment(place: Place<'_>) -> Result<Statement<'static>> {
     let payment = place.payment;
     let sql = "insert into payment (created_at, amount_minor, id, order_id, merchant, account, method, currency, payer,
                  version, due_at, state, active, returned_minor, taken_minor, position, reference, evidence,
-                 agreement)
+                 agreement, installments)
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $10 is not null, $12, $13,
-                 coalesce($14, (select count(*) + 1 from payment where order_id = $4)), $15, $16, $17)
+                 coalesce($14, (select count(*) + 1 from payment where order_id = $4)), $15, $16, $17, $18)
                on conflict do nothing";
     Ok(sqlx::query(sql)
         .bind(payment.created_at.as_millis())
@@ -233,7 +233,8 @@ fn insert_payment(place: Place<'_>) -> Result<Statement<'static>> {
         .bind(place.first.then_some(place.nth))
         .bind(payment_reference(payment))
         .bind(to_json(&payment.evidence)?)
-        .bind(payment.agreement.map(|a| a.uuid())))
+        .bind(payment.agreement.map(|a| a.uuid()))
+        .bind(payment.installments.as_ref().map(to_json).transpose()?))
 }
 
 fn insert_notification(notification: &Notification) -> Statement<'static> {

@@ -43,13 +43,15 @@ pub enum Case {
     LostCapture,
     /// Money comes in pieces: too little waits for the rest, too much goes back.
     Pieces,
+    /// The payer pays the channel in installments: the merchant has the whole at once, and a refund is ordinary.
+    Installments,
     /// Errors of the channel's system and time-outs, at create and at asking, end in the truth.
     Unknown,
 }
 
 impl Case {
     /// Every case.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Create,
         Self::Pay,
         Self::Fail,
@@ -70,6 +72,7 @@ impl Case {
         Self::Void,
         Self::LostCapture,
         Self::Pieces,
+        Self::Installments,
         Self::Unknown,
     ];
 
@@ -115,6 +118,7 @@ impl Case {
             Self::Void => "void",
             Self::LostCapture => "lost_capture",
             Self::Pieces => "pieces",
+            Self::Installments => "installments",
             Self::Unknown => "unknown",
         }
     }

@@ -8,6 +8,7 @@ use bursar_core::order::{OrderState, RefundOverlay};
 use bursar_core::payment::PaymentState;
 use bursar_core::refund::{RefundCause, RefundState};
 use bursar_sandbox::{Behaviour, Faults, PayMode, PayerMix};
+use serde_json::json;
 
 use super::Case;
 use super::at_channel::{AtChannel, Weather};
@@ -70,6 +71,7 @@ pub(super) async fn play(case: Case, cell: &AtChannel) {
         Case::Void => void(cell).await,
         Case::LostCapture => lost_capture(cell).await,
         Case::Pieces => unreachable!("the channel takes the whole or nothing"),
+        Case::Installments => installments(cell).await,
         Case::Unknown => unknown(cell).await,
     }
 }
@@ -228,6 +230,21 @@ async fn refund_parts(cell: &AtChannel) {
     theirs.sort_unstable();
     assert_eq!(theirs, [(1, one), (1, other)]);
     assert_eq!((cell.told(order, EventKind::RefundSucceeded).await, cell.held_minor().await), (2, 0));
+    cell.agrees().await;
+}
+
+async fn installments(cell: &AtChannel) {
+    let order = cell.order_with(LONG_S, &json!({ "installments": { "count": 6 } })).await;
+    let payment = cell.payable(order).await;
+    assert_eq!(payment.installments.map(|asked| asked.count), Some(6));
+    cell.pay(&payment, PayMode::Normal);
+    let paid = cell.until_paid(order).await;
+    let entry = cell.entry();
+    assert_eq!((entry.installments, entry.charges, entry.captured_minor), (Some(6), 1, AMOUNT));
+    assert_eq!((paid.captured_minor(), cell.held_minor().await), (AMOUNT, AMOUNT));
+    assert_eq!(cell.ask_back(order, 3_001).await, 202);
+    let back = cell.until(order, "a part has arrived", |d| d.refunded_minor() == 3_001).await;
+    assert_eq!(back.overlay(), RefundOverlay::PartiallyRefunded);
     cell.agrees().await;
 }
 

@@ -77,11 +77,19 @@ impl Cell {
 
     /// Places an order that lives for so many seconds of the clock.
     pub(super) async fn order(&self, life_s: u64) -> OrderId {
+        self.order_with(life_s, &json!({})).await
+    }
+
+    /// The same with more members.
+    pub(super) async fn order_with(&self, life_s: u64, more: &Value) -> OrderId {
         let number = self.house.stage.program.chance.next_u64();
-        let body = json!({
+        let mut body = json!({
             "number": format!("n{number}"), "amount_minor": AMOUNT, "currency": "CNY", "description": "日常保洁 3 小时",
             "method": self.row.method.name(), "expires_in_seconds": life_s,
         });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
         let (status, answer) = self.post("/v1/orders", &format!("k{number}"), &body).await;
         assert_eq!(status, 201, "{answer}");
         answer["id"].as_str().expect("an id").parse().expect("an order's id")

@@ -1,5 +1,6 @@
 //! What the suite must be told of a way to pay. Nothing else in the suite knows a channel.
 
+use bursar_core::Currency;
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::observation::PayCode;
 use bursar_sandbox::{Door, Provisioned, Sandbox};
@@ -33,6 +34,9 @@ impl Row {
                 return Some("the money is taken at once: nothing is held");
             }
             (Case::Pieces, Side::Remote(_)) => return Some("the channel takes the whole amount or nothing"),
+            (Case::Installments, _) if self.method.installment_rules(Currency::CNY).is_none() => {
+                return Some("nobody grants this way installments in yuan");
+            }
             _ => {}
         }
         self.not_applicable.iter().find(|(c, _)| *c == case).map(|(_, why)| *why)

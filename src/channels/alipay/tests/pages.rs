@@ -1,5 +1,7 @@
 //! Pages and apps: what the payer is handed is a call that he makes himself.
 
+use bursar_core::installments::{FeesFrom, Installments};
+
 use super::*;
 use crate::testing::Peer;
 
@@ -36,6 +38,36 @@ async fn a_page_is_a_signed_address_and_nobody_is_called() {
     }
     assert_eq!(peer.seen().len(), 0);
     assert_eq!(fixture.count("create", "done"), 2);
+}
+
+#[tokio::test]
+async fn installments_are_asked_for_by_every_way_and_each_attempt_says_the_same() {
+    let merchant_pays = Installments { count: 6, fees: Some(FeesFrom::Merchant) };
+    let payer_pays = Installments { count: 12, fees: Some(FeesFrom::Payer) };
+    for (method, installments, want) in [
+        (Method::AlipayPage, merchant_pays, json!({"hb_fq_num": "6", "hb_fq_seller_percent": "100"})),
+        (Method::AlipayWap, payer_pays, json!({"hb_fq_num": "12", "hb_fq_seller_percent": "0"})),
+    ] {
+        let fixture = Fixture::alone();
+        let payment = Payment { installments: Some(installments), ..payment(method) };
+        let url = url_of(fixture.create_of(&order(), &payment, NOTIFY_URL).await);
+        let all = members(url.split_once('?').unwrap().1);
+        assert_signed(&all);
+        let content: Value = serde_json::from_str(&all["biz_content"]).unwrap();
+        assert_eq!((&content["extend_params"], &content["total_amount"]), (&want, &json!("12.34")));
+        fixture.clock.advance_ms(60_000);
+        let again = url_of(fixture.create_of(&order(), &payment, NOTIFY_URL).await);
+        assert_eq!(members(again.split_once('?').unwrap().1)["biz_content"], all["biz_content"]);
+    }
+    let peer = Peer::start(|s| done(s, json!({"qr_code": "q"}))).await;
+    let fixture = Fixture::at(&[peer.url()]);
+    for installments in [Some(merchant_pays), None] {
+        let payment = Payment { installments, ..payment(Method::AlipayQr) };
+        assert!(matches!(fixture.create_of(&order(), &payment, NOTIFY_URL).await, Outcome::Done(_)));
+    }
+    let [first, second] = [0, 1].map(|at| biz(&peer.seen()[at]));
+    assert_eq!(first["extend_params"], json!({"hb_fq_num": "6", "hb_fq_seller_percent": "100"}));
+    assert_eq!(second.get("extend_params"), None);
 }
 
 #[tokio::test]

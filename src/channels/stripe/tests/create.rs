@@ -1,5 +1,7 @@
 //! Making a payment payable: what is sent, what is handed to the payer's page, and what a repeated call may do.
 
+use bursar_core::installments::Installments;
+
 use super::*;
 use crate::outcome::RefusalClass;
 
@@ -54,6 +56,27 @@ async fn every_attempt_sends_the_same_bytes_and_a_hold_is_captured_by_hand() {
         (body["capture_method"].as_str(), body["statement_descriptor_suffix"].as_str()),
         ("manual", "HOME SERVICE")
     );
+}
+
+#[tokio::test]
+async fn installments_are_allowed_by_the_server_and_counted_by_the_payers_page() {
+    let peer = Peer::start(|_| ok(&intent(|intent| intent["currency"] = json!("mxn")))).await;
+    let fixture = Fixture::at(&peer);
+    let pesos = Payment { amount: Money::new(1234, "MXN".parse().unwrap()), ..payment(Method::Card) };
+    let split = Payment { installments: Some(Installments { count: 6, fees: None }), ..pesos.clone() };
+    for _ in 0..2 {
+        let Outcome::Done(PayCode::Sdk { fields }) = fixture.create(&split).await else { panic!() };
+        assert_eq!(fields["installment_count"], "6");
+        fixture.clock.advance_ms(60_000);
+    }
+    let Outcome::Done(PayCode::Sdk { fields }) = fixture.create(&pesos).await else { panic!() };
+    assert!(!fields.contains_key("installment_count"), "{fields:?}");
+    let seen = peer.seen();
+    assert_eq!(seen[0].body, seen[1].body);
+    let (split, whole) = (body(&seen[0]), body(&seen[2]));
+    assert_eq!(split["payment_method_options[card][installments][enabled]"], "true");
+    // The plan is for who confirms.
+    assert!(split.keys().all(|name| !name.contains("plan")) && split.len() == whole.len() + 1, "{split:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What is sent, and what each answer means.
 
+use bursar_core::installments::Installments;
 use bursar_core::observation::{PayCode, Receipt};
 
 use super::*;
@@ -9,7 +10,11 @@ use crate::outcome::{Closed, RefusalClass};
 const NOTIFY_URL: &str = "https://pay.example/notify/unionpay/acc_1";
 
 async fn create(fixture: &Fixture, method: Method) -> Outcome<PayCode> {
-    let (order, payment) = (order(), payment(method));
+    create_of(fixture, payment(method)).await
+}
+
+async fn create_of(fixture: &Fixture, payment: Payment) -> Outcome<PayCode> {
+    let order = order();
     fixture
         .channel
         .create(&CreateRequest { order: &order, payment: &payment, agreement: None, notify_url: NOTIFY_URL })
@@ -49,6 +54,27 @@ async fn every_attempt_gives_the_same_form_whatever_the_time() {
     let first = create(&fixture, Method::UnionpayWeb).await;
     fixture.clock.advance_ms(10 * HOUR_MS);
     assert_eq!(create(&fixture, Method::UnionpayWeb).await, first);
+}
+
+#[tokio::test]
+async fn installments_are_a_transaction_of_their_own_and_each_attempt_says_the_same() {
+    let answer = signed(about(NUMBER, TXN_TIME, &[("tn", "823716551600001000018"), ("txnType", "01")]));
+    let peer = peer(&[(APP, answer)]).await;
+    let fixture = Fixture::at(&[peer.url()]);
+    let three = |method| Payment { installments: Some(Installments { count: 3, fees: None }), ..payment(method) };
+    let members = [("txnSubType", "03"), ("instalTransInfo", "{numberOfInstallments=03}")];
+    let code = create_of(&fixture, three(Method::UnionpayWeb)).await;
+    fixture.clock.advance_ms(60_000);
+    assert_eq!(create_of(&fixture, three(Method::UnionpayWeb)).await, code);
+    let Outcome::Done(PayCode::Form { fields, .. }) = code else { panic!() };
+    let more = [("channelType", "07"), ("frontUrl", "https://shop.example/back")];
+    assert_eq!(verified(fields), purchase(&[&members[..], &more].concat()));
+
+    for _ in 0..2 {
+        assert!(matches!(create_of(&fixture, three(Method::UnionpayApp)).await, Outcome::Done(PayCode::Sdk { .. })));
+    }
+    assert_eq!(sent(&peer.seen()[0]), purchase(&[&members[..], &[("channelType", "08")]].concat()));
+    assert_eq!(peer.seen()[0].body, peer.seen()[1].body);
 }
 
 #[tokio::test]

@@ -164,6 +164,7 @@ pub(super) fn payment(method: Method) -> Payment {
         evidence: Evidence::default(),
         version: 1,
         returned_minor: 0,
+        installments: None,
         agreement: None,
         due_at: None,
         created_at: NOW,

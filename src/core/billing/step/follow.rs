@@ -6,9 +6,9 @@ use super::{
 };
 use crate::billing::InstallmentKind;
 use crate::billing::dunning::within_budget;
-use crate::decline::{Decline, DeclineClass};
+use crate::billing::order::decline_of;
+use crate::decline::Decline;
 use crate::order::OrderState;
-use crate::payment::Payment;
 
 impl Work<'_> {
     /// Has money that goes back asked for, before anything is charged: true when something is.
@@ -265,18 +265,6 @@ const NOTICE_AHEAD_MS: i64 = 7 * DAY_MS;
 
 /// Why the last charge through the agreement ended unpaid, and when the channel said so; `None`: there was none.
 fn last_decline(dossier: &Dossier) -> Option<(Option<Timestamp>, Decline)> {
-    let charges = dossier.payments.iter().filter(|p| p.agreement.is_some() && p.state.ended_unpaid());
-    let last = charges.max_by_key(|p| (p.created_at, p.id))?;
-    Some(declined(last))
-}
-
-fn declined(payment: &Payment) -> (Option<Timestamp>, Decline) {
-    let evidence = &payment.evidence;
-    if let Some((at, decline)) = &evidence.declined {
-        return (Some(*at), decline.clone());
-    }
-    // The payer's own way was tried meanwhile, or the channel never had it.
-    let refused = evidence.refused.as_ref();
-    let reason = refused.map_or("the charge ended without a word", |(_, reason)| reason).to_owned();
-    (refused.map(|(at, _)| *at), Decline { class: DeclineClass::Technical, reason })
+    let charges = dossier.payments.iter().filter_map(|p| Some((p.created_at, p.id, decline_of(p)?)));
+    charges.max_by_key(|(created_at, id, _)| (*created_at, *id)).map(|(_, _, decline)| decline)
 }

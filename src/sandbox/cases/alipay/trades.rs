@@ -90,6 +90,30 @@ async fn the_same_order_again_gives_the_same_code_and_another_one_is_refused() {
 }
 
 #[tokio::test]
+async fn installments_are_part_of_an_order_and_told_once_it_is_paid() {
+    let stage = stage().await;
+    let mut order = stage.app.order("order_1", "cleaning [payer:never]");
+    order["extend_params"] = json!({ "hb_fq_num": "24", "hb_fq_seller_percent": "0" });
+    let refused = stage.app.call("alipay.trade.precreate", &order).await;
+    assert_eq!((refused.code().as_str(), refused.sub_code().as_str()), ("40004", "ACQ.INVALID_PARAMETER"));
+    assert!(refused.node()["sub_msg"].as_str().unwrap().contains("hb_fq_num must be one of 3, 6, 12"));
+    order["extend_params"] = json!({ "hb_fq_num": "12", "hb_fq_seller_percent": "0" });
+    let code = stage.app.call("alipay.trade.precreate", &order).await.node()["qr_code"].clone();
+    assert_eq!(stage.app.call("alipay.trade.precreate", &order).await.node()["qr_code"], code);
+    for other in [json!({ "hb_fq_num": "6" }), json!({ "hb_fq_num": "12", "hb_fq_seller_percent": "100" })] {
+        order["extend_params"] = other;
+        let answer = stage.app.call("alipay.trade.precreate", &order).await;
+        assert_eq!(answer.sub_code(), "ACQ.CONTEXT_INCONSISTENT", "another plan needs another number");
+    }
+    stage.sandbox.open(&crate::Door::Qr(code.as_str().unwrap().to_owned())).unwrap();
+    assert_eq!(stage.app.query("order_1").await.node().get("hb_fq_pay_info"), None);
+    stage.pay("order_1", PayMode::Silent).unwrap();
+    let paid = stage.app.query("order_1").await.node();
+    assert_eq!(paid["hb_fq_pay_info"], json!({ "user_install_num": "12", "fq_amount": "88.00" }));
+    assert_eq!(paid["receipt_amount"], "88.00", "the merchant has the whole");
+}
+
+#[tokio::test]
 async fn a_scanned_trade_closes_at_its_end_and_says_so_and_an_unscanned_code_just_dies() {
     let stage = stage().await;
     for number in ["order_1", "order_2"] {

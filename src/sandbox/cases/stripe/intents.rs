@@ -134,3 +134,48 @@ async fn a_client_secret_opens_its_order_and_another_does_not() {
     assert_eq!(opened.out_trade_no, "n1");
     assert!(stage.sandbox.open(&Door::OrderString(format!("{}x", text(&made["client_secret"])))).is_err());
 }
+
+#[tokio::test]
+async fn installments_are_allowed_by_the_merchant_and_chosen_by_the_payers_page() {
+    let stage = stage().await;
+    let allow = ("payment_method_options[card][installments][enabled]", "true");
+    let plan = |count| {
+        let name = |member: &str| format!("payment_method_options[card][installments][plan][{member}]");
+        [(name("type"), "fixed_count"), (name("interval"), "month"), (name("count"), count)]
+    };
+    let early = plan("6");
+    let early: Vec<_> = early.iter().map(|(name, value)| (name.as_str(), *value)).chain([allow]).collect();
+    let refused = stage.caller.ask("n0", None, &early).await;
+    assert_eq!((refused.status, refused.json()["error"]["param"].as_str().unwrap().ends_with("[plan]")), (400, true));
+
+    let made = stage.caller.create("n1", &[("currency", "mxn"), allow]).await;
+    let offered = &made["payment_method_options"]["card"]["installments"];
+    assert_eq!((&offered["enabled"], &offered["plan"]), (&true.into(), &serde_json::Value::Null));
+    let counts: Vec<_> =
+        offered["available_plans"].as_array().unwrap().iter().map(|one| one["count"].clone()).collect();
+    assert_eq!(counts, [3, 6, 9, 12, 18, 24]);
+    let never = stage.caller.create("n2", &[]).await;
+    assert_eq!(never["payment_method_options"]["card"]["installments"], serde_json::Value::Null);
+    let elsewhere = stage.caller.create("n3", &[allow]).await;
+    assert_eq!(elsewhere["payment_method_options"]["card"]["installments"]["available_plans"], serde_json::json!([]));
+
+    let page = format!("Bearer {}", provisioned().stripe.publishable_key);
+    let confirm = async |intent: &serde_json::Value, count: &'static str| {
+        let (id, secret, plan) = (text(&intent["id"]), text(&intent["client_secret"]), plan(count));
+        let mut members = vec![("client_secret", secret.as_str()), ("payment_method", "pm_card_visa")];
+        members.extend(plan.iter().map(|(name, value)| (name.as_str(), *value)));
+        let target = format!("/v1/payment_intents/{id}/confirm");
+        stage.caller.send("POST", &target, &[("authorization", page.as_str())], &members).await.unwrap()
+    };
+    for (intent, count) in [(&made, "5"), (&made, "600"), (&made, "six"), (&never, "6"), (&elsewhere, "6")] {
+        assert_eq!(confirm(intent, count).await.status, 400, "{count}");
+    }
+    assert_eq!(stage.entry("n1").charges, 0);
+    let paid = confirm(&made, "6").await.json();
+    let chosen = serde_json::json!({ "count": 6, "interval": "month", "type": "fixed_count" });
+    assert_eq!((&paid["status"], &paid["amount_received"]), (&"succeeded".into(), &8_800.into()));
+    assert_eq!(paid["payment_method_options"]["card"]["installments"]["plan"], chosen);
+    assert_eq!((stage.entry("n1").installments, stage.entry("n2").installments), (Some(6), None));
+    let charge = stage.caller.intent(&text(&made["id"])).await["latest_charge"].clone();
+    assert_eq!(charge["payment_method_details"]["card"]["installments"]["plan"], chosen);
+}

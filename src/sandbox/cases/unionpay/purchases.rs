@@ -48,6 +48,31 @@ async fn a_paid_order_is_told_with_the_fields_of_the_documents() {
 }
 
 #[tokio::test]
+async fn a_purchase_in_installments_says_in_how_many_and_is_told_so() {
+    let desk = desk().await;
+    let whole = desk.merchant.purchase("order0001").with("reqReserved", "[payer:never]");
+    let split = |info: &str| whole.clone().with("txnSubType", "03").with("instalTransInfo", info);
+    for (form, code) in [
+        (whole.clone().with("txnSubType", "03"), "13"),
+        (whole.clone().with("instalTransInfo", "{numberOfInstallments=06}"), "10"),
+        (split("{numberOfInstallments=6}"), "10"),
+        (split("{numberOfInstallments=07}"), "10"),
+        (split("numberOfInstallments=06"), "10"),
+    ] {
+        let answer = desk.merchant.send("appTransReq.do", &form).await;
+        assert_eq!(answer.code(), code, "{form:?}");
+        assert!(answer.get("respMsg").contains("field=instalTransInfo["), "{answer:?}");
+    }
+    assert!(desk.sandbox.books().is_empty());
+    let form = split("{numberOfInstallments=06}");
+    assert_eq!(desk.merchant.send("appTransReq.do", &form).await.code(), "00");
+    desk.pay("order0001", PayMode::Silent);
+    let told = desk.merchant.query(&form).await.fields();
+    assert_eq!((told["txnSubType"].as_str(), told["instalTransInfo"].as_str()), ("03", "{numberOfInstallments=06}"));
+    assert_eq!(told["settleAmt"], "8800", "the merchant has the whole");
+}
+
+#[tokio::test]
 async fn an_app_order_gives_a_number_and_its_payer_pays() {
     let desk = desk().await;
     let form = desk.merchant.purchase("order0001").with("reqReserved", "cleaning [payer:soon]");

@@ -3,6 +3,7 @@
 
 use bursar_core::billing::wishes::Wish;
 use bursar_core::id::{OrderId, PaymentId};
+use bursar_core::observation::Source;
 use bursar_core::order::Dossier;
 use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
 use bursar_core::schedule::Schedule;
@@ -72,7 +73,7 @@ pub(super) async fn wish(world: World, context: JobContext, name: String, contra
         Ok(Some(_)) => return done(&world, &name),
         Err(_) => return,
     }
-    match context.desk.grant_plan(contract.id, &wish, complete).await {
+    match context.desk.grant_plan(contract.id, &wish, Source::Merchant, complete).await {
         Ok(PlanGranted::Written(_) | PlanGranted::Duplicate) => done(&world, &name),
         Ok(PlanGranted::Refused(why)) => {
             let mut state = world.lock();
@@ -103,6 +104,7 @@ pub(super) async fn pick(world: World, context: JobContext, order: OrderId) {
         state: PaymentState::New,
         evidence: Evidence::default(),
         returned_minor: 0,
+        installments: None,
         version: 0,
         due_at: None,
         created_at: now,
