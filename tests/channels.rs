@@ -22,7 +22,7 @@ macro_rules! each_conforms {
     };
 }
 
-each_conforms! { wechat alipay alipay_page unionpay unionpay_web stripe stripe_hold bank cash }
+each_conforms! { wechat wechat_score alipay alipay_page alipay_hold unionpay unionpay_web stripe stripe_hold bank cash }
 
 #[test]
 fn every_row_is_tried_and_every_channel_has_one() {

@@ -54,7 +54,7 @@ pub(crate) enum Order {
         #[arg(long)]
         payment: Option<PaymentId>,
     },
-    /// Take what is held on the payer's card.
+    /// Take what is held for the payer.
     Capture {
         /// The order (ord_…).
         order: OrderId,

@@ -328,7 +328,7 @@ impl Channel for Line {
         outcome
     }
 
-    async fn capture(&self, payment: &Payment) -> Outcome<Standing> {
+    async fn capture(&self, payment: &Payment, _notify_url: &str) -> Outcome<Standing> {
         let number = payment.number();
         self.sleep();
         let outcome =

@@ -193,7 +193,7 @@ async fn race_of_merchants(cell: &AtChannel) {
         assert_eq!(ended.captured_minor(), if paid { AMOUNT } else { 0 });
         taken += u32::from(paid);
     }
-    let books = cell.sandbox.books();
+    let books = cell.books();
     assert_eq!((books.len(), books.iter().map(|b| b.charges).sum::<u32>()), (2, taken));
     assert_eq!(cell.held_minor().await, i64::from(taken) * AMOUNT);
     cell.agrees().await;
