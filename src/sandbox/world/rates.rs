@@ -30,6 +30,7 @@ impl Temperament {
                 (RefundAbnormal, 60),
             ],
             Self::Slow => &[
+                (CollectsLate, 400),
                 (ArrivesLate, 250),
                 (Propagation, 400),
                 (AnswerLate, 400),
@@ -113,6 +114,7 @@ impl Temperament {
                 (NoFunds, 60),
             ],
             Self::Mixed => &[
+                (CollectsLate, 150),
                 (AnswerLost, 50),
                 (AnswerLate, 40),
                 (NeverArrived, 30),
@@ -224,6 +226,7 @@ impl Temperament {
                 (Eager, 100),
             ],
             Self::TwoPayments => &[
+                (CollectsLate, 400),
                 (AnswerLost, 60),
                 (AnswerLate, 60),
                 (NotifyLost, 300),
@@ -258,6 +261,7 @@ impl Temperament {
                 (Disputed, 300),
             ],
             Self::Cards => &[
+                (CollectsLate, 500),
                 (AnswerLost, 200),
                 (AnswerLate, 60),
                 (NeverArrived, 80),

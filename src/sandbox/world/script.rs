@@ -106,7 +106,9 @@ fn method(chance: &dyn Chance, character: Temperament) -> Method {
         fit.get(at).copied().unwrap_or(Method::WechatNative)
     };
     match (character, chance.below(10)) {
-        (Temperament::Cards, 0..=4) => Method::CardHold,
+        (Temperament::Cards, 0) => Method::WechatScore,
+        (Temperament::Cards, 1) => Method::AlipayHold,
+        (Temperament::Cards, 2..=4) => Method::CardHold,
         (Temperament::Cards, 5..=7) => Method::Card,
         (Temperament::ByHand, 0..=6) => of(&[ChannelKind::Bank, ChannelKind::Cash]),
         (Temperament::RefundStorm | Temperament::Bank | Temperament::Poor, 0..=4) | (_, 0..=2) => {
@@ -200,7 +202,13 @@ fn one(seed: u64, index: u64, character: Temperament) -> Script {
     };
     let part_payment = parts.len() > 1 && more.below(4) == 0;
     let expires_ms = placed_ms + life_ms;
-    let adds = part_payment || more.below(if character == Temperament::TwoPayments { 1 } else { 12 }) == 0;
+    let one_in = match character {
+        Temperament::TwoPayments => 1,
+        // A service is often paid by another way in the end.
+        Temperament::Cards => 3,
+        _ => 12,
+    };
+    let adds = part_payment || more.below(one_in) == 0;
     let added = method(&ways, character);
     let addition = (adds && offers.is_empty()).then(|| Addition {
         at_ms: placed_ms + between(&more, 1_000, life_ms + MINUTE_MS),
