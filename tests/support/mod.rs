@@ -22,7 +22,7 @@ mod scene;
 mod wait;
 
 pub use bench::{Bench, counted, runs};
-pub use billing::{Place, live_through};
+pub use billing::{Place, live_through, serve};
 pub use books::{End, assert_right, settle, violations};
 pub use branch::{Branch, Entry, file as statement_file};
 pub use channels::{Case, ROWS, Row, conforms};

@@ -55,7 +55,9 @@ pub fn of_payment(before: &Payment, after: &Payment, policy: &Policy<'_>, now: T
             effects
         }
         // While the channel collects, its payer has paid by another way: it must hear that at once.
-        PaymentState::Capturing if before.evidence.close_requested.is_none() && after.evidence.close_requested.is_some() => {
+        PaymentState::Capturing
+            if before.evidence.close_requested.is_none() && after.evidence.close_requested.is_some() =>
+        {
             vec![Effect::Cancel(key(JobKind::CapturePayment)), at(JobKind::CapturePayment, 0)]
         }
         PaymentState::Captured | PaymentState::IntegrityHold | PaymentState::CaptureReversed if changed => {

@@ -106,9 +106,11 @@ fn method(chance: &dyn Chance, character: Temperament) -> Method {
         fit.get(at).copied().unwrap_or(Method::WechatNative)
     };
     match (character, chance.below(10)) {
-        (Temperament::Cards, 0) => Method::WechatScore,
-        (Temperament::Cards, 1) => Method::AlipayHold,
-        (Temperament::Cards, 2..=4) => Method::CardHold,
+        (Temperament::Cards, at @ 0..=4) => match at {
+            0 => Method::WechatScore,
+            1 => Method::AlipayHold,
+            _ => Method::CardHold,
+        },
         (Temperament::Cards, 5..=7) => Method::Card,
         (Temperament::ByHand, 0..=6) => of(&[ChannelKind::Bank, ChannelKind::Cash]),
         (Temperament::RefundStorm | Temperament::Bank | Temperament::Poor, 0..=4) | (_, 0..=2) => {

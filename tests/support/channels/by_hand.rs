@@ -56,6 +56,7 @@ pub(super) async fn play(case: Case, at: &ByHand) {
         | Case::ForgedAnswers
         | Case::LateUnheard
         | Case::Void
+        | Case::CaptureLess
         | Case::LostCapture => unreachable!("{case:?} does not exist where nobody is called"),
     }
 }

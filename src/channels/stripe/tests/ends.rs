@@ -149,7 +149,13 @@ async fn what_cannot_be_captured_is_read_and_only_what_is_still_held_is_refused(
 #[tokio::test]
 async fn a_capture_without_an_answer_is_unknown() {
     let peer = Peer::start(|_| error(500, "api_error", "")).await;
-    assert_eq!(kind(Fixture::at(&peer).channel.capture(&open(Method::CardHold), "").await), (WhyKind::ServerError, false));
+    assert_eq!(
+        kind(Fixture::at(&peer).channel.capture(&open(Method::CardHold), "").await),
+        (WhyKind::ServerError, false)
+    );
     let peer = Peer::start(|_| error(429, "invalid_request_error", "lock_timeout")).await;
-    assert_eq!(kind(Fixture::at(&peer).channel.capture(&open(Method::CardHold), "").await), (WhyKind::RateLimited, true));
+    assert_eq!(
+        kind(Fixture::at(&peer).channel.capture(&open(Method::CardHold), "").await),
+        (WhyKind::RateLimited, true)
+    );
 }
