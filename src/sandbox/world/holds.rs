@@ -50,10 +50,10 @@ impl State {
         entry.held = Some(Held { since_ms: now, lapses_ms: now + lasts, says_when, taken: false, collecting: false });
         self.note(|| format!("the amount of {number} is held"));
         self.changed(number);
-        // Some banks let go earlier than they said.
-        let early = self.between(0, 5) == 0;
+        // Some let go earlier than they said.
+        let early = self.between(0, 2) == 0;
         if kind != ChannelKind::Wechat {
-            self.at(if early { lasts / 4 } else { lasts }, Event::HoldLapses(number.to_owned()));
+            self.at(if early { lasts / 8 } else { lasts }, Event::HoldLapses(number.to_owned()));
         }
         let short = self.between(0, 3) > 0;
         let delay = if short { self.between(SECOND_MS, 30 * MINUTE_MS) } else { self.between(HOUR_MS, 3 * DAY_MS) };

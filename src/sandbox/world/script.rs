@@ -210,14 +210,16 @@ fn one(seed: u64, index: u64, character: Temperament) -> Script {
         Temperament::Cards => 3,
         _ => 12,
     };
-    let adds = part_payment || more.below(one_in) == 0;
+    // Most of all one that is collected from its payer for days.
+    let service = parts.len() == 1 && parts.iter().all(|p| p.method == Method::WechatScore);
+    let adds = part_payment || more.below(one_in) == 0 || (service && more.below(2) == 0);
     let added = method(&ways, character);
     let addition = (adds && offers.is_empty()).then(|| Addition {
-        at_ms: placed_ms + between(&more, 1_000, life_ms + MINUTE_MS),
+        at_ms: placed_ms + between(&more, 1_000, life_ms + if service { 15 * MINUTE_MS } else { MINUTE_MS }),
         account: account(whose, added.channel(), more.below(2)),
         method: added,
         payer: if more.below(4) == 0 { Payer::Never } else { Payer::Soon },
-        expires_ms: (more.below(2) == 0).then_some(expires_ms + 20 * MINUTE_MS),
+        expires_ms: (service || more.below(2) == 0).then_some(expires_ms + 20 * MINUTE_MS),
     });
     let wishes = wishes::draw(&stream(seed, 5_001 + index), placed_ms, character);
     Script {
