@@ -139,21 +139,34 @@ impl Default for Hours {
     }
 }
 
+/// Minutes at either end of the allowed hours in which nothing is begun: the clocks of two machines differ by
+/// minutes, and a call takes its time.
+const MARGIN_MIN: u16 = 5;
+
 impl Hours {
-    /// Whether `at` lies in them.
+    /// Whether something may begin at `at`: it lies in them, and not at their very ends.
     pub fn allow(&self, zone: &Zone, at: Timestamp) -> bool {
         let time = zone.time_of(at);
-        self.from <= time && time < self.until
+        self.begin() <= time && time < LocalTime(self.until.0.saturating_sub(MARGIN_MIN))
     }
 
-    /// The first instant from `at` on that lies in them.
+    /// Whether something can ever begin in them.
+    pub fn leave_room(&self) -> bool {
+        self.begin().0.saturating_add(MARGIN_MIN) < self.until.0
+    }
+
+    fn begin(&self) -> LocalTime {
+        LocalTime(self.from.0.saturating_add(MARGIN_MIN))
+    }
+
+    /// The first instant from `at` on at which something may begin.
     pub fn first_from(&self, zone: &Zone, at: Timestamp) -> Timestamp {
         if self.allow(zone, at) {
             return at;
         }
         let day = zone.day_of(at);
         let days = [day, day.plus_days(1), day.plus_days(2)];
-        let starts = days.map(|d| zone.instant(d, self.from));
+        let starts = days.map(|d| zone.instant(d, self.begin()));
         starts.into_iter().find(|start| *start >= at).unwrap_or(at)
     }
 }
@@ -190,10 +203,10 @@ mod tests {
     fn nobody_is_charged_at_night() {
         let (hours, zone) = (Hours::default(), zone("Asia/Shanghai"));
         for (asked, allowed) in [
-            ("2026-11-22T13:59:59Z", "2026-11-22T13:59:59Z"),
-            ("2026-11-22T14:00:00Z", "2026-11-23T00:00:00Z"),
-            ("2026-11-22T23:59:59Z", "2026-11-23T00:00:00Z"),
-            ("2026-11-23T00:00:00Z", "2026-11-23T00:00:00Z"),
+            ("2026-11-22T13:54:59Z", "2026-11-22T13:54:59Z"),
+            ("2026-11-22T13:55:00Z", "2026-11-23T00:05:00Z"),
+            ("2026-11-23T00:04:59Z", "2026-11-23T00:05:00Z"),
+            ("2026-11-23T00:05:00Z", "2026-11-23T00:05:00Z"),
         ] {
             assert_eq!(hours.first_from(&zone, at(asked)), at(allowed), "{asked}");
             assert_eq!(hours.allow(&zone, at(asked)), asked == allowed);

@@ -94,6 +94,12 @@ impl Dunning {
         if self.hours.from >= self.hours.until {
             return Err(format!("`hours` end at {}, not after {}", self.hours.until, self.hours.from));
         }
+        if !self.hours.leave_room() {
+            return Err(format!(
+                "`hours` are {} to {}: too short to charge anybody",
+                self.hours.from, self.hours.until
+            ));
+        }
         if self.at < self.hours.from || self.at >= self.hours.until {
             return Err(format!("`at` is {}, outside the hours {} to {}", self.at, self.hours.from, self.hours.until));
         }
@@ -230,7 +236,7 @@ mod tests {
         let dunning = Dunning::default();
         let asked = |tries, tried| next(DeclineClass::Technical, tries, tried, &dunning, FREE);
         assert_eq!(asked(1, "2026-11-09T02:00:00Z"), Next::At(at("2026-11-09T03:00:00Z")));
-        assert_eq!(asked(2, "2026-11-09T13:30:00Z"), Next::At(at("2026-11-10T00:00:00Z")));
+        assert_eq!(asked(2, "2026-11-09T13:30:00Z"), Next::At(at("2026-11-10T00:05:00Z")));
         assert_eq!(asked(3, "2026-11-09T04:00:00Z"), Next::At(at("2026-11-10T02:00:00Z")));
     }
 

@@ -270,24 +270,46 @@ impl Desk<'_> {
         }
         let difference = price - std::mem::replace(minor, price);
         let today = self.today();
-        // The period that was unfolded but has not begun has the new price.
+        // The period that was unfolded but has not begun has the new price; what of a credit it needs no more is kept.
+        let (mut credit, mut covered) = (0_i64, Vec::new());
         for installment in self.scheduled().filter(|i| i.kind == InstallmentKind::Regular && i.due_on > today) {
-            installment.minor = installment.minor.saturating_add(difference).max(1);
-        }
-        let running = |i: &&Installment| i.period.is_some_and(|(from, until)| from <= today && today < until);
-        let running = self.next.installments.iter().find(running).and_then(|i| i.period);
-        if let Some((from, until)) = running {
-            let (left, whole) = (until.days_since(today), until.days_since(from));
-            let part = share(difference.saturating_abs(), left, whole);
-            match (part, difference > 0) {
-                (0, _) => {}
-                (_, true) => self.add(InstallmentKind::Adjustment, part),
-                (_, false) => self.next.plan.credit_minor = self.next.plan.credit_minor.saturating_add(part),
+            let changed = installment.minor.saturating_add(difference);
+            installment.minor = changed.max(0);
+            credit = credit.saturating_add(changed.min(0).saturating_abs());
+            if difference > 0 {
+                // The payer was told of less.
+                installment.announced_on = None;
+            }
+            if installment.minor == 0 {
+                installment.state = InstallmentState::Paid;
+                installment.next_at = None;
+                covered.push(installment.seq);
             }
         }
+        covered.into_iter().for_each(|seq| self.tell(EventKind::InstallmentPaid, Some(seq)));
+        let owed = |i: &Installment| asked_for_after_minor(i, difference.saturating_abs(), today);
+        let part = self.next.installments.iter().map(owed).fold(0, i64::saturating_add);
+        match (part, difference > 0) {
+            (0, _) => {}
+            (_, true) => self.add(InstallmentKind::Adjustment, part),
+            (_, false) => credit = credit.saturating_add(part),
+        }
+        self.next.plan.credit_minor = self.next.plan.credit_minor.saturating_add(credit);
         self.tell(EventKind::PlanChanged, None);
         Ok(())
     }
+}
+
+/// The share of `difference` that falls on days from `today` on of a period that is asked for at the old price: because
+/// it has begun, or because its channel is asked before its day.
+fn asked_for_after_minor(installment: &Installment, difference_minor: i64, today: Day) -> i64 {
+    let Some((from, until)) = installment.period else { return 0 };
+    let given_up = matches!(installment.state, InstallmentState::Voided | InstallmentState::WrittenOff);
+    let to_come = installment.order.is_none() && from > today;
+    if given_up || to_come {
+        return 0;
+    }
+    share(difference_minor, until.days_since(today), until.days_since(from))
 }
 
 /// Minor units of a paid period that fall on days from `today` on, and were not given back.

@@ -18,7 +18,7 @@ use crate::{Channel, dice};
 
 /// A code to scan dies after two hours, whatever the order's life is.
 const CODE_LIFE_MS: i64 = 2 * 3_600_000;
-/// How long after its payment a trade can be cancelled [M: "the same day"].
+/// How long after its payment a trade can be cancelled; documented only as "the same day".
 const CANCEL_WINDOW_MS: i64 = 24 * 3_600_000;
 
 /// A trade that is there now.

@@ -9,7 +9,7 @@ use crate::alipay::params::Params;
 use crate::alipay::refusal::Refusal;
 use crate::alipay::sign;
 
-/// How far a request's timestamp may be from the gateway's clock [M: the documents give no number].
+/// How far a request's timestamp may be from the gateway's clock; the documents give no number.
 const FRESH_MS: u64 = 15 * 60_000;
 
 /// A request whose sender is known.
@@ -91,7 +91,7 @@ fn check_certificates(alipay: &Alipay, app: &App, params: &Params) -> Result<(),
     let given = |name| params.get(name).map(String::as_str);
     match (given("app_cert_sn"), given("alipay_root_cert_sn")) {
         (None, None) => Ok(()),
-        // [M: the real sub-codes are not known.]
+        // The real sub-codes are not documented.
         (Some(own), _) if own != app.account.app_cert_sn => {
             Err(Refusal::invalid("app-cert-sn", "应用公钥证书SN不匹配"))
         }

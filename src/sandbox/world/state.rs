@@ -30,7 +30,7 @@ pub(crate) const BEGIN_MS: i64 = 1_767_225_600_000;
 /// Seams of housekeeping begin so: they are not counted as places to die, there are thousands alike.
 pub(crate) const UPKEEP: &str = "upkeep";
 /// Longest trace that is kept; what is older is dropped.
-const MAX_TRACE: usize = 4_000;
+const MAX_TRACE: usize = 1_000_000;
 
 /// What the world knows of a process.
 #[derive(Debug)]

@@ -238,9 +238,13 @@ impl Work<'_> {
         if let Some((first, _)) = noticed_for(installment, rules).filter(|(_, last)| today <= *last) {
             return Some(if today < first { zone.instant(first, hour) } else { now });
         }
-        // The channel takes one charge at a time: the one before must be over.
-        let before = self.next.installments.iter().filter(|i| i.seq < installment.seq);
-        let busy = before.clone().any(|i| matches!(i.state, InstallmentState::Charging | InstallmentState::RetryWait));
+        // The channel takes one notice and its charge at a time: those before must be over.
+        let told = |i: &Installment| noticed_for(i, rules).is_some_and(|(_, last)| today <= last);
+        let busy = self.next.installments.iter().filter(|i| i.seq < installment.seq).any(|i| match i.state {
+            InstallmentState::Charging | InstallmentState::RetryWait => true,
+            InstallmentState::Scheduled => told(i),
+            _ => false,
+        });
         let from = self.notice_day(installment).map_or(now, |day| zone.instant(day, hour));
         let from = self.next.plan.dunning.hours.first_from(zone, from.max(now));
         if busy {

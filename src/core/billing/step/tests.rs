@@ -45,7 +45,7 @@ fn days_without_anybody_at_work_are_caught_up_one_by_one() {
     town.run("2026-05-14T00:00:00Z");
     let seqs: Vec<_> = town.charges.iter().map(|(seq, _, _)| *seq).collect();
     assert_eq!(seqs, [1, 2, 3, 4, 5]);
-    assert!(days(&town).iter().all(|d| d == "2026-05-13 08:00"), "{:?}", days(&town));
+    assert!(days(&town).iter().all(|d| d == "2026-05-13 08:05"), "{:?}", days(&town));
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn the_last_look_forbids_the_night_a_pause_and_a_dead_agreement() {
     let active = in_state(PlanState::Active);
     assert_eq!(look(&active, &agreement, "2026-02-10T02:00:00Z"), LastLook::Go);
     let night = look(&active, &agreement, "2026-02-10T15:00:00Z");
-    assert_eq!(night, LastLook::Later(at("2026-02-11T00:00:00Z")));
+    assert_eq!(night, LastLook::Later(at("2026-02-11T00:05:00Z")));
     assert!(matches!(look(&in_state(PlanState::Paused), &agreement, "2026-02-10T02:00:00Z"), LastLook::Never(_)));
     let dead = Agreement { state: crate::agreement::AgreementState::Ending, ..agreement };
     assert!(matches!(look(&active, &dead, "2026-02-10T02:00:00Z"), LastLook::Never(_)));

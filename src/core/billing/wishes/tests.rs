@@ -95,6 +95,61 @@ fn another_price_is_charged_or_credited_by_days_and_holds_from_the_next_period_o
 }
 
 #[test]
+fn a_period_that_was_charged_before_it_begins_is_adjusted_whole() {
+    // Alipay is asked two days before the day.
+    for (price, expected) in [(3_600, 3 * 3_600), (1_000, 3 * 1_000)] {
+        let mut town = Town::new(
+            monthly(3_000, "2026-04-01", Some(3)),
+            Some(Method::AlipayDebit),
+            "Asia/Shanghai",
+            "2026-01-20T00:00:00Z",
+        );
+        town.run("2026-03-31T04:00:00Z");
+        assert_eq!(town.money(), (3_000, 0));
+        town.wish(&Wish::Reprice { minor: price }).unwrap();
+        town.run("2026-09-01T00:00:00Z");
+        let (paid, back) = town.money();
+        assert_eq!((back, town.file.plan.state), (0, PlanState::Completed));
+        assert_eq!(paid - town.file.plan.credit_minor, expected, "{price}");
+    }
+}
+
+#[test]
+fn a_credit_that_a_cheaper_period_does_not_need_is_kept() {
+    let mut town = town(monthly(3_000, "2026-04-01", Some(4)));
+    town.run("2026-04-16T04:00:00Z");
+    town.wish(&Wish::Reprice { minor: 2_000 }).unwrap();
+    assert_eq!(town.file.plan.credit_minor, 500);
+    town.run("2026-05-16T04:00:00Z");
+    // The third month is 1,500 already, and becomes cheaper by 1,600.
+    town.wish(&Wish::Reprice { minor: 400 }).unwrap();
+    assert_eq!(town.file.plan.credit_minor, 825 + 100);
+    town.run("2026-09-01T00:00:00Z");
+    assert_eq!((town.money(), town.file.plan.state), ((5_000, 0), PlanState::Completed));
+    let agreed = (3_000 - 500) + (2_000 - 825) + 400 + 400;
+    assert_eq!(town.file.plan.credit_minor, 5_000 - agreed);
+    assert!(town.file.installments.iter().all(|i| i.minor >= 0 && i.state == InstallmentState::Paid));
+}
+
+#[test]
+fn a_price_that_rises_after_the_payer_was_told_is_told_again() {
+    let mut town = Town::new(
+        monthly(3_000, "2026-04-10", Some(1)),
+        Some(Method::WechatDebit),
+        "Asia/Shanghai",
+        "2026-01-20T00:00:00Z",
+    );
+    town.run("2026-04-09T04:00:00Z");
+    let told = |town: &Town| town.file.installment(1).unwrap().announced_on.map(|day| day.to_string());
+    assert_eq!(told(&town).as_deref(), Some("2026-04-08"));
+    town.wish(&Wish::Reprice { minor: 3_600 }).unwrap();
+    town.run("2026-04-20T00:00:00Z");
+    assert_eq!(told(&town).as_deref(), Some("2026-04-09"));
+    let charged = town.charges.first().map(|(_, at, _)| town.file.plan.zone.day_of(*at).to_string());
+    assert_eq!((charged.as_deref(), town.money()), (Some("2026-04-11"), (3_600, 0)));
+}
+
+#[test]
 fn an_agreement_of_somebody_else_or_for_less_is_refused() {
     let town = town(monthly(100, "2026-02-01", None));
     let (plan, agreement) = (&town.file.plan, town.agreement.clone().unwrap());

@@ -160,6 +160,13 @@ fn must(state: &State, payer: &Payer, contract: &Contract, rows: &[Installment],
         }
     }
     let granted = |which| granted(state, contract, which);
+    if let (Story::Pause { .. }, Some(from), Some(over)) =
+        (contract.story, granted(0), state.billing.over_ms.get(&contract.id))
+        && granted(1).is_none_or(|resumed| *over < resumed)
+    {
+        // What was open when it was paused was written off meanwhile, which ends it.
+        limit(until(from));
+    }
     match contract.story {
         Story::Cancel { .. } | Story::PayOff { .. } => granted(0).into_iter().for_each(|at| limit(until(at))),
         Story::GiveBack { .. } => granted(0).into_iter().for_each(|at| {
