@@ -238,7 +238,7 @@ fn same(dossier: &Dossier, payment: &Payment, entry: Option<&BookEntry>) -> bool
         (Some(r), Some(e)) => {
             e.charges == 1
                 && e.transaction_id.as_deref() == Some(r.transaction_id.as_str())
-                && e.amount_minor == r.amount_minor
+                && e.captured_minor == r.amount_minor
                 && e.refunded_minor == back
                 && e.refunded_minor <= e.captured_minor
         }
