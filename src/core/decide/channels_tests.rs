@@ -214,6 +214,29 @@ fn a_service_that_is_collected_all_the_same_goes_back() {
 }
 
 #[test]
+fn of_two_holds_of_the_same_amount_one_is_owed() {
+    let mut books = awaiting(Method::WechatScore, MerchantPolicy::default());
+    books.add(8800).unwrap();
+    books.dossier.payments[1].method = Method::AlipayHold;
+    books.pay(1, Claim::Sending);
+    for index in [0, 1] {
+        let claim = Claim::Authorized(Hold { receipt: books.receipt(index), lapses_at: None });
+        books.pay(index, claim);
+    }
+    for (index, came_to) in [(0, 3000), (1, 2000)] {
+        books.pay(index, Claim::CaptureRequested { by: text(), minor: Some(came_to) });
+    }
+    assert_eq!(books.dossier.order.amount.minor, 2000, "not what both are less");
+    for index in [0, 1] {
+        books.capture(index);
+    }
+    assert_eq!((books.dossier.order.state, books.dossier.captured_minor()), (OrderState::Paid, 5000));
+    let back: Vec<_> = books.dossier.refunds.iter().map(|r| (r.cause, r.amount.minor)).collect();
+    assert_eq!(back, [(RefundCause::Duplicate, 1000), (RefundCause::Duplicate, 2000)]);
+    books.check();
+}
+
+#[test]
 fn a_hold_is_let_go_before_it_lapses() {
     let mut books = awaiting(Method::CardHold, MerchantPolicy::default());
     let claim = hold(&books, Some(at(7 * DAY_MS)));
