@@ -1,6 +1,8 @@
 //! How long a payer's money stays held where his channel does not say: it knows the bounds of that setting, and must
 //! never let a hold stand open for ever.
 
+use std::fmt;
+
 use bursar_core::Timestamp;
 use bursar_core::clock::DAY_MS;
 use serde::Deserialize;
@@ -13,9 +15,16 @@ const DEFAULT: u16 = 30;
 const MAX: u16 = 365;
 
 /// Days from the payer's consent on. An hour before they are over, what nobody has taken is let go.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct HoldDays(u16);
+
+/// As it stands in the settings.
+impl fmt::Debug for HoldDays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
 
 impl Default for HoldDays {
     fn default() -> Self {
