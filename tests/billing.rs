@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bursar_core::channel::Method;
-use bursar_tests::{Place, PrivatePostgres, live_through};
+use bursar_tests::{Place, PrivatePostgres, follow_each_decline, live_through, pay_a_hundred_in_parts};
 
 /// Makes of each method two tests, and a list of their methods.
 macro_rules! each_is_lived_through {
@@ -40,6 +40,34 @@ fn every_method_that_debits_is_lived_through() {
     for method in Method::ALL.into_iter().filter(|method| method.debits()) {
         assert!(LIVED.contains(&method), "{} is not tried", method.name());
     }
+}
+
+/// By what a hundred in parts is paid.
+const TOKEN: Place = Place { method: Method::UnionpayDebit, rhythmic: false };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_in_parts_sums_exactly_on_sqlite() {
+    pay_a_hundred_in_parts(TOKEN, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_hundred_in_parts_sums_exactly_on_postgres() {
+    let server = shared_postgres();
+    pay_a_hundred_in_parts(TOKEN, Some(server.database("a_hundred"))).await;
+}
+
+/// Of all of them its sandbox declines at once, and says why.
+const CARD: Place = Place { method: Method::CardDebit, rhythmic: false };
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_decline_has_its_course_on_sqlite() {
+    follow_each_decline(CARD, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn each_decline_has_its_course_on_postgres() {
+    let server = shared_postgres();
+    follow_each_decline(CARD, Some(server.database("declines"))).await;
 }
 
 /// One server for all tests of this process that run at the same time; the last of them stops it.

@@ -78,6 +78,8 @@ pub struct Declined<'a> {
     pub tries: u32,
     /// When the last one was begun.
     pub tried_at: Timestamp,
+    /// When the channel said no to it: a call may be on its way for long.
+    pub declined_at: Timestamp,
     /// What was answered.
     pub decline: &'a Decline,
 }
@@ -114,7 +116,7 @@ impl Dunning {
 
     /// What follows `declined`. `rules` are the channel's.
     pub fn next(&self, declined: Declined<'_>, zone: &Zone, rules: DebitRules) -> Next {
-        let Declined { due_on, tries, tried_at, decline } = declined;
+        let Declined { due_on, tries, tried_at, declined_at, decline } = declined;
         let stop = |stop, what: &str| Next::Stop(stop, format!("{what}: {}", decline.reason));
         let at = match decline.class {
             DeclineClass::Hard => return stop(Stop::NeedsPayer, "the way to pay is gone"),
@@ -122,7 +124,7 @@ impl Dunning {
             DeclineClass::Terms => return stop(Stop::NeedsPayer, "the agreement does not allow this charge"),
             DeclineClass::Risk => return stop(Stop::NeedsPerson, "it looks like fraud"),
             DeclineClass::Agreement => return stop(Stop::NeedsAgreement, "the agreement does not hold any more"),
-            DeclineClass::Technical if tries < QUICK_TRIES => Some(tried_at.plus_ms(QUICK_MS)),
+            DeclineClass::Technical if tries < QUICK_TRIES => Some(declined_at.plus_ms(QUICK_MS)),
             DeclineClass::Technical => self.day_after(due_on, tried_at, zone),
             DeclineClass::InsufficientFunds => self.day_after(due_on, tried_at, zone).map(|at| {
                 let payday = self.payday_before(at, due_on, zone);
@@ -206,7 +208,7 @@ mod tests {
     fn next(class: DeclineClass, tries: u32, tried: &str, dunning: &Dunning, rules: DebitRules) -> Next {
         let decline = Decline { class, reason: "51".into() };
         let due_on = "2026-11-09".parse().unwrap();
-        let declined = Declined { due_on, tries, tried_at: at(tried), decline: &decline };
+        let declined = Declined { due_on, tries, tried_at: at(tried), declined_at: at(tried), decline: &decline };
         dunning.next(declined, &beijing(), rules)
     }
 
@@ -238,6 +240,15 @@ mod tests {
         assert_eq!(asked(1, "2026-11-09T02:00:00Z"), Next::At(at("2026-11-09T03:00:00Z")));
         assert_eq!(asked(2, "2026-11-09T13:30:00Z"), Next::At(at("2026-11-10T00:05:00Z")));
         assert_eq!(asked(3, "2026-11-09T04:00:00Z"), Next::At(at("2026-11-10T02:00:00Z")));
+        // Soon is counted from the answer.
+        let late = Declined {
+            due_on: "2026-11-09".parse().unwrap(),
+            tries: 1,
+            tried_at: at("2026-11-09T02:00:00Z"),
+            declined_at: at("2026-11-09T02:40:00Z"),
+            decline: &Decline { class: DeclineClass::Technical, reason: "96".into() },
+        };
+        assert_eq!(dunning.next(late, &beijing(), FREE), Next::At(at("2026-11-09T03:40:00Z")));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(crate) struct Job {
 }
 
 /// All rows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     pub orders: BTreeMap<OrderId, Order>,
     pub numbers: BTreeMap<(MerchantId, String), OrderId>,

@@ -85,6 +85,17 @@ impl<'a> Payer<'a> {
         answer["id"].as_str().expect("an id").parse().expect("a plan's id")
     }
 
+    /// A sum in equal monthly parts, the first now, charged by his agreement.
+    pub(super) async fn pays_in_parts(&self, name: &str, total_minor: i64, count: u32) -> PlanId {
+        let body = json!({
+            "number": format!("{name}-{}", self.number), "payer": self.name, "description": "月嫂培训", "currency": "CNY",
+            "agreement": self.agreement, "offers": ["wechat_native"],
+            "installments": { "total_minor": total_minor, "count": count, "every": { "every": 1, "unit": "month" } },
+        });
+        let answer = self.town.post("/v1/plans", 201, &body).await;
+        answer["id"].as_str().expect("an id").parse().expect("a plan's id")
+    }
+
     /// Lives until the plan's installment `seq` stands so.
     pub(super) async fn until_installment(
         &self,

@@ -92,11 +92,13 @@ impl Work<'_> {
 
     /// Nothing is under way for the order: another charge follows, or none.
     fn after_a_try(&mut self, installment: &mut Installment, dossier: &Dossier) {
-        let Some(decline) = last_decline(dossier) else { return self.await_payer(installment) };
+        let Some((declined_at, decline)) = last_decline(dossier) else { return self.await_payer(installment) };
+        let tried_at = installment.tried_at.unwrap_or(self.scene.now);
         let declined = Declined {
             due_on: installment.due_on,
             tries: installment.tries,
-            tried_at: installment.tried_at.unwrap_or(self.scene.now),
+            tried_at,
+            declined_at: declined_at.unwrap_or(tried_at),
             decline: &decline,
         };
         let next = self.next.plan.dunning.next(declined, &self.next.plan.zone, self.rules());
@@ -261,19 +263,20 @@ impl Work<'_> {
 /// Installments that are due within this time are looked at for their notice.
 const NOTICE_AHEAD_MS: i64 = 7 * DAY_MS;
 
-/// Why the last charge through the agreement ended unpaid; `None`: there was none.
-fn last_decline(dossier: &Dossier) -> Option<Decline> {
+/// Why the last charge through the agreement ended unpaid, and when the channel said so; `None`: there was none.
+fn last_decline(dossier: &Dossier) -> Option<(Option<Timestamp>, Decline)> {
     let charges = dossier.payments.iter().filter(|p| p.agreement.is_some() && p.state.ended_unpaid());
     let last = charges.max_by_key(|p| (p.created_at, p.id))?;
     Some(declined(last))
 }
 
-fn declined(payment: &Payment) -> Decline {
-    let told = payment.evidence.declined.as_ref().map(|(_, decline)| decline.clone());
-    let refused = payment.evidence.refused.as_ref().map(|(_, reason)| reason.clone());
-    told.unwrap_or_else(|| Decline {
-        // The payer's own way was tried meanwhile, or the channel never had it.
-        class: DeclineClass::Technical,
-        reason: refused.unwrap_or_else(|| "the charge ended without a word".to_owned()),
-    })
+fn declined(payment: &Payment) -> (Option<Timestamp>, Decline) {
+    let evidence = &payment.evidence;
+    if let Some((at, decline)) = &evidence.declined {
+        return (Some(*at), decline.clone());
+    }
+    // The payer's own way was tried meanwhile, or the channel never had it.
+    let refused = evidence.refused.as_ref();
+    let reason = refused.map_or("the charge ended without a word", |(_, reason)| reason).to_owned();
+    (refused.map(|(at, _)| *at), Decline { class: DeclineClass::Technical, reason })
 }

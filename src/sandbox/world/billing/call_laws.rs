@@ -23,8 +23,6 @@ use crate::world::state::State;
 
 /// The hours in which nobody is charged: before and from, in minutes of the day.
 const DAYTIME: (i64, i64) = (8 * 60, 22 * 60);
-/// A request may be on its way for so long.
-const WAY_MS: i64 = 30 * SECOND_MS;
 /// Who looks, stands still, and calls: what he knew may be as old as this.
 const STALE_MS: i64 = 7 * MINUTE_MS;
 /// The days after the due day on which want of money is tried again.
@@ -84,7 +82,8 @@ pub(super) fn check(state: &mut State, setup: &BillingSetup, figures: &mut Figur
 
 /// Nobody is charged at night: by the channel's clock, and the payer's.
 fn at_night(state: &mut State, setup: &BillingSetup, case: &Case<'_>, call: &Call, figures: &mut Figures) {
-    let wrong_ms = SKEW_MS + WAY_MS + if setup.load == Load::Heavy { STALE_MS } else { 2 * MINUTE_MS };
+    // Who stands still for minutes between his last look and his call cannot know the time.
+    let wrong_ms = if setup.load == Load::Heavy { STALE_MS } else { 0 };
     let by_day = |at_ms: i64| {
         let (_, minute) = on_the_wall(case.payer.zone, at_ms);
         DAYTIME.0 <= minute && minute < DAYTIME.1

@@ -122,7 +122,7 @@ impl Figures {
             put(&format!("declined: {}", class.name()), n.to_string());
         }
         put("calls outside hours", self.at_night.to_string());
-        put("calls outside hours by a wrong clock's minutes", self.at_the_edge.to_string());
+        put("calls outside hours by who stood still", self.at_the_edge.to_string());
         put("notices to payers", self.notices.to_string());
         put("fires of schedules expected", self.fires_expected.to_string());
         put("fires of schedules", self.fires.to_string());

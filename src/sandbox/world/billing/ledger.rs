@@ -50,7 +50,7 @@ pub(crate) struct Notice {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     /// Whether this is a history of billing.
     pub on: bool,

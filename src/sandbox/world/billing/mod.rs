@@ -14,6 +14,8 @@ pub mod campaign;
 mod cast;
 mod figures;
 mod laws;
+#[cfg(test)]
+mod laws_tests;
 mod ledger;
 mod line;
 mod moods;
@@ -36,12 +38,17 @@ pub use report::{BillingReport, BillingSetup};
 pub(crate) use town::Happening;
 
 use super::process::plans;
+use super::state::State;
 
 /// Plays one town. Must not be called on a thread that runs a tokio runtime.
 pub fn play(setup: &BillingSetup) -> BillingReport {
+    play_and(setup, |_| {})
+}
+
+fn play_and(setup: &BillingSetup, forge: impl FnOnce(&mut State)) -> BillingReport {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     match (runtime, plans()) {
-        (Ok(runtime), Ok(plans)) => runtime.block_on(town::Town::new(setup, plans).run()),
+        (Ok(runtime), Ok(plans)) => runtime.block_on(town::Town::new(setup, plans).run(forge)),
         (runtime, plans) => {
             let why = format!("the town could not begin: {:?} {:?}", runtime.err(), plans.err());
             BillingReport { violations: vec![why], ..BillingReport::nothing(setup) }

@@ -25,7 +25,7 @@ use crate::world::agenda::{Event, Pid};
 use crate::world::crew;
 use crate::world::faults::Fault;
 use crate::world::process::{self, LEASE_MS, Process};
-use crate::world::state::{BEGIN_MS, Making, World, stream};
+use crate::world::state::{BEGIN_MS, Making, State, World, stream};
 
 /// Workers of a town, and one gateway.
 const WORKERS: usize = 3;
@@ -108,7 +108,8 @@ impl Town {
         Self { world, setup: setup.clone(), processes: Vec::new(), plans: Arc::new(plans), chance, ends_ms }
     }
 
-    pub async fn run(mut self) -> BillingReport {
+    /// Plays it to its end and checks the laws; `forge` may change the books before that, as tests of the laws do.
+    pub async fn run(mut self, forge: impl FnOnce(&mut State)) -> BillingReport {
         self.begin();
         let mut steps = 0_u64;
         let most = MAX_STEPS_A_DAY.0 + MAX_STEPS_A_DAY.1 * u64::from(self.setup.payers);
@@ -134,6 +135,7 @@ impl Town {
         let mut state = self.world.lock();
         state.now = state.now.max(self.ends_ms);
         state.coverage.steps = steps;
+        forge(&mut state);
         let figures = laws::check(&mut state, &self.setup);
         BillingReport {
             setup: self.setup.clone(),
