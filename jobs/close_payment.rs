@@ -59,9 +59,11 @@ async fn look(context: &JobContext, subject: &Subject) -> Told {
     }
 }
 
-/// When the channel itself ends the payment, if it does.
+/// When the channel itself ends the payment, if it does. The last moment to pay says nothing of a payer who has agreed
+/// before it: what is held for him is held until it is let go.
 fn lapses_at(subject: &Subject) -> Option<Timestamp> {
-    subject.facts.lapse_ms.map(|ms| subject.order().expires_at.plus_ms(ms))
+    let held = subject.payment.evidence.authorized.is_some();
+    subject.facts.lapse_ms.filter(|_| !held).map(|ms| subject.order().expires_at.plus_ms(ms))
 }
 
 /// What a query tells that was sent after the channel accepted the close.

@@ -3,7 +3,8 @@
 //! expiry, and before a hold lapses, it hands over to the close protocol.
 
 use bursar_core::decide::{expired, next_hold_check_at, next_poll_at};
-use bursar_core::observation::{Claim, Source};
+use bursar_core::held::lapsing;
+use bursar_core::observation::Source;
 use bursar_core::order::Dossier;
 use bursar_core::payment::PaymentState;
 use bursar_store::Settlement;
@@ -30,8 +31,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     let now = context.now();
     let held = subject.payment.state == PaymentState::Authorized;
     if held && next_hold_check_at(&subject.payment, now) <= now {
-        let claim = Claim::CloseRequested { reason: "the hold on the card is about to lapse".to_owned() };
-        return context.conclude(job, Source::Clock, claim, &subject.dossier, done).await;
+        return context.conclude(job, Source::Clock, lapsing(now).claim, &subject.dossier, done).await;
     }
     if !held && now >= subject.order().expires_at {
         return context.conclude(job, Source::Clock, expired(now).claim, &subject.dossier, done).await;

@@ -103,9 +103,15 @@ pub trait Channel: Send + Sync + Debug {
     async fn close(&self, payment: &Payment) -> Outcome<Closed>;
 
     /// Asks the channel to take the payment's amount of what it holds for it, which may be more, and to let the rest
-    /// go. Safe to repeat.
-    async fn capture(&self, _payment: &Payment) -> Outcome<Standing> {
+    /// go. Where that makes a new thing at the channel, what becomes of it is told to `notify_url`. Safe to repeat.
+    async fn capture(&self, _payment: &Payment, _notify_url: &str) -> Outcome<Standing> {
         Outcome::Refused(Refusal::ours("CAPTURE", "this channel takes the money at once; nothing is held"))
+    }
+
+    /// Tells the channel that the payer has paid by another way, at `paid_at`, what it holds or collects: it takes no more
+    /// money for the payment, and lets go what it holds. Safe to repeat.
+    async fn paid_elsewhere(&self, payment: &Payment, _paid_at: Timestamp) -> Outcome<Closed> {
+        self.close(payment).await
     }
 
     /// Asks for money back. Safe to repeat with the same number: it takes effect at most once.

@@ -66,6 +66,7 @@ pub mod secrets;
 mod alipay;
 mod beijing;
 mod debit;
+mod hold_days;
 mod host;
 mod parts;
 mod pem;

@@ -36,7 +36,7 @@ pub enum EventKind {
     /// The payer's way did not work; he may choose another.
     #[serde(rename = "order.choose_again")]
     OrderChooseAgain,
-    /// The amount is held on the payer's card and waits to be taken.
+    /// The payer has agreed: the amount is held for us and waits to be taken.
     #[serde(rename = "payment.authorized")]
     PaymentAuthorized,
     /// Money that had come was taken back by the bank.

@@ -17,6 +17,7 @@ pub mod decide;
 pub mod decline;
 pub mod diagram;
 pub mod event;
+pub mod held;
 pub mod id;
 pub mod installments;
 pub mod job;

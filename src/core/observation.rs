@@ -253,7 +253,7 @@ pub enum Claim {
     },
     /// Money was taken.
     Paid(Receipt),
-    /// The amount is held on the payer's card.
+    /// The payer has agreed: the amount is held for us.
     Authorized(Hold),
     /// What is held shall be taken.
     CaptureRequested {

@@ -43,7 +43,7 @@ pub enum PaymentState {
     Closed,
     /// The channel's claims contradict ours or each other; a person decides.
     IntegrityHold,
-    /// The amount is held on the payer's card.
+    /// The payer has agreed: the amount is held for us.
     Authorized,
     /// What is held shall be taken.
     Capturing,

@@ -118,9 +118,12 @@ fn why(payment: &Payment, timeline: &Timeline) -> String {
         PaymentState::Authorized => {
             let hold = payment.evidence.authorized.as_ref();
             let until = hold.and_then(|h| h.lapses_at).map(|at| format!(" until {at}")).unwrap_or_default();
-            format!("{} are held on the payer's card{until} and wait to be captured.", payment.amount)
+            format!("{} are held for the payer{until} and wait to be captured.", payment.amount)
         }
-        PaymentState::Capturing => "What is held on the payer's card is being taken.".to_owned(),
+        PaymentState::Capturing if payment.evidence.close_requested.is_some() => {
+            "What is held for the payer was to be taken, and is not needed any more.".to_owned()
+        }
+        PaymentState::Capturing => "What is held for the payer is being taken.".to_owned(),
         PaymentState::CaptureReversed => {
             let here = Money::new(payment.taken_minor(), payment.amount.currency);
             format!("The bank took money back: {here} of {} are left; a person decides.", payment.amount)

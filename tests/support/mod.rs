@@ -22,7 +22,7 @@ mod scene;
 mod wait;
 
 pub use bench::{Bench, counted, runs};
-pub use billing::{Place, follow_each_decline, live_through, pay_a_hundred_in_parts};
+pub use billing::{Place, follow_each_decline, live_through, pay_a_hundred_in_parts, serve};
 pub use books::{End, assert_right, settle, violations};
 pub use branch::{Branch, Entry, file as statement_file};
 pub use channels::{Case, ROWS, Row, conforms};

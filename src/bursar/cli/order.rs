@@ -54,7 +54,7 @@ pub(crate) enum Order {
         #[arg(long)]
         payment: Option<PaymentId>,
     },
-    /// Take what is held on the payer's card.
+    /// Take what is held for the payer.
     Capture {
         /// The order (ord_…).
         order: OrderId,
@@ -64,6 +64,9 @@ pub(crate) enum Order {
         /// Which payment (pay_…), when several are authorized.
         #[arg(long)]
         payment: Option<PaymentId>,
+        /// How much is taken, in minor units: what the service came to. Without it all that is held is taken.
+        #[arg(long)]
+        amount_minor: Option<i64>,
     },
     /// What waits for a person, oldest first, and how each is answered.
     Questions {
@@ -98,9 +101,9 @@ pub(crate) async fn run(globals: &Globals, verb: Order) -> Done {
             check_name(&by)?;
             late_money(globals, &program, order, answer, by, payment).await
         }
-        Order::Capture { order, by, payment } => {
+        Order::Capture { order, by, payment, amount_minor } => {
             check_name(&by)?;
-            capture(globals, &program, order, by, payment).await
+            capture(globals, &program, order, (by, amount_minor), payment).await
         }
         Order::Questions { limit } => questions::list(globals, &program, limit.min(1_000)).await,
     }
@@ -141,7 +144,13 @@ async fn close(globals: &Globals, program: &Program, id: OrderId, reason: &str) 
     if globals.json { output::json(&json!({ "order": id, "closing": true })) } else { output::line(&text) }
 }
 
-async fn capture(globals: &Globals, program: &Program, id: OrderId, by: String, named: Option<PaymentId>) -> Done {
+async fn capture(
+    globals: &Globals,
+    program: &Program,
+    id: OrderId,
+    (by, minor): (String, Option<i64>),
+    named: Option<PaymentId>,
+) -> Done {
     let Some(dossier) = program.store.dossier(id).await? else { return Err(no_order(id)) };
     let held = dossier.payments.iter().filter(|p| p.state == PaymentState::Authorized);
     let held: Vec<PaymentId> = held.map(|p| p.id).filter(|p| named.is_none_or(|n| n == *p)).collect();
@@ -150,7 +159,11 @@ async fn capture(globals: &Globals, program: &Program, id: OrderId, by: String, 
         [] => return Err(Failure::conflict(format!("no payment of order {id} is authorized"))),
         _ => return Err(Failure::usage("several payments are authorized: name one with --payment")),
     };
-    let after = say_about(program, payment, Claim::CaptureRequested { by, minor: None }).await?;
+    let most = dossier.payment(payment).map_or(0, |p| p.amount.minor);
+    if let Some(minor) = minor.filter(|minor| !(1..=most).contains(minor)) {
+        return Err(Failure::usage(format!("--amount-minor must be 1 to {most}, what is held; {minor} is not")));
+    }
+    let after = say_about(program, payment, Claim::CaptureRequested { by, minor }).await?;
     if globals.json {
         return output::json(&story::brief(&after));
     }

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bursar_core::channel::Method;
+use bursar_core::held::HeldEnding;
 use bursar_core::payment::PaymentState;
 use bursar_core::refund::RefundState;
 use bursar_sandbox::world::campaign::{self, Campaign};
@@ -151,6 +152,16 @@ fn tables(campaign: &Campaign, plans: &bursar_core::plan::Plans) -> Done {
         .collect();
     output::table(&["channel", "method", "payable", "captured", "closed", "declined"], &ways)?;
     output::line("")?;
+    let held: Vec<_> = Method::ALL
+        .into_iter()
+        .filter(|method| method.holds())
+        .map(|method| {
+            let counts = HeldEnding::ALL.map(|ending| coverage.held_endings(method, ending).to_string());
+            [method.name().to_owned()].into_iter().chain(counts).collect()
+        })
+        .collect();
+    output::table(&["pay after service", "captured", "revoked", "paid elsewhere", "expired"], &held)?;
+    output::line("")?;
     let claims: Vec<_> = coverage
         .claims
         .iter()
@@ -206,11 +217,16 @@ fn as_json(campaign: &Campaign, missing: &[String], plans: &bursar_core::plan::P
         .collect();
     let refunds: Vec<_> =
         RefundState::ALL.iter().map(|s| json!({ "state": s, "times": coverage.into_refund_state(*s) })).collect();
+    let held: Vec<_> = coverage
+        .held
+        .iter()
+        .map(|((method, ending), n)| json!({ "method": method, "ended": ending.name(), "times": n }))
+        .collect();
     let faults: Vec<_> = coverage.faults.iter().map(|(f, n)| json!({ "fault": f.name(), "times": n })).collect();
     let failure = |r: &Report| json!({ "seed": r.setup.seed, "temperament": r.setup.character().name(), "violations": r.violations });
     json!({
         "histories": coverage.histories, "steps": coverage.steps, "calls": coverage.calls, "edges": edges,
-        "legs": legs, "refunds": refunds, "refunds_because_of": coverage.causes, "faults": faults, "never_exercised": missing,
+        "pay_after_service": held, "legs": legs, "refunds": refunds, "refunds_because_of": coverage.causes, "faults": faults, "never_exercised": missing,
         "violations": campaign.failures.iter().map(failure).collect::<Vec<_>>(),
     })
 }

@@ -86,8 +86,9 @@ fn wechat(keys: &Provisioned) -> Value {
         "apiv3_key": file(&keys.apiv3_key),
         "public_key_id": keys.public_key_id,
         "public_key": file(&keys.wechatpay_public_key),
-        // The sandbox grants every template.
+        // The sandbox grants every template, and every service.
         "agreements": { "plan_id": 12_535 },
+        "score": { "service_id": "00004000000000160000000000000001" },
     })
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::yuan;
 use crate::beijing;
+use crate::hold_days::HoldDays;
 use crate::outcome::{Standing, shorten};
 
 /// Members that are not needed are not read: the channel adds some now and then.
@@ -38,6 +39,8 @@ pub(super) enum Freeze {
     Held(Frost),
     /// Money of it was taken: a trade tells of that.
     Taken(Frost),
+    /// Nothing is frozen any more. Nothing shows as taken; the trade has the last word.
+    Spent(Frost),
     /// Nothing is frozen any more, and nothing was taken.
     Closed,
 }
@@ -55,18 +58,23 @@ fn fen(text: Option<&str>) -> Result<Option<i64>, String> {
 }
 
 impl Frozen {
-    /// Where it stands. `or_at` stands in for a missing time of freezing.
+    /// Where it stands, when holds are kept for `days`. `or_at` stands in for a missing time of freezing.
     ///
     /// # Errors
     /// What cannot be read.
-    pub(super) fn freeze(&self, or_at: Timestamp) -> Result<Freeze, String> {
-        let taken = fen(self.total_pay_amount.as_deref())?.is_some_and(|fen| fen > 0);
+    pub(super) fn freeze(&self, days: HoldDays, or_at: Timestamp) -> Result<Freeze, String> {
+        let frost = || self.frost(days, or_at);
+        let paid_fen = fen(self.total_pay_amount.as_deref())?;
+        let taken = paid_fen.is_some_and(|fen| fen > 0);
+        let empty = fen(self.rest_amount.as_deref())? == Some(0);
         let known = |text: &Option<String>| text.clone().unwrap_or_default();
         match (known(&self.order_status).as_str(), known(&self.status).as_str()) {
-            ("AUTHORIZED" | "FINISH" | "CLOSED", _) if taken => self.frost(or_at).map(Freeze::Taken),
-            ("AUTHORIZED", "SUCCESS") => self.frost(or_at).map(Freeze::Held),
-            // All of it was made a payment: that nothing shows as taken yet does not undo it.
-            ("FINISH", _) => self.frost(or_at).map(Freeze::Taken),
+            ("AUTHORIZED" | "FINISH" | "CLOSED", _) if taken => frost().map(Freeze::Taken),
+            ("AUTHORIZED", "SUCCESS") => frost().map(Freeze::Held),
+            // All of it was let go.
+            ("FINISH", _) if paid_fen == Some(0) && empty => frost().map(Freeze::Spent),
+            // All of it was made a payment: that what was taken does not show yet does not undo it.
+            ("FINISH", _) => frost().map(Freeze::Taken),
             ("CLOSED", _) | ("INIT", "CLOSED") => Ok(Freeze::Closed),
             ("INIT", "INIT" | "") => Ok(Freeze::Unpaid),
             (order, operation) => {
@@ -75,7 +83,7 @@ impl Frozen {
         }
     }
 
-    fn frost(&self, or_at: Timestamp) -> Result<Frost, String> {
+    fn frost(&self, days: HoldDays, or_at: Timestamp) -> Result<Frost, String> {
         let missing = |member: &str| format!("it says frozen, but has no {member}");
         // What the operation froze, whatever of it was given back since.
         let amount_minor = fen(self.amount.as_deref())?.or(fen(self.total_freeze_amount.as_deref())?);
@@ -94,7 +102,8 @@ impl Frozen {
             paid_at: held_at,
         };
         let rest_fen = fen(self.rest_amount.as_deref())?.unwrap_or(amount_minor);
-        Ok(Frost { hold: Hold { receipt, lapses_at: None }, rest_fen })
+        // The channel does not say until when it keeps it.
+        Ok(Frost { hold: Hold { receipt, lapses_at: Some(days.after(held_at)) }, rest_fen })
     }
 }
 
@@ -119,7 +128,7 @@ mod tests {
             "rest_amount": "1.00", "total_pay_amount": "0.00", "gmt_trans": "2026-11-22 09:00:00", "new": [1, null],
         });
         change(&mut value);
-        serde_json::from_value::<Frozen>(value).map_err(|e| e.to_string())?.freeze(NOW)
+        serde_json::from_value::<Frozen>(value).map_err(|e| e.to_string())?.freeze(HoldDays::default(), NOW)
     }
 
     fn frost() -> Frost {
@@ -130,7 +139,8 @@ mod tests {
             payee_matches: true,
             paid_at: Timestamp::parse_rfc3339("2026-11-22T01:00:00Z").unwrap(),
         };
-        Frost { hold: Hold { receipt, lapses_at: None }, rest_fen: 100 }
+        let lapses_at = Some(HoldDays::default().after(receipt.paid_at));
+        Frost { hold: Hold { receipt, lapses_at }, rest_fen: 100 }
     }
 
     #[test]
@@ -157,6 +167,22 @@ mod tests {
         {
             assert!(states(order, operation).is_err(), "{order} {operation}");
         }
+    }
+
+    #[test]
+    fn what_was_let_go_shows_that_nothing_is_left_and_nothing_was_taken() {
+        let finished = |rest: Value, paid: Value| {
+            freeze(|v| {
+                v["order_status"] = json!("FINISH");
+                v["rest_amount"] = rest;
+                v["total_pay_amount"] = paid;
+            })
+        };
+        let nothing = Frost { rest_fen: 0, ..frost() };
+        assert_eq!(finished(json!("0.00"), json!("0.00")), Ok(Freeze::Spent(nothing.clone())));
+        assert_eq!(finished(json!("0.00"), json!(null)), Ok(Freeze::Taken(nothing.clone())));
+        assert_eq!(finished(json!("0.00"), json!("0.01")), Ok(Freeze::Taken(nothing)));
+        assert_eq!(finished(json!(null), json!("0.00")), Ok(Freeze::Taken(frost())));
     }
 
     #[test]

@@ -144,7 +144,7 @@ impl Alipay {
                 if frozen.out_order_no.as_deref() != Some(number) || other(&frozen.out_request_no) {
                     return unreadable("it is about another number");
                 }
-                match frozen.freeze(self.gateway.now()) {
+                match frozen.freeze(self.hold_days, self.gateway.now()) {
                     Ok(freeze) => Outcome::Done(Some(freeze)),
                     Err(what) => unreadable(&what),
                 }
@@ -177,12 +177,15 @@ impl Alipay {
             Some(Freeze::Held(frost)) if waiting => Outcome::Done(Held::Collecting(frost)),
             Some(Freeze::Held(frost)) => Outcome::Done(Held::Frozen(frost)),
             // Also when it was asked about before: in between it may have been paid.
-            Some(Freeze::Taken(frost)) => match self.query_trade(payment).await {
-                Outcome::Done(paid @ Standing::Paid(_)) => Outcome::Done(Held::Paid(paid)),
-                Outcome::Done(Standing::Unpaid) => Outcome::Done(Held::Collecting(frost)),
-                Outcome::Done(_) => unreadable("money of the hold was taken, but not by a trade of our number"),
-                Outcome::Refused(refusal) => Outcome::Refused(refusal),
-                Outcome::Unknown(why) => Outcome::Unknown(why),
+            Some(freeze @ (Freeze::Taken(_) | Freeze::Spent(_))) => match (self.query_trade(payment).await, freeze) {
+                (Outcome::Done(paid @ Standing::Paid(_)), _) => Outcome::Done(Held::Paid(paid)),
+                (Outcome::Done(Standing::Unpaid), Freeze::Taken(frost) | Freeze::Spent(frost)) => {
+                    Outcome::Done(Held::Collecting(frost))
+                }
+                (Outcome::Done(Standing::Absent | Standing::Closed), Freeze::Spent(_)) => Outcome::Done(Held::Closed),
+                (Outcome::Done(_), _) => unreadable("money of the hold was taken, but not by a trade of our number"),
+                (Outcome::Refused(refusal), _) => Outcome::Refused(refusal),
+                (Outcome::Unknown(why), _) => Outcome::Unknown(why),
             },
         }
     }

@@ -12,6 +12,7 @@ use super::frozen::Frost;
 use super::gateway::Addresses;
 use super::hold::{Held, unreadable};
 use super::operation::Operation;
+use super::settings::is_web_address;
 use super::{Alipay, yuan};
 use crate::outcome::{Closed, Outcome, Refusal, RefusalClass, Standing, Why, WhyKind};
 
@@ -89,7 +90,7 @@ impl Alipay {
     }
 
     /// Takes of what is frozen what the service came to, and lets the rest go.
-    pub(super) async fn take_hold(&self, payment: &Payment) -> Outcome<Standing> {
+    pub(super) async fn take_hold(&self, payment: &Payment, notify_url: &str) -> Outcome<Standing> {
         if payment.amount.currency != Currency::CNY || !(1..=yuan::MAX_FEN).contains(&payment.amount.minor) {
             return Outcome::Refused(Refusal::ours("AMOUNT", "the channel takes 0.01 to 100000000 yuan at once"));
         }
@@ -110,7 +111,9 @@ impl Alipay {
             auth_no: &auth_no,
             auth_confirm_mode: "COMPLETE",
         };
-        let error = match self.call(Operation::Pay, &content, Addresses::default()).await {
+        // An address that the channel does not take keeps no money from its merchant.
+        let to = Addresses { notify: Some(notify_url).filter(|url| is_web_address(url)), back: None };
+        let error = match self.call(Operation::Pay, &content, to).await {
             Err(why) => return Outcome::Unknown(why),
             Ok(Answered::Success(content)) => match serde_json::from_str::<Answer>(&content) {
                 Ok(answer) if answer.out_trade_no.as_ref() == Some(&number) => None,

@@ -52,6 +52,7 @@ use self::settings::{Agreements, HoldProduct, Keys, QrProduct};
 use crate::channel::{Channel, CreateRequest, RefundRequest, SignRequest};
 use crate::counters::Verb;
 use crate::headers::HeaderLookup;
+use crate::hold_days::HoldDays;
 use crate::notice::{Notice, NotificationRefusal, Reply};
 use crate::outcome::{AgreementStanding, Closed, Outcome, RefundStanding, Refusal, Standing, Why};
 use crate::parts::Parts;
@@ -70,6 +71,7 @@ pub(crate) struct Alipay {
     payee: Payee,
     qr_product: QrProduct,
     hold_product: HoldProduct,
+    hold_days: HoldDays,
     return_url: Option<String>,
     agreements: Option<Agreements>,
     gateway: Arc<Gateway>,
@@ -82,6 +84,7 @@ impl Alipay {
             account,
             qr_product: settings.own.qr_product_code,
             hold_product: settings.own.hold_product_code,
+            hold_days: settings.own.hold_days,
             return_url: settings.own.return_url.clone(),
             agreements: settings.own.agreements.clone(),
             gateway: Arc::new(Gateway::new(&settings, keys.signing, keys.certified, parts)),
@@ -140,9 +143,9 @@ impl Channel for Alipay {
     }
 
     #[tracing::instrument(name = "channel.capture", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
-    async fn capture(&self, payment: &Payment) -> Outcome<Standing> {
+    async fn capture(&self, payment: &Payment, notify_url: &str) -> Outcome<Standing> {
         let outcome = if payment.method.holds() {
-            self.take_hold(payment).await
+            self.take_hold(payment, notify_url).await
         } else {
             Outcome::Refused(Refusal::ours("CAPTURE", "this way takes the money at once; nothing is held"))
         };

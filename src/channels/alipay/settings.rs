@@ -15,6 +15,7 @@ use super::gateway::Certified;
 use super::keyring::{Certificates, Keyring};
 use super::serial;
 use crate::channel::Channel;
+use crate::hold_days::HoldDays;
 use crate::parts::Parts;
 use crate::rsa::{PublicKey, SigningKey};
 use crate::secrets::Secrets;
@@ -175,6 +176,9 @@ pub(super) struct Own {
     /// Which contract holds amounts.
     #[serde(default)]
     pub(super) hold_product_code: HoldProduct,
+    /// How long after the payer's consent an amount that nobody has taken is let go.
+    #[serde(default)]
+    pub(super) hold_days: HoldDays,
     /// Where the payer's browser goes after a page: it proves nothing and is only for his eyes.
     #[serde(default)]
     pub(super) return_url: Option<String>,
@@ -233,6 +237,7 @@ impl Own {
         if let Some(url) = &self.return_url {
             check(is_web_address(url), "return_url", "an address of a page, at most 256 bytes")?;
         }
+        self.hold_days.check("hold_days")?;
         self.agreements.as_ref().map_or(Ok(()), Agreements::check)?;
         let certified = self.app_certificate.is_some()
             || self.alipay_root_certificate.is_some()

@@ -145,7 +145,7 @@ async fn nobody_is_asked_and_nothing_is_believed_that_comes_as_a_message() {
     let channel = channel(json!({})).unwrap();
     assert_eq!(channel.query(&payment()).await, Outcome::Done(Standing::Unpaid));
     assert_eq!(channel.close(&payment()).await, Outcome::Done(Closed::Accepted));
-    assert!(matches!(channel.capture(&payment()).await, Outcome::Refused(_)));
+    assert!(matches!(channel.capture(&payment(), "").await, Outcome::Refused(_)));
     let headers = crate::headers::HeaderLines("");
     assert!(channel.read_notification(&headers, b"{}", NOW).is_err());
     assert!(channel.reread_notification(&headers, b"{}").is_err());

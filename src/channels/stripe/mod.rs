@@ -112,7 +112,7 @@ impl Channel for Stripe {
     }
 
     #[tracing::instrument(name = "channel.capture", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
-    async fn capture(&self, payment: &Payment) -> Outcome<Standing> {
+    async fn capture(&self, payment: &Payment, _notify_url: &str) -> Outcome<Standing> {
         let outcome = self.take_held(payment).await;
         self.parts().ended(Verb::Capture, outcome)
     }

@@ -160,8 +160,17 @@ impl Channel for Wechat {
         self.ended(Verb::Close, outcome)
     }
 
+    #[tracing::instrument(name = "channel.paid_elsewhere", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
+    async fn paid_elsewhere(&self, payment: &Payment, paid_at: Timestamp) -> Outcome<Closed> {
+        if !payment.method.holds() {
+            return self.close(payment).await;
+        }
+        let outcome = self.pay_score_elsewhere(payment, paid_at).await;
+        self.ended(Verb::Close, outcome)
+    }
+
     #[tracing::instrument(name = "channel.capture", skip_all, fields(account = %self.account, number = %payment.number(), status, request_id))]
-    async fn capture(&self, payment: &Payment) -> Outcome<Standing> {
+    async fn capture(&self, payment: &Payment, _notify_url: &str) -> Outcome<Standing> {
         let outcome = if payment.method.holds() {
             self.complete_score(payment).await
         } else {

@@ -13,7 +13,7 @@ use super::agreement::line;
 use super::call::Answered;
 use super::errors::Meaning;
 use super::score_settings::{FrontKey, Score};
-use super::service_order::{ServiceOrder, Stood};
+use super::service_order::{ServiceOrder, Stood, Terms};
 use super::transport::Call;
 use super::{Wechat, bad_number, check_notify_url, number};
 use crate::channel::CreateRequest;
@@ -155,6 +155,7 @@ impl Wechat {
             Err(refusal) => return Outcome::Refused(refusal),
         };
         let (service_id, appid) = (&account.settings.service_id, &self.payee.appid);
+        let terms = Terms { payee: &self.payee, service_id, hold_days: account.settings.hold_days };
         let target = format!("{ORDERS}?out_order_no={segment}&service_id={service_id}&appid={appid}");
         match self.call(Call::get(&target)).await {
             Err(why) => Outcome::Unknown(why),
@@ -165,7 +166,7 @@ impl Wechat {
                 let ours = read.and_then(|order| {
                     if order.out_order_no == number { Ok(order) } else { Err("it is about another number".into()) }
                 });
-                match ours.and_then(|order| order.stood(&self.payee, service_id, self.now())) {
+                match ours.and_then(|order| order.stood(terms, self.now())) {
                     Ok(stood) => Outcome::Done(Some(stood)),
                     Err(what) => Outcome::Unknown(Why::new(WhyKind::Unreadable, format!("the answer: {what}"))),
                 }

@@ -1,9 +1,11 @@
-//! The ends of a service order (支付分订单): it knows the calls that say what the service came to, or that it will come
-//! to nothing, and must never decide whether to make one.
+//! The ends of a service order (支付分订单): it knows the calls that say what the service came to, that it will come to
+//! nothing, or that its payer has paid by another way, and must never decide whether to make one.
 //!
 //! What an answer to them says is little, and codes for "in another state" are not documented in full: the order is
 //! asked about afterwards, and what it says then counts.
 
+use bursar_core::Timestamp;
+use bursar_core::clock::SECOND_MS;
 use bursar_core::money::Currency;
 use bursar_core::payment::Payment;
 use bytes::Bytes;
@@ -16,6 +18,7 @@ use super::score::{ITEM, ORDERS};
 use super::service_order::Stood;
 use super::transport::Call;
 use super::{Wechat, bad_number, number};
+use crate::beijing;
 use crate::outcome::{Closed, Outcome, Refusal, RefusalClass, Standing, Why, WhyKind};
 
 /// Longest reason for a cancellation, in characters, of whatever script.
@@ -27,6 +30,17 @@ const fn is_about_state(error: &ApiError) -> bool {
         error.meaning,
         Some(Meaning::System | Meaning::TooMany | Meaning::Later | Meaning::NoFunds | Meaning::Account)
     )
+}
+
+/// When the service was over, the same in every attempt: its end must be told with what it came to, as digits on Beijing's
+/// clocks. It is when the merchant said what it came to; the channel takes no end that is not after the second in which
+/// the payer agreed.
+fn ended_at(payment: &Payment, now: Timestamp) -> Option<String> {
+    let evidence = &payment.evidence;
+    let said_at = evidence.capture_requested.as_ref().map_or(now, |(at, _)| *at);
+    let agreed_at = evidence.authorized.as_ref().map(|hold| hold.receipt.paid_at);
+    let same = agreed_at.is_some_and(|agreed_at| agreed_at.as_seconds() >= said_at.as_seconds());
+    beijing::digits(if same { agreed_at?.plus_ms(SECOND_MS) } else { said_at })
 }
 
 impl Wechat {
@@ -58,7 +72,11 @@ impl Wechat {
         if payment.amount.currency != Currency::CNY || minor <= 0 {
             return Outcome::Refused(Refusal::ours("AMOUNT", "a service comes to one fen or more"));
         }
+        let Some(end_time) = ended_at(payment, self.now()) else {
+            return Outcome::Refused(Refusal::ours("CLOCK", "no calendar has the day on which the service was over"));
+        };
         let mut body = serde_json::Map::new();
+        body.insert("time_range".to_owned(), json!({ "end_time": end_time }));
         body.insert("post_payments".to_owned(), json!([{ "name": ITEM, "amount": minor }]));
         body.insert("total_amount".to_owned(), json!(minor));
         let error = match self.end_score(payment, "complete", body).await {
@@ -78,13 +96,37 @@ impl Wechat {
         }
     }
 
+    /// Says that the payer has paid by another way what the channel collects; before it collects, that he owes nothing.
+    pub(super) async fn pay_score_elsewhere(&self, payment: &Payment, paid_at: Timestamp) -> Outcome<Closed> {
+        match self.service_order(payment).await {
+            Outcome::Done(Some(Stood { standing: Standing::Authorized(_), completed: true })) => {}
+            Outcome::Done(_) => return self.cancel_score(payment).await,
+            Outcome::Refused(refusal) => return Outcome::Refused(refusal),
+            Outcome::Unknown(why) => return Outcome::Unknown(why),
+        }
+        let Some(paid_time) = beijing::digits(paid_at) else {
+            return Outcome::Refused(Refusal::ours("CLOCK", "no calendar has the day on which it was paid"));
+        };
+        let mut body = serde_json::Map::new();
+        body.insert("type".to_owned(), json!("Order_Paid"));
+        body.insert("detail".to_owned(), json!({ "paid_time": paid_time }));
+        let answered = self.end_score(payment, "sync", body).await;
+        self.ended_or_asked(payment, answered).await
+    }
+
     /// Cancels the service order: the payer owes nothing. While the channel collects it may refuse.
     pub(super) async fn cancel_score(&self, payment: &Payment) -> Outcome<Closed> {
         let reason = payment.evidence.close_requested.as_ref().map_or("", |(_, reason)| reason);
         let reason = line(reason, MAX_REASON_CHARS);
         let mut body = serde_json::Map::new();
         body.insert("reason".to_owned(), json!(if reason.is_empty() { "closed" } else { &reason }));
-        match self.end_score(payment, "cancel", body).await {
+        let answered = self.end_score(payment, "cancel", body).await;
+        self.ended_or_asked(payment, answered).await
+    }
+
+    /// What came of a call that lets the payer go. A no may come of an earlier such call: where the order stands is asked.
+    async fn ended_or_asked(&self, payment: &Payment, answered: Outcome<Answered>) -> Outcome<Closed> {
+        match answered {
             Outcome::Done(Answered::Success(_)) => return Outcome::Done(Closed::Accepted),
             Outcome::Done(Answered::Error(error)) if error.meaning == Some(Meaning::Absent) => {
                 return Outcome::Done(Closed::Absent);

@@ -7,6 +7,7 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use serde::Deserialize;
 
+use crate::hold_days::HoldDays;
 use crate::secrets::SecretBytes;
 use crate::settings::{check, plain};
 
@@ -19,6 +20,9 @@ pub(super) struct Score {
     /// What the amount that a payer agrees to is called before him.
     #[serde(default)]
     pub(super) risk_fund: RiskFund,
+    /// How long after the payer's consent a service that nobody has completed is let go.
+    #[serde(default)]
+    pub(super) hold_days: HoldDays,
     /// Reference to the APIv2 key, 32 ASCII characters: only it signs the call of the payer's side.
     #[serde(default)]
     pub(super) apiv2_key: Option<String>,
@@ -52,7 +56,8 @@ impl RiskFund {
 
 impl Score {
     pub(super) fn check(&self) -> Result<(), String> {
-        check(plain(&self.service_id, 32, ""), "score.service_id", "the number of the service: 1 to 32 digits")
+        check(plain(&self.service_id, 32, ""), "score.service_id", "the number of the service: 1 to 32 digits")?;
+        self.hold_days.check("score.hold_days")
     }
 }
 

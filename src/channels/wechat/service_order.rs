@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::transaction::Payee;
 use crate::beijing;
+use crate::hold_days::HoldDays;
 use crate::outcome::{Standing, shorten};
 
 /// Members that are not needed are not read: the channel adds some now and then.
@@ -68,6 +69,14 @@ pub(super) struct Stood {
     pub(super) completed: bool,
 }
 
+/// Whose service order it must be, and how long one is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'a> {
+    pub(super) payee: &'a Payee,
+    pub(super) service_id: &'a str,
+    pub(super) hold_days: HoldDays,
+}
+
 impl Detail {
     /// Whether the merchant got this piece by other ways, and told the channel so.
     fn is_merchants(&self) -> bool {
@@ -81,21 +90,23 @@ impl ServiceOrder {
     ///
     /// # Errors
     /// What cannot be read.
-    pub(super) fn stood(self, payee: &Payee, service_id: &str, or_at: Timestamp) -> Result<Stood, String> {
-        let payee_matches = payee.mchid == self.mchid
-            && payee.appid == self.appid
-            && self.service_id.as_deref().is_none_or(|named| named == service_id);
+    pub(super) fn stood(self, terms: Terms<'_>, or_at: Timestamp) -> Result<Stood, String> {
+        let payee_matches = terms.payee.mchid == self.mchid
+            && terms.payee.appid == self.appid
+            && self.service_id.as_deref().is_none_or(|named| named == terms.service_id);
+        let hold = |payee_matches| self.hold(payee_matches, terms.hold_days, or_at).map(Standing::Authorized);
         let description = self.state_description.as_deref().unwrap_or_default();
         let collecting = self.collection.as_ref().and_then(|c| c.state.as_deref()).unwrap_or_default();
         let open = |standing| Ok(Stood { standing, completed: false });
         let over = |standing| Ok(Stood { standing, completed: true });
         match (self.state.as_str(), description, collecting) {
+            ("DONE", _, "USER_PAID") if payee_matches && self.all_is_merchants() => over(Standing::Closed),
             // The second between the payment and the end of the order.
             ("DONE", _, "USER_PAID") | ("DOING", "MCH_COMPLETE", "USER_PAID") => {
                 over(Standing::Paid(self.receipt(payee_matches, or_at)?))
             }
-            ("DOING", "USER_CONFIRM", _) => open(Standing::Authorized(self.hold(payee_matches, or_at)?)),
-            ("DOING", "MCH_COMPLETE", _) => over(Standing::Authorized(self.hold(payee_matches, or_at)?)),
+            ("DOING", "USER_CONFIRM", _) => open(hold(payee_matches)?),
+            ("DOING", "MCH_COMPLETE", _) => over(hold(payee_matches)?),
             _ if !payee_matches => Err("it is about another merchant, app or service".into()),
             ("CREATED", ..) => open(Standing::Unpaid),
             ("REVOKED" | "EXPIRED", ..) => open(Standing::Closed),
@@ -106,12 +117,19 @@ impl ServiceOrder {
         }
     }
 
-    fn hold(&self, payee_matches: bool, held_at: Timestamp) -> Result<Hold, String> {
+    /// Whether the merchant got all of it by other ways: the channel has taken nothing, and will not.
+    fn all_is_merchants(&self) -> bool {
+        let details = self.collection.as_ref().map_or(&[][..], |collection| &collection.details);
+        !details.is_empty() && details.iter().all(Detail::is_merchants)
+    }
+
+    fn hold(&self, payee_matches: bool, days: HoldDays, held_at: Timestamp) -> Result<Hold, String> {
         let fund = self.risk_fund.as_ref().ok_or("the payer has agreed, but to no risk_fund")?;
         let own = self.order_id.as_ref().filter(|id| !id.is_empty());
         let transaction_id = own.unwrap_or(&self.out_order_no).clone();
         let receipt = receipt_of(transaction_id, fund.amount, payee_matches, held_at);
-        Ok(Hold { receipt, lapses_at: None })
+        // The channel keeps a service for ever to which its payer has agreed, and does not say since when.
+        Ok(Hold { receipt, lapses_at: Some(days.after(held_at)) })
     }
 
     /// What came through the channel. What the merchant got by other ways is not in it: it is for less then, which
@@ -166,7 +184,8 @@ mod tests {
         });
         change(&mut value);
         let payee = Payee { mchid: "19".into(), appid: "wx1".into() };
-        serde_json::from_value::<ServiceOrder>(value).map_err(|e| e.to_string())?.stood(&payee, "5001", NOW)
+        let terms = Terms { payee: &payee, service_id: "5001", hold_days: HoldDays::default() };
+        serde_json::from_value::<ServiceOrder>(value).map_err(|e| e.to_string())?.stood(terms, NOW)
     }
 
     fn in_states(state: &str, description: Option<&str>, collecting: Option<&str>) -> Result<Stood, String> {
@@ -193,7 +212,8 @@ mod tests {
 
     #[test]
     fn every_documented_state_has_its_meaning_and_others_have_none() {
-        let hold = Hold { receipt: receipt_of("3008".into(), 100, true, NOW), lapses_at: None };
+        let lapses_at = Some(HoldDays::default().after(NOW));
+        let hold = Hold { receipt: receipt_of("3008".into(), 100, true, NOW), lapses_at };
         let held = Standing::Authorized(hold);
         for (state, description, collecting, standing, completed) in [
             ("CREATED", None, None, Standing::Unpaid, false),
@@ -250,7 +270,15 @@ mod tests {
             })
         };
         assert_eq!(with(40), Ok(Receipt { amount_minor: 50, ..receipt() }));
-        assert!(paid(|v| v["collection"]["details"][0]["paid_type"] = json!("MCH")).is_err());
+        let all_elsewhere = |more: fn(&mut Value)| {
+            stood(|v| {
+                v["collection"]["details"][0]["paid_type"] = json!("MCH");
+                more(v);
+            })
+        };
+        assert_eq!(all_elsewhere(|_| ()), Ok(Stood { standing: Standing::Closed, completed: true }));
+        assert!(all_elsewhere(|v| v["mchid"] = json!("20")).is_err(), "another merchant's end is none of ours");
+        assert!(all_elsewhere(|v| v["state"] = json!("DOING")).is_err(), "it is not over");
     }
 
     #[test]

@@ -59,6 +59,7 @@ impl<'a> Case<'a> {
 
     /// Whether the observation told anything new.
     pub fn observe_payment(&mut self, id: PaymentId, observation: &Observation) -> bool {
+        let captured = self.next.captured_minor();
         let Some(payment) = self.next.payments.iter_mut().find(|p| p.id == id) else { return false };
         if !payment.may_take(&observation.claim) {
             return false;
@@ -67,10 +68,12 @@ impl<'a> Case<'a> {
             if minor <= 0 || minor > payment.amount.minor {
                 return false;
             }
-            // What the service came to is what is owed from now on.
-            let less = payment.amount.minor - minor;
+            // What the service came to is what is owed from now on. Of two that hold the same only one can be owed: the
+            // order is for no less than what is here and what is being taken.
+            let (owed, less) = (self.next.order.amount.minor, payment.amount.minor - minor);
             payment.amount.minor = minor;
-            self.next.order.amount.minor = self.next.order.amount.minor.saturating_sub(less);
+            let least = owed.min(captured.saturating_add(minor));
+            self.next.order.amount.minor = owed.saturating_sub(less).max(least);
         }
         let facts = self.policy.facts_of(payment);
         let evidence = payment.evidence.clone().join(payment.amount, observation);

@@ -8,12 +8,13 @@ use super::*;
 use crate::channel::Method;
 use crate::clock::{DAY_MS, MINUTE_MS};
 use crate::event::EventKind;
+use crate::held::HeldEnding;
 use crate::id::PaymentId;
 use crate::job::JobKind;
 use crate::ledger::AccountKind;
 use crate::observation::{Dispute, Hold, Piece};
 use crate::payment::PaymentState;
-use crate::refund::{LegState, RefundClaim, Route};
+use crate::refund::{LegState, RefundCause, RefundClaim, Route};
 
 /// An order of 8800 whose payer has what he needs to pay it by `method`.
 fn awaiting(method: Method, policy: MerchantPolicy) -> Books {
@@ -173,6 +174,65 @@ fn of_what_is_held_what_the_service_came_to_is_taken() {
     books.capture(0);
     assert_eq!((books.dossier.order.state, books.dossier.captured_minor()), (OrderState::Paid, whole - 30));
     assert_eq!(books.balance(AccountKind::Clearing), whole - 30);
+    books.check();
+}
+
+#[test]
+fn while_a_service_is_collected_the_channel_hears_at_once_that_it_was_paid_by_another_way() {
+    let mut books = awaiting(Method::WechatScore, MerchantPolicy::default());
+    let held = hold(&books, Some(at(30 * DAY_MS)));
+    books.pay(0, held);
+    books.pay(0, Claim::CaptureRequested { by: text(), minor: Some(6000) });
+    let key = JobKey::payment(JobKind::CapturePayment, books.dossier.payments[0].id);
+    // The channel is asked once a day by now.
+    books.jobs.insert(key, at(DAY_MS));
+    books.add(6000).unwrap();
+    books.capture(1);
+    let first = &books.dossier.payments[0];
+    assert_eq!((books.dossier.order.state, first.state), (OrderState::Paid, PaymentState::Capturing));
+    assert!(books.jobs[&key] < at(MINUTE_MS), "{:?}", books.jobs);
+    books.pay(0, Claim::ClosedAtChannel);
+    let first = &books.dossier.payments[0];
+    assert_eq!(HeldEnding::of(first, books.dossier.order.state), Some(HeldEnding::PaidElsewhere));
+    assert_eq!((first.due_at.is_some(), books.jobs.contains_key(&key)), (true, false), "it is watched only");
+    assert_eq!((books.balance(AccountKind::Clearing), books.balance(AccountKind::Receivable)), (6000, 0));
+    assert!(books.legs().is_empty());
+    books.check();
+}
+
+#[test]
+fn a_service_that_is_collected_all_the_same_goes_back() {
+    let mut books = awaiting(Method::WechatScore, MerchantPolicy::default());
+    let held = hold(&books, None);
+    books.pay(0, held);
+    books.pay(0, Claim::CaptureRequested { by: text(), minor: None });
+    books.add(8800).unwrap();
+    books.capture(1);
+    books.capture(0);
+    assert_eq!(books.dossier.refunds.iter().map(|r| r.cause).collect::<Vec<_>>(), [RefundCause::Duplicate]);
+    books.check();
+}
+
+#[test]
+fn of_two_holds_of_the_same_amount_one_is_owed() {
+    let mut books = awaiting(Method::WechatScore, MerchantPolicy::default());
+    books.add(8800).unwrap();
+    books.dossier.payments[1].method = Method::AlipayHold;
+    books.pay(1, Claim::Sending);
+    for index in [0, 1] {
+        let claim = Claim::Authorized(Hold { receipt: books.receipt(index), lapses_at: None });
+        books.pay(index, claim);
+    }
+    for (index, came_to) in [(0, 3000), (1, 2000)] {
+        books.pay(index, Claim::CaptureRequested { by: text(), minor: Some(came_to) });
+    }
+    assert_eq!(books.dossier.order.amount.minor, 2000, "not what both are less");
+    for index in [0, 1] {
+        books.capture(index);
+    }
+    assert_eq!((books.dossier.order.state, books.dossier.captured_minor()), (OrderState::Paid, 5000));
+    let back: Vec<_> = books.dossier.refunds.iter().map(|r| (r.cause, r.amount.minor)).collect();
+    assert_eq!(back, [(RefundCause::Duplicate, 1000), (RefundCause::Duplicate, 2000)]);
     books.check();
 }
 

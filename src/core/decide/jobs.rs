@@ -54,6 +54,12 @@ pub fn of_payment(before: &Payment, after: &Payment, policy: &Policy<'_>, now: T
             effects.push(at(JobKind::CapturePayment, 0));
             effects
         }
+        // While the channel collects, its payer has paid by another way: it must hear that at once.
+        PaymentState::Capturing
+            if before.evidence.close_requested.is_none() && after.evidence.close_requested.is_some() =>
+        {
+            vec![Effect::Cancel(key(JobKind::CapturePayment)), at(JobKind::CapturePayment, 0)]
+        }
         PaymentState::Captured | PaymentState::IntegrityHold | PaymentState::CaptureReversed if changed => {
             cancel_all(before, key)
         }
@@ -140,7 +146,7 @@ pub fn next_poll_at(order: &Order, delay_ms: i64, now: Timestamp) -> Timestamp {
 const HOLD_CHECK_MS: i64 = 6 * HOUR_MS;
 /// How long before it lapses a hold that nobody wants is given up: a capture that comes too late takes nothing.
 const HOLD_MARGIN_MS: i64 = HOUR_MS;
-/// How long a hold is kept when the channel does not say when it lapses: the shortest of the card schemes.
+/// How long a hold is kept when nobody says when it lapses: the shortest of the card schemes.
 const HOLD_MS: i64 = 5 * DAY_MS;
 
 /// When a hold must be given up.

@@ -362,7 +362,7 @@ mod laws_tests;
 #[cfg(test)]
 mod refund_tests;
 #[cfg(test)]
-mod test_books;
+pub(crate) mod test_books;
 #[cfg(test)]
 mod test_laws;
 #[cfg(test)]

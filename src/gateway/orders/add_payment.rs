@@ -32,8 +32,9 @@ use crate::{App, agreements, cash};
 #[schema(as = AddPayment)]
 pub struct AddPayment {
     /// How the payer pays: `wechat_native`, `wechat_jsapi`, `wechat_h5`, `wechat_app`, `alipay_qr`, `alipay_page`,
-    /// `alipay_wap`, `alipay_app`, `unionpay_web`, `unionpay_app`, `card`, `card_hold`, `bank_transfer`, `cash`; or, with
-    /// an `agreement`, `wechat_debit`, `alipay_debit`, `unionpay_debit`, `card_debit`.
+    /// `alipay_wap`, `alipay_app`, `unionpay_web`, `unionpay_app`, `card`, `bank_transfer`, `cash`; after the service
+    /// `wechat_score`, `alipay_hold`, `card_hold`; or, with an `agreement`, `wechat_debit`, `alipay_debit`,
+    /// `unionpay_debit`, `card_debit`.
     #[schema(example = "wechat_native")]
     pub method: String,
     /// Through which channel account. May be left out when the merchant has exactly one for the method.

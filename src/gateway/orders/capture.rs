@@ -39,7 +39,7 @@ pub struct Capture {
     pub amount_minor: Option<i64>,
 }
 
-/// Takes the amount that is held on the payer's card.
+/// Takes the amount that is held for the payer: on his card, frozen on his account, or agreed to by him.
 ///
 /// The channel is asked in the background; `order.paid` tells when it has done so. A hold that nobody captures
 /// is let go an hour before it lapses. Closing the order lets it go at once.

@@ -31,8 +31,9 @@ pub struct CreateOrder {
     #[schema(example = "Home cleaning, 2 hours", max_length = 127)]
     pub description: String,
     /// How the payer pays: `wechat_native`, `wechat_jsapi`, `wechat_h5`, `wechat_app`, `alipay_qr`, `alipay_page`,
-    /// `alipay_wap`, `alipay_app`, `unionpay_web`, `unionpay_app`, `card`, `card_hold`, `bank_transfer`, `cash`; or, with
-    /// an `agreement`, `wechat_debit`, `alipay_debit`, `unionpay_debit`, `card_debit`. Needed unless `payments` or `offers`
+    /// `alipay_wap`, `alipay_app`, `unionpay_web`, `unionpay_app`, `card`, `bank_transfer`, `cash`; after the service
+    /// `wechat_score`, `alipay_hold`, `card_hold`; or, with an `agreement`, `wechat_debit`, `alipay_debit`,
+    /// `unionpay_debit`, `card_debit`. Needed unless `payments` or `offers`
     /// are given.
     #[schema(nullable = false, example = "wechat_native")]
     pub method: Option<String>,

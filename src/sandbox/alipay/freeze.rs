@@ -74,8 +74,10 @@ fn enter(
     let mut orders = world.orders();
     if let Some(position) = orders.position_of(Channel::Alipay, app_id, &label) {
         let known = orders.at(position, now_ms).ok_or_else(no_such_hold)?;
-        let same =
-            known.own.get::<HoldFacts>().is_some_and(|facts| facts.body == body && facts.code.is_some() == scanned);
+        // A repetition has the same pair and the same amount; the rest of it is not looked at.
+        let same = known.own.get::<HoldFacts>().is_some_and(|facts| {
+            facts.body.pair == body.pair && facts.body.fen == body.fen && facts.code.is_some() == scanned
+        });
         return match known.tab.state() {
             _ if !same => Err(Refusal::business("ORDER_ALREADY_EXISTS", "订单已存在，且参数不一致")),
             State::NotPay => Ok((position, false)),

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::merchant::{Answer, keys};
 use super::{Stage, faithful, stage_with};
+use crate::pace::beijing_digits;
 use crate::{Door, PayMode};
 
 const SERVICE: &str = "2002000000000558128851361561536";
@@ -38,8 +39,14 @@ impl Stage {
     }
 
     async fn complete(&self, number: &str, fen: i64) -> Answer {
+        self.complete_at(number, fen, &beijing_digits(self.now_ms())).await
+    }
+
+    async fn complete_at(&self, number: &str, fen: i64, end_time: &str) -> Answer {
         let payments = json!([{ "name": "cleaning", "amount": fen }]);
-        self.act(number, "complete", json!({ "post_payments": payments, "total_amount": fen })).await
+        let range = json!({ "end_time": end_time });
+        let body = json!({ "post_payments": payments, "total_amount": fen, "time_range": range });
+        self.act(number, "complete", body).await
     }
 
     async fn show_service(&self, number: &str) -> Value {
@@ -50,6 +57,8 @@ impl Stage {
 
     fn confirm(&self, number: &str) {
         self.sandbox.pay(&keys().provisioned.mchid, number, PayMode::Silent).unwrap();
+        // The service takes a while.
+        self.clock.advance_ms(1_000);
     }
 }
 
@@ -64,19 +73,20 @@ async fn a_service_is_confirmed_completed_and_collected_and_refunded_by_its_tran
     assert_eq!(stands(&made), ("CREATED", ""));
     let package = made["package"].as_str().unwrap().to_owned();
     assert_eq!(stage.sandbox.open(&Door::OrderString(package)).unwrap().out_trade_no, "srv1");
-    assert_eq!(stage.complete("srv1", 15_000).await.code(), "INVALID_REQUEST", "nobody has confirmed");
+    assert_eq!(stage.complete("srv1", 15_000).await.code(), "INVALID_ORDER_STATE", "nobody has confirmed");
     stage.until("confirmed and told", || stage.entry("srv1").notifications_accepted == 1).await;
     let letter = stage.receiver.letters().remove(0);
     assert_eq!(letter.envelope()["event_type"], "PAYSCORE.USER_CONFIRM");
     assert_eq!(stands(&letter.resource()), ("DOING", "USER_CONFIRM"));
     assert_eq!((stage.entry("srv1").state.as_str(), stage.entry("srv1").charges), ("AUTHORIZED", 0));
 
+    stage.clock.advance_ms(1_000);
     assert_eq!(stage.complete("srv1", 20_001).await.code(), "PARAM_ERROR", "more than was secured");
     for _ in 0..2 {
         assert_eq!(stands(&stage.complete("srv1", 15_000).await.json()), ("DOING", "MCH_COMPLETE"));
     }
     assert_eq!(stage.show_service("srv1").await["collection"]["state"], "USER_PAYING");
-    assert_eq!(stage.act("srv1", "cancel", json!({ "reason": "x" })).await.code(), "INVALID_REQUEST");
+    assert_eq!(stage.act("srv1", "cancel", json!({ "reason": "x" })).await.code(), "INVALID_ORDER_STATE");
     stage.until("collected and told", || stage.entry("srv1").notifications_accepted == 2).await;
     let shown = stage.show_service("srv1").await;
     assert_eq!((stands(&shown), &shown["collection"]["paid_amount"]), (("DONE", ""), &15_000.into()));
@@ -108,7 +118,7 @@ async fn what_cannot_be_collected_is_lowered_or_paid_elsewhere() {
     stage.confirm("srv1");
     stage.complete("srv1", 15_000).await;
     let payments = |fen: i64| json!({ "post_payments": [{ "name": "cleaning", "amount": fen }], "total_amount": fen, "reason": "x" });
-    assert_eq!(stage.act("srv1", "modify", payments(15_001)).await.code(), "INVALID_REQUEST", "never more");
+    assert_eq!(stage.act("srv1", "modify", payments(15_001)).await.code(), "INVALID_ORDER_STATE", "never more");
     let mut wrong = payments(12_000);
     wrong["total_amount"] = 11_999.into();
     assert_eq!(stage.act("srv1", "modify", wrong).await.code(), "PARAM_ERROR", "sums must add up");
@@ -126,6 +136,26 @@ async fn what_cannot_be_collected_is_lowered_or_paid_elsewhere() {
     }
     stage.until("nothing is left to do", || stage.sandbox.world.timers.next_due_ms().is_none()).await;
     assert_eq!(stage.entry("srv2").charges, 0);
+    let shown = stage.show_service("srv2").await;
+    let detail = &shown["collection"]["details"][0];
+    assert_eq!((&detail["paid_type"], &detail["paid_time"]), (&"MCH".into(), &"20261122100000".into()));
+    assert_eq!(stage.act("srv2", "cancel", json!({ "reason": "x" })).await.code(), "ORDER_DONE");
+}
+
+#[tokio::test]
+async fn a_service_that_was_ordered_without_an_end_gets_one_with_its_completion() {
+    let stage = stage_with(faithful).await;
+    stage.serve("srv1", "[payer:never]").await;
+    let agreed = beijing_digits(stage.now_ms());
+    stage.confirm("srv1");
+    let payments = json!([{ "name": "cleaning", "amount": 1 }]);
+    let without = json!({ "post_payments": payments, "total_amount": 1 });
+    assert_eq!(stage.act("srv1", "complete", without).await.code(), "PARAM_ERROR");
+    let tomorrow = beijing_digits(stage.now_ms() + 86_400_000);
+    for wrong in [agreed.as_str(), &tomorrow, "20261122", "2026-11-22 9:00"] {
+        assert_eq!(stage.complete_at("srv1", 1, wrong).await.code(), "PARAM_ERROR", "{wrong}");
+    }
+    assert_eq!(stands(&stage.complete("srv1", 1).await.json()), ("DOING", "MCH_COMPLETE"));
 }
 
 #[tokio::test]
@@ -140,7 +170,7 @@ async fn a_service_is_cancelled_before_it_is_completed_or_expires_unconfirmed() 
         let answer = stage.act(number, "cancel", json!({ "reason": "ill" })).await;
         assert_eq!(stands(&answer.json()), ("REVOKED", ""));
     }
-    assert_eq!(stage.complete("srv2", 1).await.code(), "INVALID_REQUEST");
+    assert_eq!(stage.complete("srv2", 1).await.code(), "ORDER_CANCELED");
     assert_eq!(stands(&stage.complete("srv4", 0).await.json()), ("DONE", ""), "nothing is to be collected");
     stage.clock.advance_ms(30 * 24 * 3_600_000);
     assert_eq!(stands(&stage.show_service("srv3").await), ("EXPIRED", ""));

@@ -21,7 +21,7 @@ const LOOK_AFTER: (Duration, Duration) = (Duration::from_millis(100), Duration::
 /// How long staff waits for money by hand after the last moment to pay, in clock milliseconds: from, and how much
 /// more at most.
 const GRACE_MS: (u64, u64) = (15_000, 60_000);
-/// Of so many amounts that are held on a card one is let go.
+/// Of so many amounts that are held one is let go.
 const LET_GO_OF: u64 = 7;
 
 /// A customer's affair with one payment: what he and the merchant know of it.
@@ -128,7 +128,7 @@ fn scanned(method: &str) -> bool {
 
 /// Whether staff has to look after payments by this way.
 fn by_hand(method: &str) -> bool {
-    matches!(method, "bank_transfer" | "cash" | "card_hold")
+    matches!(method, "bank_transfer" | "cash" | "card_hold" | "wechat_score" | "alipay_hold")
 }
 
 /// Looks at an order until its customer has been given all that he could be and nobody has anything to do.
@@ -185,7 +185,7 @@ struct Staff<'a> {
 }
 
 impl Staff<'_> {
-    /// Takes what is held on a card, or lets it go.
+    /// Takes what is held, or lets it go.
     async fn look_at_holds(&mut self, payments: &[Value], chance: &dyn Chance) -> Result<(), SandboxError> {
         let held = payments.iter().filter(|p| p.get("state").is_some_and(|state| state == "authorized"));
         for payment in held.filter_map(|p| p.get("id").and_then(Value::as_str)) {

@@ -16,9 +16,11 @@ pub struct Till {
 }
 
 /// Of 100 customers so many pay by each way, if the merchant takes it.
-const LIKED: [(u64, Method); 11] = [
-    (27, Method::WechatNative),
-    (11, Method::AlipayQr),
+const LIKED: [(u64, Method); 13] = [
+    (23, Method::WechatNative),
+    (4, Method::WechatScore),
+    (7, Method::AlipayQr),
+    (4, Method::AlipayHold),
     (7, Method::AlipayPage),
     (4, Method::AlipayWap),
     (4, Method::AlipayApp),

@@ -34,8 +34,8 @@ pub(crate) struct ServiceFacts {
     /// What is to be collected, and what it is made of, once the merchant has said so.
     pub(super) completed: Option<(i64, Value)>,
     pub(super) reason: Option<String>,
-    /// The payer has paid elsewhere.
-    pub(super) elsewhere: bool,
+    /// When the payer paid elsewhere, as the merchant said it.
+    pub(super) elsewhere: Option<String>,
 }
 
 fn no_such_service() -> Refusal {
@@ -48,6 +48,32 @@ fn find(orders: &mut Orders, mchid: &str, number: &str, service_id: &str, now_ms
     let facts = orders.list.get(position).and_then(|order| order.own.get::<ServiceFacts>());
     let ours = facts.is_some_and(|facts| facts.body.service_id == service_id);
     ours.then_some(position).ok_or_else(no_such_service)
+}
+
+/// The end of a service that had none when it was ordered must be told, to the second: after the payer agreed, and not in
+/// the time to come.
+fn check_end(
+    facts: &ServiceFacts,
+    end_time: Option<&str>,
+    agreed_at_ms: Option<i64>,
+    now_ms: i64,
+) -> Result<(), Refusal> {
+    let refused = |why| Err(Refusal::parameter("/time_range/end_time", why));
+    let Some(end) = end_time else {
+        let known = facts.body.whole.pointer("/time_range/end_time").is_some();
+        return if known { Ok(()) } else { refused("is missing: the order was made without one") };
+    };
+    if end.len() != 14 || !end.bytes().all(|byte| byte.is_ascii_digit()) {
+        return refused("must look like 20180608103456");
+    }
+    // Digits of one length are in the order of time.
+    if agreed_at_ms.is_some_and(|at_ms| end <= beijing_digits(at_ms).as_str()) {
+        return refused("is not after the start of the service");
+    }
+    if end > beijing_digits(now_ms).as_str() {
+        return refused("is later than this call");
+    }
+    Ok(())
 }
 
 fn show(orders: &Orders, position: usize, with_package: bool) -> Result<Answer, Refusal> {
@@ -103,7 +129,7 @@ impl Shared {
                 package,
                 completed: None,
                 reason: None,
-                elsewhere: false,
+                elsewhere: None,
             }),
         });
         names.iter().for_each(|name| orders.call(position, name));
@@ -145,6 +171,7 @@ impl Shared {
         let position = find(&mut orders, mchid, number, service_id, now_ms)?;
         let order = orders.list.get_mut(position).ok_or_else(no_such_service)?;
         let now = order.own.get::<ServiceFacts>().map(|facts| state(order, facts)).ok_or_else(no_such_service)?;
+        let agreed_at_ms = order.tab.authorized_at_ms;
         let facts = order.own.get_mut::<ServiceFacts>().ok_or_else(no_such_service)?;
         let known = facts.completed.as_ref().map(|(fen, _)| *fen);
         let mut collects = false;
@@ -152,7 +179,8 @@ impl Shared {
             (Deed::Complete { total_fen, .. }, _) if total_fen > facts.body.risk_fen => {
                 return Err(Refusal::parameter("/total_amount", "is more than the payer was asked to secure"));
             }
-            (Deed::Complete { total_fen, items }, ("DOING", Some("USER_CONFIRM"))) => {
+            (Deed::Complete { total_fen, items, end_time }, ("DOING", Some("USER_CONFIRM"))) => {
+                check_end(facts, end_time.as_deref(), agreed_at_ms, now_ms)?;
                 facts.completed = Some((total_fen, items));
                 collects = total_fen > 0;
                 if !collects {
@@ -173,15 +201,20 @@ impl Shared {
                 order.tab.close(now_ms);
             }
             (Deed::Cancel { .. }, ("REVOKED", _)) => {}
-            (Deed::Paid, ("DOING", Some("MCH_COMPLETE"))) => {
-                facts.elsewhere = true;
+            (Deed::Paid { paid_time }, ("DOING", Some("MCH_COMPLETE"))) => {
+                facts.elsewhere = Some(paid_time);
                 order.tab.close(now_ms);
             }
-            (Deed::Paid, ("DONE", _)) if facts.elsewhere => {}
+            (Deed::Paid { .. }, ("DONE", _)) if facts.elsewhere.is_some() => {}
             (Deed::Pay, ("DOING", Some("MCH_COMPLETE"))) => collects = true,
             (_, (word, description)) => {
+                let code = match word {
+                    "DONE" => "ORDER_DONE",
+                    "REVOKED" => "ORDER_CANCELED",
+                    _ => "INVALID_ORDER_STATE",
+                };
                 let stands = description.unwrap_or(word);
-                return Err(Refusal::invalid(format!("that cannot be done to a service order in {stands}")));
+                return Err(Refusal::new(400, code, format!("that cannot be done to a service order in {stands}")));
             }
         }
         if collects {

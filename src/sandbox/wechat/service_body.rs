@@ -89,6 +89,8 @@ pub(crate) enum Deed {
     Complete {
         total_fen: i64,
         items: Value,
+        /// When it was over, as digits on Beijing's clocks.
+        end_time: Option<String>,
     },
     /// Collect less.
     Modify {
@@ -98,8 +100,10 @@ pub(crate) enum Deed {
     Cancel {
         reason: String,
     },
-    /// The payer has paid elsewhere.
-    Paid,
+    /// The payer has paid elsewhere, at that time.
+    Paid {
+        paid_time: String,
+    },
     /// Try to collect once more.
     Pay,
 }
@@ -166,12 +170,15 @@ pub(crate) fn read_deed(word: &str, body: &[u8]) -> Result<Deed, Refusal> {
         "post_discounts": whole.pointer("/post_discounts").unwrap_or(&Value::Array(Vec::new())),
     });
     match word {
-        "complete" => Ok(Deed::Complete { total_fen: total_fen()?, items }),
+        "complete" => {
+            let end_time = text(&whole, "/time_range/end_time");
+            Ok(Deed::Complete { total_fen: total_fen()?, items, end_time })
+        }
         "modify" => Ok(Deed::Modify { total_fen: total_fen()?, items }),
         "cancel" => Ok(Deed::Cancel { reason: text(&whole, "/reason").unwrap_or_default() }),
         "sync" if text(&whole, "/type").as_deref() == Some("Order_Paid") => {
             let at = text(&whole, "/detail/paid_time").filter(|at| is_moment(at));
-            at.map(|_| Deed::Paid)
+            at.map(|paid_time| Deed::Paid { paid_time })
                 .ok_or_else(|| Refusal::parameter("/detail/paid_time", "must look like 20180608103456"))
         }
         "sync" => Err(Refusal::parameter("/type", "must be Order_Paid")),

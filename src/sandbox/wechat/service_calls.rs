@@ -78,7 +78,7 @@ impl ServiceCall {
                 Deed::Complete { .. } => "complete_service",
                 Deed::Modify { .. } => "modify_service",
                 Deed::Cancel { .. } => "cancel_service",
-                Deed::Paid => "sync_service",
+                Deed::Paid { .. } => "sync_service",
                 Deed::Pay => "pay_service",
             },
         }
@@ -98,7 +98,7 @@ impl ServiceCall {
                     Deed::Complete { .. } => 4,
                     Deed::Modify { .. } => 5,
                     Deed::Cancel { .. } => 3,
-                    Deed::Paid => 6,
+                    Deed::Paid { .. } => 6,
                     Deed::Pay => 7,
                 };
                 Subject::Order { number, operation }

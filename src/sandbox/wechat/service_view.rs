@@ -11,7 +11,7 @@ use crate::wechat::service::ServiceFacts;
 /// Where a service order stands: two words.
 pub(super) fn state(order: &Order, facts: &ServiceFacts) -> (&'static str, Option<&'static str>) {
     match order.tab.state() {
-        _ if facts.elsewhere => ("DONE", None),
+        _ if facts.elsewhere.is_some() => ("DONE", None),
         State::Success => ("DONE", None),
         State::NotPay => ("CREATED", None),
         State::Authorized if facts.completed.is_some() => ("DOING", Some("MCH_COMPLETE")),
@@ -72,21 +72,28 @@ pub(crate) fn write(order: &Order, facts: &ServiceFacts) -> Value {
 }
 
 fn collection(order: &Order, facts: &ServiceFacts, total_fen: i64) -> Value {
-    let paid = order.tab.paid_at_ms.is_some() || facts.elsewhere;
+    let paid = order.tab.paid_at_ms.is_some() || facts.elsewhere.is_some();
     let mut written = json!({
         "state": if paid { "USER_PAID" } else { "USER_PAYING" },
         "total_amount": total_fen,
         "paying_amount": if paid { 0 } else { total_fen },
         "paid_amount": if paid { total_fen } else { 0 },
     });
-    if let (Some(members), Some(at_ms)) = (written.as_object_mut(), order.tab.paid_at_ms) {
-        let detail = json!({
+    let detail = match (order.tab.paid_at_ms, &facts.elsewhere) {
+        (Some(at_ms), _) => Some(json!({
             "seq": 1,
             "amount": total_fen,
             "paid_type": "NEWTON",
             "paid_time": beijing_digits(at_ms),
             "transaction_id": order.tab.transaction_id,
-        });
+        })),
+        // By the merchant's ways.
+        (None, Some(paid_time)) => {
+            Some(json!({ "seq": 1, "amount": total_fen, "paid_type": "MCH", "paid_time": paid_time }))
+        }
+        (None, None) => None,
+    };
+    if let (Some(members), Some(detail)) = (written.as_object_mut(), detail) {
         members.insert("details".to_owned(), json!([detail]));
     }
     written

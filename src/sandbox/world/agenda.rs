@@ -73,6 +73,8 @@ pub(crate) enum Event {
     HoldWish { number: String, take: bool, attempt: u32 },
     /// The channel lets a hold go.
     HoldLapses(String),
+    /// The channel has collected what a service came to.
+    Collect { number: String, minor: i64 },
     /// A capture call arrives late.
     ArriveCapture { number: String, name: String, minor: i64 },
     /// A payer complains to his bank.

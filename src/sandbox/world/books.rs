@@ -20,7 +20,7 @@ pub(crate) struct Charge {
     pub at_ms: i64,
 }
 
-/// What is held on a card.
+/// What is held on a card, frozen, or agreed to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Held {
     pub since_ms: i64,
@@ -28,6 +28,8 @@ pub(crate) struct Held {
     /// Whether the channel says when it lapses.
     pub says_when: bool,
     pub taken: bool,
+    /// The service is over; what it came to is being collected.
+    pub collecting: bool,
 }
 
 /// A payer's complaint to his bank.
@@ -120,9 +122,15 @@ impl Entry {
         self.ask.method.channel()
     }
 
-    /// Whether the channel itself has ended it.
+    /// Whether the channel itself has ended it. What a payer has agreed to in time outlives the last moment to pay.
     pub fn lapsed(&self, now: i64) -> bool {
-        matches!(self.kind(), ChannelKind::Alipay | ChannelKind::Unionpay) && now >= self.ask.expires_ms
+        let ends = matches!(self.kind(), ChannelKind::Alipay | ChannelKind::Unionpay) && self.held.is_none();
+        ends && now >= self.ask.expires_ms
+    }
+
+    /// Whether what a service came to is being collected.
+    pub fn is_collecting(&self) -> bool {
+        self.is_held() && self.held.is_some_and(|h| h.collecting)
     }
 
     /// Whether a payer could still begin to pay.
@@ -239,6 +247,9 @@ impl Books {
         if entry.closed_ms.is_some() {
             return CloseAnswer::Ok;
         }
+        if entry.is_collecting() {
+            return CloseAnswer::Early;
+        }
         if kind == ChannelKind::Wechat && now - entry.created_ms < MIN_AGE_MS {
             return CloseAnswer::Early;
         }
@@ -247,6 +258,24 @@ impl Books {
             entry.slips.push(Slip { tells: Tells::Changed, acknowledged: false });
         }
         CloseAnswer::Ok
+    }
+
+    /// The merchant says that the payer has paid elsewhere: nothing more is collected.
+    pub fn paid_elsewhere(&mut self, number: &str, now: i64) -> CloseAnswer {
+        if let Some(entry) = self.entries.get_mut(number).filter(|e| e.is_collecting()) {
+            entry.closed_ms = Some(now);
+            return CloseAnswer::Ok;
+        }
+        self.close(number, now)
+    }
+
+    /// A capture call arrives, and the channel begins to collect. Whether it does now.
+    pub fn begin_to_collect(&mut self, number: &str, minor: i64) -> bool {
+        let Some(entry) = self.entries.get_mut(number).filter(|e| e.is_held()) else { return false };
+        let Some(held) = entry.held.as_mut().filter(|h| !h.collecting) else { return false };
+        held.collecting = true;
+        entry.ask.amount_minor = minor.min(entry.ask.amount_minor);
+        true
     }
 
     /// Money lands. What was on its way when a WeChat payment was closed lands all the same; Alipay and cards

@@ -22,6 +22,7 @@ use bursar_core::refund::Leg;
 use super::agenda::{Event, Pid};
 use super::books::{Ask, CloseAnswer, Created};
 use super::faults::Fault;
+use super::holds::COLLECTS_MS;
 use super::message;
 use super::planted::Planted;
 use super::state::{State, World};
@@ -238,6 +239,17 @@ impl Line {
             state.at(delay, Event::ArriveCapture { number: number.to_owned(), name, minor });
             return Outcome::Unknown(Why::new(WhyKind::Timeout, "simulated, the effect comes late"));
         }
+        let service = state.books.entries.get(number).is_some_and(|e| e.ask.method == Method::WechatScore);
+        if service {
+            let collecting = state.books.entries.get(number).is_some_and(super::books::Entry::is_collecting);
+            if !collecting && state.strikes(Fault::CollectsLate) && state.books.begin_to_collect(number, minor) {
+                let delay = state.dice(Fault::CollectsLate, COLLECTS_MS.0, COLLECTS_MS.1);
+                state.at(delay, Event::Collect { number: number.to_owned(), minor });
+            }
+            if state.books.entries.get(number).is_some_and(super::books::Entry::is_collecting) {
+                return Outcome::Done(Self::stands(state, number, now));
+            }
+        }
         let more = i64::from(state.strikes(Fault::WrongAmount));
         let before = state.books.entries.get(number).map_or(0, |e| e.charges.len());
         if !state.books.capture(number, &name, (minor, more), now) {
@@ -328,7 +340,21 @@ impl Channel for Line {
         outcome
     }
 
-    async fn capture(&self, payment: &Payment) -> Outcome<Standing> {
+    async fn paid_elsewhere(&self, payment: &Payment, _paid_at: Timestamp) -> Outcome<Closed> {
+        let number = &payment.number();
+        self.call("channel: paid elsewhere", |s, now| {
+            Outcome::Done(match s.books.paid_elsewhere(number, now) {
+                CloseAnswer::Ok => Closed::Accepted,
+                CloseAnswer::Paid => Closed::AlreadyPaid,
+                CloseAnswer::Early => Closed::TooEarly,
+                CloseAnswer::Unknown => Closed::Absent,
+                CloseAnswer::NoSuchCall => Closed::NotPossible,
+            })
+        })
+        .await
+    }
+
+    async fn capture(&self, payment: &Payment, _notify_url: &str) -> Outcome<Standing> {
         let number = payment.number();
         self.sleep();
         let outcome =

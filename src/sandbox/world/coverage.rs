@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::diagram::{self, Edge};
+use bursar_core::held::HeldEnding;
 use bursar_core::payment::PaymentState;
 use bursar_core::plan::Plans;
 use bursar_core::refund::{LegState, RefundCause, RefundState};
@@ -42,6 +43,8 @@ pub struct Coverage {
     pub edges: BTreeMap<Edge<PaymentState>, u64>,
     /// Payments that came into a state, by how they are paid.
     pub methods: BTreeMap<(Method, PaymentState), u64>,
+    /// How what payers had agreed to ended, by how they had.
+    pub held: BTreeMap<(Method, HeldEnding), u64>,
     /// What was observed of payments, by channel.
     pub claims: BTreeMap<(&'static str, &'static str), u64>,
     /// Changes of a leg's state by what was observed.
@@ -67,6 +70,9 @@ impl Coverage {
         }
         for (row, n) in &other.methods {
             *self.methods.entry(*row).or_default() += n;
+        }
+        for (row, n) in &other.held {
+            *self.held.entry(*row).or_default() += n;
         }
         for (row, n) in &other.claims {
             *self.claims.entry(*row).or_default() += n;
@@ -105,6 +111,11 @@ impl Coverage {
         self.refunds.iter().filter(|((_, to), _)| *to == state).map(|(_, n)| n).sum()
     }
 
+    /// How often what payers had agreed to by `method` ended so.
+    pub fn held_endings(&self, method: Method, ending: HeldEnding) -> u64 {
+        self.held.get(&(method, ending)).copied().unwrap_or(0)
+    }
+
     /// What should have been exercised and was not: faults, and edges that a real house can take.
     pub fn missing(&self, plans: &Plans) -> Vec<String> {
         let faults = Fault::ALL.iter().filter(|f| self.faults.get(f).copied().unwrap_or(0) == 0);
@@ -125,6 +136,11 @@ impl Coverage {
                 if self.methods.get(&(method, state)).is_none_or(|n| *n == 0) {
                     missing.push(format!("method: {method} {}", state.name()));
                 }
+            }
+        }
+        for method in Method::ALL.into_iter().filter(|m| m.holds()) {
+            for ending in HeldEnding::ALL.into_iter().filter(|e| self.held_endings(method, *e) == 0) {
+                missing.push(format!("held by {method}: {}", ending.name()));
             }
         }
         for (channel, claims) in CLAIMS {

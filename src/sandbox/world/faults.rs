@@ -151,6 +151,8 @@ faults! {
     LineReversed = "money taken back by the bank",
     /// A hold lapses at the channel.
     HoldLapsed = "hold lapses",
+    /// The channel collects from a payer what a service came to, and that takes long.
+    CollectsLate = "collected hours after the service",
     /// A payer complains to his bank.
     Disputed = "payment disputed",
     /// The merchant wins.

@@ -18,7 +18,7 @@ use super::report::Report;
 use super::script::{self, Script};
 use super::setup::Setup;
 use super::state::{BEGIN_MS, Making, World, stream};
-use super::{cast, crew, gateway, laws};
+use super::{cast, crew, gateway, holds, laws};
 
 /// Workers of a history, and one gateway.
 const WORKERS: usize = 3;
@@ -84,6 +84,7 @@ impl History {
         let mut state = self.world.lock();
         state.coverage.steps = steps;
         laws::check(&mut state, &self.scripts);
+        holds::count_endings(&mut state);
         Report {
             setup: self.setup.clone(),
             hash: state.hash,
@@ -155,6 +156,7 @@ impl History {
             Event::TakeBack { line } => self.take_back(&line),
             Event::HoldWish { number, take, attempt } => self.hold_wish(&number, take, attempt),
             Event::HoldLapses(number) => self.hold_lapses(&number),
+            Event::Collect { number, minor } => self.collected(&number, minor),
             Event::ArriveCapture { number, name, minor } => self.arrive_capture(&number, &name, minor),
             Event::Complain(number) => self.complain(&number),
             Event::Decided { number, won } => self.decided(&number, won),

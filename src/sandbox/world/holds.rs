@@ -1,8 +1,9 @@
-//! What becomes of money held on cards, and of payers' complaints to their banks. It knows the card channel's
-//! books, and must never know what Bursar makes of it.
+//! What becomes of money that is held, and of payers' complaints to their banks. It knows the channels' books, and must
+//! never know what Bursar makes of it.
 
 use bursar_core::channel::ChannelKind;
 use bursar_core::clock::{DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS};
+use bursar_core::held::HeldEnding;
 use bursar_core::id::{self, ChannelAccountId, PaymentId};
 use bursar_core::payment::PaymentState;
 
@@ -19,6 +20,8 @@ use super::wants;
 
 /// How long an amount is held.
 const HELD_MS: (i64, i64) = (2 * HOUR_MS, 7 * DAY_MS);
+/// How long it may take to collect what a service came to.
+pub(super) const COLLECTS_MS: (i64, i64) = (MINUTE_MS, 2 * DAY_MS);
 /// When a payer complains.
 const COMPLAINS_MS: (i64, i64) = (5 * SECOND_MS, 60 * HOUR_MS);
 /// One who sees it at once complains by then.
@@ -31,22 +34,27 @@ const LOOKS_AGAIN_MS: i64 = 2 * MINUTE_MS;
 const LOOKS: u32 = 30;
 
 impl State {
-    /// An amount is held on a card; the merchant will want it, or not, or forget it.
+    /// An amount is held; the merchant will want it, or not, or forget it. Of cards the channel says until when, mostly;
+    /// of the others our settings do, and WeChat keeps a service for ever to which its payer has agreed.
     pub(super) fn holds(&mut self, number: &str) {
         let (now, lasts) = (self.now, self.between(HELD_MS.0, HELD_MS.1));
         let says_when = self.between(0, 3) > 0;
-        let lasts = if says_when { lasts } else { HELD_MS.1 };
         let Some(entry) = self.books.entries.get_mut(number) else { return };
+        let kind = entry.kind();
+        let says_when = says_when || kind != ChannelKind::Stripe;
+        let lasts = if says_when { lasts } else { HELD_MS.1 };
         entry.in_flight = false;
         if entry.closed_ms.is_some() {
             return;
         }
-        entry.held = Some(Held { since_ms: now, lapses_ms: now + lasts, says_when, taken: false });
+        entry.held = Some(Held { since_ms: now, lapses_ms: now + lasts, says_when, taken: false, collecting: false });
         self.note(|| format!("the amount of {number} is held"));
         self.changed(number);
-        // Some banks let go earlier than they said.
-        let early = self.between(0, 5) == 0;
-        self.at(if early { lasts / 4 } else { lasts }, Event::HoldLapses(number.to_owned()));
+        // Some let go earlier than they said.
+        let early = self.between(0, 2) == 0;
+        if kind != ChannelKind::Wechat {
+            self.at(if early { lasts / 8 } else { lasts }, Event::HoldLapses(number.to_owned()));
+        }
         let short = self.between(0, 3) > 0;
         let delay = if short { self.between(SECOND_MS, 30 * MINUTE_MS) } else { self.between(HOUR_MS, 3 * DAY_MS) };
         let wish = |take| Event::HoldWish { number: number.to_owned(), take, attempt: 0 };
@@ -130,14 +138,25 @@ impl History {
         }
     }
 
-    /// The channel lets a hold go.
+    /// The channel lets a hold go. Only of cards it tells that.
     pub(super) fn hold_lapses(&self, number: &str) {
         let mut state = self.world.lock();
         let now = state.now;
         let Some(entry) = state.books.entries.get_mut(number).filter(|e| e.is_held()) else { return };
         entry.closed_ms = Some(now);
         state.count(Fault::HoldLapsed);
-        state.changed(number);
+        state.changed_on_a_card(number);
+    }
+
+    /// The channel has collected what a service came to, unless it was told to let it be.
+    pub(super) fn collected(&self, number: &str, minor: i64) {
+        let mut state = self.world.lock();
+        let now = state.now;
+        if state.books.entries.get(number).is_some_and(super::books::Entry::is_collecting) {
+            state.books.capture(number, "one", (minor, 0), now);
+            state.note(|| format!("what {number} came to is collected"));
+            state.changed(number);
+        }
     }
 
     /// A capture call arrives that nobody waits for any more.
@@ -215,5 +234,17 @@ impl History {
             let (proof, body, ack) = (proof.clone(), body.clone(), Some(Ack::Slip(number.to_owned(), slip)));
             state.at(delay, Event::Hand { account, proof, body, ack });
         }
+    }
+}
+
+/// Counts how what payers had agreed to ended.
+pub(super) fn count_endings(state: &mut State) {
+    let ended = |p: &bursar_core::payment::Payment| {
+        let order = state.tables.orders.get(&p.order)?;
+        Some((p.method, HeldEnding::of(p, order.state)?))
+    };
+    let ended: Vec<_> = state.tables.payments.values().filter_map(ended).collect();
+    for ending in ended {
+        *state.coverage.held.entry(ending).or_default() += 1;
     }
 }

@@ -164,7 +164,9 @@ fn closed_by_protocol(state: &mut State, payment: &Payment) {
         return;
     }
     if payment.evidence.lapsed_at.is_some() {
-        let over = entry.lapsed(now) && !entry.in_flight && entry.charges.is_empty();
+        // What was let go before is over as well, whatever the last answer did not show yet.
+        let ended = entry.lapsed(now) || entry.closed_ms.is_some();
+        let over = ended && !entry.in_flight && entry.charges.is_empty();
         if !over && !clocks_wrong {
             state.violated("close protocol", format!("{} lapsed here; at the channel it has not", payment.id));
         }

@@ -12,6 +12,7 @@ impl Temperament {
         let rates: &[(Fault, u64)] = match self {
             Self::Calm => &[],
             Self::Lossy => &[
+                (CollectsLate, 500),
                 (AnswerLost, 150),
                 (NeverArrived, 100),
                 (ArrivesLate, 150),
@@ -30,6 +31,7 @@ impl Temperament {
                 (RefundAbnormal, 60),
             ],
             Self::Slow => &[
+                (CollectsLate, 500),
                 (ArrivesLate, 250),
                 (Propagation, 400),
                 (AnswerLate, 400),
@@ -41,6 +43,7 @@ impl Temperament {
                 (RefundReversed, 60),
             ],
             Self::Crashy => &[
+                (CollectsLate, 500),
                 (Crash, 500),
                 (StoreBefore, 30),
                 (StoreAfter, 30),
@@ -51,6 +54,7 @@ impl Temperament {
                 (NoFunds, 60),
             ],
             Self::Liar => &[
+                (CollectsLate, 300),
                 (WrongAmount, 150),
                 (OtherPayee, 100),
                 (TwoTransactions, 150),
@@ -67,6 +71,7 @@ impl Temperament {
                 (RefundReversed, 150),
             ],
             Self::Zombies => &[
+                (CollectsLate, 500),
                 (Zombie, 600),
                 (Sleeper, 80),
                 (JobDuplicated, 300),
@@ -95,6 +100,7 @@ impl Temperament {
                 (RefundSlow, 300),
             ],
             Self::Clumsy => &[
+                (CollectsLate, 500),
                 (JobForgotten, 400),
                 (JobDelayed, 200),
                 (JobRetried, 500),
@@ -113,6 +119,7 @@ impl Temperament {
                 (NoFunds, 60),
             ],
             Self::Mixed => &[
+                (CollectsLate, 500),
                 (AnswerLost, 50),
                 (AnswerLate, 40),
                 (NeverArrived, 30),
@@ -168,6 +175,7 @@ impl Temperament {
                 (Disputed, 400),
             ],
             Self::RefundStorm => &[
+                (CollectsLate, 500),
                 (Disputed, 400),
                 (AnswerLost, 100),
                 (AnswerLate, 60),
@@ -183,6 +191,7 @@ impl Temperament {
                 (SamePerson, 200),
             ],
             Self::Poor => &[
+                (CollectsLate, 500),
                 (NoFunds, 500),
                 (AnswerLost, 80),
                 (NeverArrived, 40),
@@ -193,6 +202,7 @@ impl Temperament {
                 (Crash, 60),
             ],
             Self::Bank => &[
+                (CollectsLate, 500),
                 (RefundAbnormal, 450),
                 (RefundClosed, 150),
                 (RefundMended, 400),
@@ -209,6 +219,7 @@ impl Temperament {
                 (ClumsyClerk, 100),
             ],
             Self::Combined => &[
+                (CollectsLate, 300),
                 (AnswerLost, 80),
                 (ArrivesLate, 60),
                 (Refused, 60),
@@ -224,6 +235,7 @@ impl Temperament {
                 (Eager, 100),
             ],
             Self::TwoPayments => &[
+                (CollectsLate, 500),
                 (AnswerLost, 60),
                 (AnswerLate, 60),
                 (NotifyLost, 300),
@@ -239,6 +251,7 @@ impl Temperament {
                 (LineLate, 100),
             ],
             Self::Choosing => &[
+                (CollectsLate, 500),
                 (AnswerLost, 80),
                 (AnswerLate, 60),
                 (ArrivesLate, 40),
@@ -258,6 +271,7 @@ impl Temperament {
                 (Disputed, 300),
             ],
             Self::Cards => &[
+                (CollectsLate, 500),
                 (AnswerLost, 200),
                 (AnswerLate, 60),
                 (NeverArrived, 80),

@@ -106,7 +106,11 @@ fn method(chance: &dyn Chance, character: Temperament) -> Method {
         fit.get(at).copied().unwrap_or(Method::WechatNative)
     };
     match (character, chance.below(10)) {
-        (Temperament::Cards, 0..=4) => Method::CardHold,
+        (Temperament::Cards, at @ 0..=4) => match at {
+            0 => Method::WechatScore,
+            1 => Method::AlipayHold,
+            _ => Method::CardHold,
+        },
         (Temperament::Cards, 5..=7) => Method::Card,
         (Temperament::ByHand, 0..=6) => of(&[ChannelKind::Bank, ChannelKind::Cash]),
         (Temperament::RefundStorm | Temperament::Bank | Temperament::Poor, 0..=4) | (_, 0..=2) => {
@@ -200,14 +204,22 @@ fn one(seed: u64, index: u64, character: Temperament) -> Script {
     };
     let part_payment = parts.len() > 1 && more.below(4) == 0;
     let expires_ms = placed_ms + life_ms;
-    let adds = part_payment || more.below(if character == Temperament::TwoPayments { 1 } else { 12 }) == 0;
+    let one_in = match character {
+        Temperament::TwoPayments => 1,
+        // A service is often paid by another way in the end.
+        Temperament::Cards => 3,
+        _ => 12,
+    };
+    // Most of all one that is collected from its payer for days.
+    let service = parts.len() == 1 && parts.iter().all(|p| p.method == Method::WechatScore);
+    let adds = part_payment || more.below(one_in) == 0 || (service && more.below(2) == 0);
     let added = method(&ways, character);
     let addition = (adds && offers.is_empty()).then(|| Addition {
-        at_ms: placed_ms + between(&more, 1_000, life_ms + MINUTE_MS),
+        at_ms: placed_ms + between(&more, 1_000, life_ms + if service { 15 * MINUTE_MS } else { MINUTE_MS }),
         account: account(whose, added.channel(), more.below(2)),
         method: added,
         payer: if more.below(4) == 0 { Payer::Never } else { Payer::Soon },
-        expires_ms: (more.below(2) == 0).then_some(expires_ms + 20 * MINUTE_MS),
+        expires_ms: (service || more.below(2) == 0).then_some(expires_ms + 20 * MINUTE_MS),
     });
     let wishes = wishes::draw(&stream(seed, 5_001 + index), placed_ms, character);
     Script {

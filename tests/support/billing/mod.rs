@@ -1,6 +1,7 @@
-//! Billing from the agreement to the charge, told as stories: over the real program and the sandbox's channels, on a
-//! clock that leaps from one thing that is due to the next.
+//! Billing from the agreement to the charge, and services that are paid for afterwards, told as stories: over the real
+//! program and the sandbox's channels, on a clock that leaps from one thing that is due to the next.
 
+mod after_service;
 mod declines;
 mod ears;
 mod place;
@@ -9,6 +10,7 @@ mod stories;
 mod sums;
 mod town;
 
+pub use after_service::serve;
 pub use declines::follow_each_decline;
 pub use place::Place;
 pub use stories::live_through;

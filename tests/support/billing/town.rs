@@ -68,11 +68,15 @@ impl Town {
     /// The stage's merchant has an account with WeChat already.
     async fn open_account(&self) {
         let (stage, channel) = (&self.house.stage, self.place.channel());
-        if channel == ChannelKind::Wechat {
-            return;
+        if channel != ChannelKind::Wechat {
+            self.open_till(channel, self.place.settings(&stage.keys[0], &stage.sandbox.base_url())).await;
         }
+    }
+
+    /// The merchant opens an account on `channel`.
+    pub(super) async fn open_till(&self, channel: ChannelKind, settings: Value) {
+        let stage = &self.house.stage;
         let (program, keys, merchant) = (&stage.program, &stage.keys[0], stage.actors[0].merchant);
-        let settings = self.place.settings(keys, &stage.sandbox.base_url());
         let at = (program.clock.now(), program.chance.as_ref());
         let account: ChannelAccountId =
             accounts::open(program.store.as_ref(), merchant, channel, settings, None, at).await.expect("an account");
@@ -197,7 +201,12 @@ impl Town {
 
     /// Lives through so many days.
     pub(super) async fn live(&self, days: i64) {
-        let last = self.clock.now().plus_ms(days * DAY_MS);
+        self.live_hours(24 * days).await;
+    }
+
+    /// Lives through so many hours.
+    pub(super) async fn live_hours(&self, hours: i64) {
+        let last = self.clock.now().plus_ms(hours * HOUR_MS);
         while self.clock.now() < last {
             self.leap(last).await;
             tokio::time::sleep(LOOK_EVERY).await;

@@ -17,6 +17,16 @@ pub(super) const PAGE: Row = Row {
     not_applicable: &[(Case::LostCreate, "nobody is called: the payer's browser brings the signed order")],
 };
 
+pub(super) const HOLD: Row = Row {
+    name: "alipay_hold",
+    method: Method::AlipayHold,
+    side: Side::Remote(&Alipay(Dialect::Usual)),
+    not_applicable: &[
+        (Case::Late, "what was let go cannot be taken any more: no money comes"),
+        (Case::LateUnheard, "what was let go cannot be taken any more: no money comes"),
+    ],
+};
+
 #[derive(Debug)]
 struct Alipay(Dialect);
 

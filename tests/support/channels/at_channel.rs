@@ -186,15 +186,29 @@ impl AtChannel {
         .await;
     }
 
+    /// The channel's books, one entry for each number. Where what is held is taken by an order of its own (Alipay),
+    /// that one stands for both from then on.
+    pub(super) fn books(&self) -> Vec<BookEntry> {
+        let mut books: Vec<BookEntry> = Vec::new();
+        for mut entry in self.sandbox.books() {
+            if let Some(at) = books.iter().position(|before| before.out_trade_no == entry.out_trade_no) {
+                // Who tried in vain had not been asked for the money itself yet.
+                entry.failed_attempts += books.remove(at).failed_attempts;
+            }
+            books.push(entry);
+        }
+        books
+    }
+
     /// The channel's order of a payment.
     pub(super) fn entry_of(&self, payment: &Payment) -> BookEntry {
         let number = payment.number();
-        self.sandbox.books().into_iter().find(|entry| entry.out_trade_no == number).expect("an order")
+        self.books().into_iter().find(|entry| entry.out_trade_no == number).expect("an order")
     }
 
     /// The channel's only order.
     pub(super) fn entry(&self) -> BookEntry {
-        let books = self.sandbox.books();
+        let books = self.books();
         assert_eq!(books.len(), 1, "{books:#?}");
         books.into_iter().next().expect("an order")
     }

@@ -57,6 +57,7 @@ pub(super) async fn play(case: Case, at: &ByHand) {
         | Case::LateUnheard
         | Case::Void
         | Case::Installments
+        | Case::CaptureLess
         | Case::LostCapture => unreachable!("{case:?} does not exist where nobody is called"),
     }
 }

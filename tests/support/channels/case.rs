@@ -39,6 +39,8 @@ pub enum Case {
     LateUnheard,
     /// What is held is let go when the order is closed.
     Void,
+    /// Of what is held what the service came to is taken, and can go back; the rest is let go.
+    CaptureLess,
     /// The answer to the capture call is lost: the money is taken once.
     LostCapture,
     /// Money comes in pieces: too little waits for the rest, too much goes back.
@@ -51,7 +53,7 @@ pub enum Case {
 
 impl Case {
     /// Every case.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Create,
         Self::Pay,
         Self::Fail,
@@ -70,6 +72,7 @@ impl Case {
         Self::Late,
         Self::LateUnheard,
         Self::Void,
+        Self::CaptureLess,
         Self::LostCapture,
         Self::Pieces,
         Self::Installments,
@@ -116,6 +119,7 @@ impl Case {
             Self::Late => "late",
             Self::LateUnheard => "late_unheard",
             Self::Void => "void",
+            Self::CaptureLess => "capture_less",
             Self::LostCapture => "lost_capture",
             Self::Pieces => "pieces",
             Self::Installments => "installments",

@@ -69,6 +69,7 @@ pub(super) async fn play(case: Case, cell: &AtChannel) {
         Case::Late => late(cell, true).await,
         Case::LateUnheard => late(cell, false).await,
         Case::Void => void(cell).await,
+        Case::CaptureLess => capture_less(cell).await,
         Case::LostCapture => lost_capture(cell).await,
         Case::Pieces => unreachable!("the channel takes the whole or nothing"),
         Case::Installments => installments(cell).await,
@@ -195,7 +196,7 @@ async fn race_of_merchants(cell: &AtChannel) {
         assert_eq!(ended.captured_minor(), if paid { AMOUNT } else { 0 });
         taken += u32::from(paid);
     }
-    let books = cell.sandbox.books();
+    let books = cell.books();
     assert_eq!((books.len(), books.iter().map(|b| b.charges).sum::<u32>()), (2, taken));
     assert_eq!(cell.held_minor().await, i64::from(taken) * AMOUNT);
     cell.agrees().await;
@@ -403,6 +404,23 @@ async fn void(cell: &AtChannel) {
     assert!(only(&closed).state.ended_unpaid(), "{:?}", only(&closed).state);
     assert_eq!((cell.entry().state.as_str(), cell.entry().charges), ("CLOSED", 0));
     assert_eq!((cell.ask_to_capture(order).await, cell.held_minor().await), (409, 0));
+    cell.agrees().await;
+}
+
+async fn capture_less(cell: &AtChannel) {
+    let less = AMOUNT - 3_001;
+    let (order, payment) = cell.ready(LONG_S).await;
+    cell.pay(&payment, PayMode::Normal);
+    cell.until_held(order).await;
+    assert_eq!(cell.ask_to_capture_so_much(order, AMOUNT + 1).await, 422, "more than is held");
+    assert_eq!(cell.ask_to_capture_so_much(order, less).await, 202);
+    let paid = cell.until(order, "the order is paid", |d| d.order.state == OrderState::Paid).await;
+    assert_eq!((paid.order.amount.minor, paid.captured_minor(), cell.held_minor().await), (less, less, less));
+    assert_eq!((cell.entry().charges, cell.entry().captured_minor), (1, less));
+    assert_eq!(cell.ask_back(order, less + 1).await, 422, "more than was taken");
+    assert_eq!(cell.ask_back(order, less).await, 202);
+    cell.until(order, "the money is back", |d| d.refunded_minor() == less).await;
+    assert_eq!((cell.entry().refunded_minor, cell.held_minor().await), (less, 0));
     cell.agrees().await;
 }
 

@@ -119,6 +119,12 @@ impl Cell {
         self.post(&path, &format!("t-{order}"), &json!({ "by": "Li Na" })).await.0
     }
 
+    /// Asks for so much of what is held to be taken; the status of the answer.
+    pub(super) async fn ask_to_capture_so_much(&self, order: OrderId, amount_minor: i64) -> u16 {
+        let said = json!({ "by": "Li Na", "amount_minor": amount_minor });
+        self.post(&format!("/v1/orders/{order}/capture"), &self.key(), &said).await.0
+    }
+
     /// Asks for so much of the order back; the status of the answer.
     pub(super) async fn ask_back(&self, order: OrderId, amount_minor: i64) -> u16 {
         let key = format!("r{}", self.house.stage.program.chance.next_u64());

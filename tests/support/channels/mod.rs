@@ -24,10 +24,12 @@ pub use suite::conforms;
 use teller::Teller;
 
 /// Every way to pay that is tried. A channel whose products differ in kind (a page, a code) has several.
-pub const ROWS: [Row; 9] = [
+pub const ROWS: [Row; 11] = [
     wechat::NATIVE,
+    wechat::SCORE,
     alipay::QR,
     alipay::PAGE,
+    alipay::HOLD,
     unionpay::APP,
     unionpay::WEB,
     stripe::CARD,

@@ -30,7 +30,7 @@ impl Row {
     /// Why this case does not exist here; `None`: it does.
     pub fn not_applicable(&self, case: Case) -> Option<&'static str> {
         match (case, self.side) {
-            (Case::Void | Case::LostCapture, _) if !self.method.holds() => {
+            (Case::Void | Case::CaptureLess | Case::LostCapture, _) if !self.method.holds() => {
                 return Some("the money is taken at once: nothing is held");
             }
             (Case::Pieces, Side::Remote(_)) => return Some("the channel takes the whole amount or nothing"),

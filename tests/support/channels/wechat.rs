@@ -6,10 +6,20 @@ use bursar_core::observation::PayCode;
 use bursar_sandbox::{Door, Provisioned};
 use serde_json::Value;
 
-use super::{Remote, Row, Side};
+use super::{Case, Remote, Row, Side};
 
 pub(super) const NATIVE: Row =
     Row { name: "wechat", method: Method::WechatNative, side: Side::Remote(&Wechat), not_applicable: &[] };
+
+pub(super) const SCORE: Row = Row {
+    name: "wechat_score",
+    method: Method::WechatScore,
+    side: Side::Remote(&Wechat),
+    not_applicable: &[
+        (Case::Late, "to a service that was cancelled nobody can agree any more: no money comes"),
+        (Case::LateUnheard, "to a service that was cancelled nobody can agree any more: no money comes"),
+    ],
+};
 
 #[derive(Debug)]
 struct Wechat;

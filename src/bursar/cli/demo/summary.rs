@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use bursar_core::channel::ChannelKind;
+use bursar_core::held::HeldEnding;
 use bursar_core::{Currency, Money};
 use bursar_sandbox::merchant::{Asked, Diary};
 use serde_json::{Value, json};
@@ -69,6 +70,7 @@ impl Ending {
                 "incomplete": refunds.incomplete, "reversed": refunds.reversed, "failed": refunds.failed,
                 "open": refunds.open, "surprises": self.asked.surprises,
             },
+            "after_service": audit.after_service,
             "channels": self.channels(),
             "people": { "did": self.deeds, "surprises": self.surprises },
             "faults_played": self.faults, "elapsed_ms": self.elapsed_ms,
@@ -105,6 +107,9 @@ impl Ending {
                 row("paid", &audit.paid),
                 row("closed", &audit.closed),
                 row("  of them with late money (given back)", &audit.late_money),
+                row("services paid for when they were over", &audit.ended_after_service(HeldEnding::Captured)),
+                row("  let go: not needed any more", &audit.ended_after_service(HeldEnding::Revoked)),
+                row("  let go: paid by another way", &audit.ended_after_service(HeldEnding::PaidElsewhere)),
                 row("refunds that customers asked for", &refunds.requested),
                 row("  of them of a part", &refunds.partial),
                 row("  of them approved by a second person", &self.asked.approved),

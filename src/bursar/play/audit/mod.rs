@@ -8,6 +8,7 @@ mod refunds;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use bursar_core::channel::ChannelKind;
+use bursar_core::held::HeldEnding;
 use bursar_core::id::MerchantId;
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::{Payment, PaymentState};
@@ -48,6 +49,8 @@ pub struct Audit {
     /// Orders for which a payer is out of money without anybody knowing: by the sandbox's books it holds more
     /// of his than the order is worth, and here no refund is under way and nothing is asked.
     pub out_of_money: u64,
+    /// How what customers had agreed to before a service ended, by method and end.
+    pub after_service: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     /// What became of refunds.
     pub refunds: RefundAudit,
     /// The same for each channel of the cast, by its name.
@@ -62,6 +65,11 @@ impl Audit {
     /// Whether the books agree, payment by payment and refund by refund, and the ledger balances.
     pub fn books_agree(&self) -> bool {
         self.differences.is_empty() && self.unbalanced.is_empty()
+    }
+
+    /// How often what customers had agreed to before a service ended so, by whatever method.
+    pub fn ended_after_service(&self, ending: HeldEnding) -> u64 {
+        self.after_service.values().filter_map(|ends| ends.get(ending.name())).sum()
     }
 
     /// A difference between the books of a channel and ours.
@@ -182,6 +190,9 @@ fn weigh<'a>(audit: &mut Audit, dossier: &Dossier, theirs: &Theirs<'a>, parked: 
     let mut held = 0_i64;
     for payment in &dossier.payments {
         audit.unknown += u64::from(!payment.state.is_final());
+        if let Some(ending) = HeldEnding::of(payment, order.state) {
+            *audit.after_service.entry(payment.method.name()).or_default().entry(ending.name()).or_default() += 1;
+        }
         let number = payment.number();
         let entry = theirs.payments.get(number.as_str()).copied();
         held += theirs.by_hand.weigh_payment(audit, payment);
@@ -227,7 +238,7 @@ fn same(dossier: &Dossier, payment: &Payment, entry: Option<&BookEntry>) -> bool
         (Some(r), Some(e)) => {
             e.charges == 1
                 && e.transaction_id.as_deref() == Some(r.transaction_id.as_str())
-                && e.amount_minor == r.amount_minor
+                && e.captured_minor == r.amount_minor
                 && e.refunded_minor == back
                 && e.refunded_minor <= e.captured_minor
         }

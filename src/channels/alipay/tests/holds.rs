@@ -1,5 +1,6 @@
 //! Pre-authorisations: what is sent, what each state means with and without a trade, and what is believed after a no.
 
+use bursar_core::clock::DAY_MS;
 use bursar_core::observation::{Hold, Receipt};
 
 use super::*;
@@ -22,7 +23,8 @@ fn hold() -> Hold {
         payee_matches: true,
         paid_at: NOW.plus_ms(-60_000),
     };
-    Hold { receipt, lapses_at: None }
+    let lapses_at = Some(receipt.paid_at.plus_ms(30 * DAY_MS));
+    Hold { receipt, lapses_at }
 }
 
 fn new() -> Payment {
@@ -136,8 +138,8 @@ async fn what_the_channel_cannot_offer_is_not_called_for() {
     let dollars = Payment { amount: Money::new(1, "USD".parse().unwrap()), ..new() };
     assert_eq!(of(&order(), &dollars, NOTIFY_URL).await, "Definite");
     assert_eq!(of(&order(), &new(), "nowhere").await, "Configuration");
-    assert_eq!(shown(fixture.channel.capture(&came_to(0)).await), "Definite");
-    assert_eq!(shown(fixture.channel.capture(&ours()).await), "Definite");
+    assert_eq!(shown(fixture.channel.capture(&came_to(0), NOTIFY_URL).await), "Definite");
+    assert_eq!(shown(fixture.channel.capture(&ours(), NOTIFY_URL).await), "Definite");
     assert!(peer.seen().is_empty());
 }
 
@@ -208,7 +210,7 @@ async fn an_answer_that_is_forged_or_about_another_number_decides_nothing() {
     })
     .await;
     assert_eq!(kind(at(&forged).channel.query(&new()).await), (WhyKind::BadSignature, false));
-    assert_eq!(kind(at(&forged).channel.capture(&came_to(1000)).await), (WhyKind::BadSignature, false));
+    assert_eq!(kind(at(&forged).channel.capture(&came_to(1000), NOTIFY_URL).await), (WhyKind::BadSignature, false));
     assert_eq!(kind(at(&forged).channel.close(&new()).await), (WhyKind::BadSignature, false));
 }
 
@@ -218,7 +220,7 @@ async fn a_capture_takes_what_the_service_came_to_and_the_trade_tells_that_it_di
     let peer = peer(done(), Ok(finished()), Ok(taken())).await;
     let fixture = at(&peer);
     for _ in 0..2 {
-        let outcome = fixture.channel.capture(&came_to(1000)).await;
+        let outcome = fixture.channel.capture(&came_to(1000), NOTIFY_URL).await;
         assert!(
             matches!(outcome, Outcome::Done(Standing::Paid(r)) if r.amount_minor == 1000),
             "a repetition is harmless"
@@ -228,6 +230,7 @@ async fn a_capture_takes_what_the_service_came_to_and_the_trade_tells_that_it_di
     assert_signed(&asked(&seen[0]));
     assert_eq!(calls(&peer), [PAY, TRADE, PAY, TRADE]);
     assert_eq!(seen[0].body, seen[2].body);
+    assert_eq!(asked(&seen[0])["notify_url"], NOTIFY_URL, "of the trade, and of what goes back of it, messages come");
     assert_eq!(
         biz(&seen[0]),
         json!({
@@ -239,7 +242,7 @@ async fn a_capture_takes_what_the_service_came_to_and_the_trade_tells_that_it_di
     // Without the channel's number of the hold it is asked for.
     let forgotten = Payment { evidence: Evidence::default(), ..came_to(1000) };
     let peer = super::holds::peer(done(), Ok(held()), NO_TRADE).await;
-    assert_eq!(at(&peer).channel.capture(&forgotten).await, Outcome::Done(Standing::Authorized(hold())));
+    assert_eq!(at(&peer).channel.capture(&forgotten, NOTIFY_URL).await, Outcome::Done(Standing::Authorized(hold())));
     assert_eq!(calls(&peer), [TRADE, ASK, PAY, TRADE, ASK]);
 }
 
@@ -247,7 +250,7 @@ async fn a_capture_takes_what_the_service_came_to_and_the_trade_tells_that_it_di
 async fn a_refused_capture_is_a_no_only_while_the_hold_is_untouched() {
     let capture = async |call: Answer, hold: Answer, trade: Answer| {
         let peer = peer(call, hold, trade).await;
-        at(&peer).channel.capture(&came_to(1000)).await
+        at(&peer).channel.capture(&came_to(1000), NOTIFY_URL).await
     };
     for (call, hold, trade, want) in [
         (Err("ACQ.TRADE_HAS_SUCCESS"), held(), NO_TRADE, "Definite"),
@@ -255,6 +258,7 @@ async fn a_refused_capture_is_a_no_only_while_the_hold_is_untouched() {
         (Err("ACQ.SOMETHING_NEW"), held(), NO_TRADE, "unreadable"),
         (Err("ACQ.BUYER_BALANCE_NOT_ENOUGH"), held(), Err(""), "server_error"),
         (Err("ACQ.CONTEXT_INCONSISTENT"), frozen("CLOSED", "CLOSED", "0.00", "0.00"), NO_TRADE, "Closed"),
+        (Err("ACQ.AUTH_ORDER_HAS_FINISHED"), frozen("FINISH", "SUCCESS", "0.00", "0.00"), NO_TRADE, "Closed"),
         (Err("ACQ.SYSTEM_ERROR"), finished(), Ok(taken()), "system_error"),
         (Err("ACQ.ACCESS_FORBIDDEN"), held(), NO_TRADE, "Configuration"),
         (Err(""), finished(), Ok(taken()), "server_error"),
@@ -271,7 +275,7 @@ async fn a_refused_capture_is_a_no_only_while_the_hold_is_untouched() {
         _ => done(s, held()),
     })
     .await;
-    let outcome = at(&under_way).channel.capture(&came_to(1000)).await;
+    let outcome = at(&under_way).channel.capture(&came_to(1000), NOTIFY_URL).await;
     assert_eq!(outcome, Outcome::Done(Standing::Authorized(hold())));
 }
 

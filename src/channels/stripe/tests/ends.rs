@@ -67,7 +67,7 @@ async fn a_close_that_is_answered_with_something_else_is_unknown() {
 async fn a_capture_takes_all_that_is_held() {
     let peer = Peer::start(|_| ok(&intent_in("succeeded"))).await;
     let fixture = Fixture::at(&peer);
-    let outcome = fixture.channel.capture(&open(Method::CardHold)).await;
+    let outcome = fixture.channel.capture(&open(Method::CardHold), "").await;
     assert!(matches!(outcome, Outcome::Done(Standing::Paid(r)) if r.amount_minor == 1234));
     let seen = peer.seen().remove(0);
     assert_eq!((seen.method.as_str(), seen.target.clone()), ("POST", format!("/v1/payment_intents/{INTENT}/capture")));
@@ -96,7 +96,7 @@ fn came_to(minor: i64) -> Payment {
 async fn a_service_that_came_to_less_is_captured_for_less_and_asked_about_alike() {
     let peer = Peer::start(|_| ok(&taken_in_part(1000))).await;
     let fixture = Fixture::at(&peer);
-    for outcome in [fixture.channel.capture(&came_to(1000)).await, fixture.channel.query(&came_to(1000)).await] {
+    for outcome in [fixture.channel.capture(&came_to(1000), "").await, fixture.channel.query(&came_to(1000)).await] {
         assert!(
             matches!(outcome, Outcome::Done(Standing::Paid(r)) if r.amount_minor == 1000 && r.transaction_id == INTENT)
         );
@@ -111,10 +111,10 @@ async fn a_capture_in_part_whose_answer_was_lost_is_found_by_its_repetition() {
         _ => ok(&taken_in_part(1000)),
     })
     .await;
-    let outcome = Fixture::at(&peer).channel.capture(&came_to(1000)).await;
+    let outcome = Fixture::at(&peer).channel.capture(&came_to(1000), "").await;
     assert!(matches!(outcome, Outcome::Done(Standing::Paid(r)) if r.amount_minor == 1000));
     // Somebody took another amount at the channel's own pages: that is told as it is.
-    let outcome = Fixture::at(&peer).channel.capture(&came_to(900)).await;
+    let outcome = Fixture::at(&peer).channel.capture(&came_to(900), "").await;
     assert!(matches!(outcome, Outcome::Done(Standing::Paid(r)) if r.amount_minor == 1000));
 }
 
@@ -129,7 +129,7 @@ async fn a_hold_for_more_than_the_service_came_to_is_told_whole() {
 async fn an_amount_that_the_channel_cannot_write_is_not_captured() {
     let peer = Peer::start(|_| ok(&intent_in("succeeded"))).await;
     let payment = Payment { amount: Money::new(1234, "KWD".parse().unwrap()), ..open(Method::CardHold) };
-    let outcome = Fixture::at(&peer).channel.capture(&payment).await;
+    let outcome = Fixture::at(&peer).channel.capture(&payment, "").await;
     assert!(matches!(outcome, Outcome::Refused(Refusal { class: RefusalClass::Definite, .. })), "{outcome:?}");
     assert!(peer.seen().is_empty());
 }
@@ -138,18 +138,24 @@ async fn an_amount_that_the_channel_cannot_write_is_not_captured() {
 async fn what_cannot_be_captured_is_read_and_only_what_is_still_held_is_refused() {
     for (status, want) in [("succeeded", "Paid"), ("canceled", "Closed"), ("requires_payment_method", "Unpaid")] {
         let peer = in_state(status).await;
-        let outcome = shown(Fixture::at(&peer).channel.capture(&open(Method::CardHold)).await);
+        let outcome = shown(Fixture::at(&peer).channel.capture(&open(Method::CardHold), "").await);
         assert!(outcome.starts_with(want), "{status}: {outcome}");
     }
     let peer = in_state("requires_capture").await;
-    let outcome = Fixture::at(&peer).channel.capture(&open(Method::CardHold)).await;
+    let outcome = Fixture::at(&peer).channel.capture(&open(Method::CardHold), "").await;
     assert!(matches!(outcome, Outcome::Refused(Refusal { class: RefusalClass::Definite, .. })), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn a_capture_without_an_answer_is_unknown() {
     let peer = Peer::start(|_| error(500, "api_error", "")).await;
-    assert_eq!(kind(Fixture::at(&peer).channel.capture(&open(Method::CardHold)).await), (WhyKind::ServerError, false));
+    assert_eq!(
+        kind(Fixture::at(&peer).channel.capture(&open(Method::CardHold), "").await),
+        (WhyKind::ServerError, false)
+    );
     let peer = Peer::start(|_| error(429, "invalid_request_error", "lock_timeout")).await;
-    assert_eq!(kind(Fixture::at(&peer).channel.capture(&open(Method::CardHold)).await), (WhyKind::RateLimited, true));
+    assert_eq!(
+        kind(Fixture::at(&peer).channel.capture(&open(Method::CardHold), "").await),
+        (WhyKind::RateLimited, true)
+    );
 }

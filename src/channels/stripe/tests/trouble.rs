@@ -22,7 +22,7 @@ async fn answers_that_are_none_of_the_channels_prove_nothing() {
         assert_eq!(kind(fixture.create(&payment(Method::Card)).await), (want, false), "create {status}");
         assert_eq!(kind(fixture.channel.query(&open(Method::Card)).await), (want, false), "query {status}");
         assert_eq!(kind(fixture.channel.close(&open(Method::Card)).await), (want, false), "close {status}");
-        assert_eq!(kind(fixture.channel.capture(&open(Method::CardHold)).await), (want, false), "capture {status}");
+        assert_eq!(kind(fixture.channel.capture(&open(Method::CardHold), "").await), (want, false), "capture {status}");
         assert_eq!(kind(fixture.refund(&open(Method::Card), &leg(), "").await), (want, false), "refund {status}");
         assert_eq!(peer.seen().len(), 5, "nothing is repeated and no redirect is followed");
     }

@@ -263,6 +263,6 @@ async fn nothing_can_be_closed() {
     let outcome = fixture.channel.close(&payment(Method::UnionpayWeb)).await;
     assert_eq!(outcome, Outcome::Done(Closed::NotPossible));
     assert_eq!((peer.seen().len(), fixture.count("close", "done")), (0, 1));
-    let refused = fixture.channel.capture(&payment(Method::UnionpayWeb)).await;
+    let refused = fixture.channel.capture(&payment(Method::UnionpayWeb), NOTIFY_URL).await;
     assert!(matches!(refused, Outcome::Refused(_)));
 }

@@ -1,5 +1,6 @@
 //! Pay after service: what is sent, what each state means, and what is believed after a no.
 
+use bursar_core::clock::DAY_MS;
 use bursar_core::observation::{Hold, PayCode, Receipt};
 
 use super::calls::{assert_signed, shown};
@@ -68,7 +69,7 @@ fn held() -> Standing {
         payee_matches: true,
         paid_at: NOW,
     };
-    Standing::Authorized(Hold { receipt, lapses_at: None })
+    Standing::Authorized(Hold { receipt, lapses_at: Some(NOW.plus_ms(30 * DAY_MS)) })
 }
 
 fn taken(amount_minor: i64) -> Receipt {
@@ -150,7 +151,7 @@ async fn without_the_settings_nothing_is_called_and_the_refusal_names_them() {
     let refusals = [
         create(&fixture, &payment).await.map(drop),
         fixture.channel.query(&payment).await.map(drop),
-        fixture.channel.capture(&payment).await.map(drop),
+        fixture.channel.capture(&payment, NOTIFY_URL).await.map(drop),
         fixture.channel.close(&payment).await.map(drop),
     ];
     for outcome in refusals {
@@ -159,8 +160,8 @@ async fn without_the_settings_nothing_is_called_and_the_refusal_names_them() {
     }
     let dollars = Payment { amount: Money::new(1, "USD".parse().unwrap()), ..payment };
     assert_eq!(shown(create(&at(&peer), &dollars).await), "Definite");
-    assert_eq!(shown(at(&peer).channel.capture(&came_to(0)).await), "Definite");
-    assert_eq!(shown(at(&peer).channel.capture(&super::payment(Method::WechatNative)).await), "Definite");
+    assert_eq!(shown(at(&peer).channel.capture(&came_to(0), NOTIFY_URL).await), "Definite");
+    assert_eq!(shown(at(&peer).channel.capture(&super::payment(Method::WechatNative), NOTIFY_URL).await), "Definite");
     assert!(peer.seen().is_empty());
 }
 
@@ -235,8 +236,10 @@ async fn a_capture_says_what_the_service_came_to_and_what_follows_is_asked() {
     for (asked, want) in [(collecting(), held()), (paid(1000), Standing::Paid(taken(1000)))] {
         let peer = peer(collecting(), asked).await;
         let fixture = at(&peer);
+        let evidence = Evidence { capture_requested: Some((NOW.plus_ms(-61_000), "Li".into())), ..Evidence::default() };
+        let payment = Payment { evidence, ..came_to(1000) };
         for _ in 0..2 {
-            assert_eq!(fixture.channel.capture(&came_to(1000)).await, Outcome::Done(want.clone()));
+            assert_eq!(fixture.channel.capture(&payment, NOTIFY_URL).await, Outcome::Done(want.clone()));
         }
         let seen = peer.seen();
         assert_signed(&seen[0]);
@@ -246,11 +249,32 @@ async fn a_capture_says_what_the_service_came_to_and_what_follows_is_asked() {
             serde_json::from_slice::<Value>(&seen[0].body).unwrap(),
             json!({
                 "appid": APPID, "service_id": SERVICE, "post_payments": [{"name": "服务费", "amount": 1000}],
-                "total_amount": 1000,
+                "total_amount": 1000, "time_range": {"end_time": "20270115155859"},
             })
         );
         assert_eq!(fixture.count("capture", "done"), 2);
     }
+}
+
+#[tokio::test]
+async fn a_service_ends_after_the_second_in_which_its_payer_agreed() {
+    let peer = peer(collecting(), collecting()).await;
+    let Standing::Authorized(hold) = held() else { panic!() };
+    let evidence = Evidence {
+        authorized: Some(hold),
+        capture_requested: Some((NOW.plus_ms(900), "Li".into())),
+        ..Evidence::default()
+    };
+    let (fixture, payment) = (at(&peer), Payment { evidence, ..came_to(1000) });
+    for _ in 0..2 {
+        let outcome = fixture.channel.capture(&payment, NOTIFY_URL).await;
+        assert!(matches!(outcome, Outcome::Done(Standing::Authorized(_))), "{outcome:?}");
+        fixture.clock.advance_ms(5_000);
+    }
+    let seen = peer.seen();
+    assert_eq!(seen[0].body, seen[2].body, "the same end in every attempt");
+    let body: Value = serde_json::from_slice(&seen[0].body).unwrap();
+    assert_eq!(body["time_range"], json!({"end_time": "20270115160001"}));
 }
 
 #[tokio::test]
@@ -269,19 +293,19 @@ async fn a_refused_capture_is_a_no_only_while_the_service_still_runs() {
         (Canned::new(502, ""), paid(1000), "server_error"),
     ] {
         let peer = peer(refused, asked).await;
-        assert_eq!(shown(at(&peer).channel.capture(&came_to(1000)).await), want);
+        assert_eq!(shown(at(&peer).channel.capture(&came_to(1000), NOTIFY_URL).await), want);
     }
     // The first call had taken effect, and its answer was lost.
     for (asked, want) in [(collecting(), held()), (paid(1000), Standing::Paid(taken(1000)))] {
         let peer = peer(no(), asked).await;
-        assert_eq!(at(&peer).channel.capture(&came_to(1000)).await, Outcome::Done(want));
+        assert_eq!(at(&peer).channel.capture(&came_to(1000), NOTIFY_URL).await, Outcome::Done(want));
     }
 }
 
 #[tokio::test]
 async fn a_question_that_never_left_does_not_hide_that_the_capture_was_sent() {
     let peer = peer(collecting(), error(429, "FREQUENCY_LIMITED")).await;
-    assert_eq!(kind(at(&peer).channel.capture(&came_to(1000)).await), (WhyKind::RateLimited, false));
+    assert_eq!(kind(at(&peer).channel.capture(&came_to(1000), NOTIFY_URL).await), (WhyKind::RateLimited, false));
 }
 
 #[tokio::test]
@@ -314,6 +338,32 @@ async fn a_cancellation_lets_go_and_is_not_forced_while_the_channel_collects() {
     }
 }
 
+#[tokio::test]
+async fn what_was_paid_by_another_way_is_told_while_the_channel_collects_and_cancelled_before() {
+    let paid_at = NOW.plus_ms(-2_000);
+    let elsewhere = async |posted: Canned, asked: Canned| {
+        let peer = peer(posted, asked).await;
+        let outcome = at(&peer).channel.paid_elsewhere(&came_to(1000), paid_at).await;
+        (shown(outcome), peer.seen())
+    };
+    let (outcome, seen) = elsewhere(collecting(), collecting()).await;
+    assert_eq!((&*outcome, seen.len()), ("Accepted", 2));
+    assert_signed(&seen[1]);
+    assert_eq!(seen[1].target, format!("/v3/payscore/serviceorder/{}/sync", number()));
+    assert_eq!(
+        serde_json::from_slice::<Value>(&seen[1].body).unwrap(),
+        json!({"appid": APPID, "service_id": SERVICE, "type": "Order_Paid", "detail": {"paid_time": "20270115155958"}})
+    );
+    let (outcome, seen) = elsewhere(agreed(), agreed()).await;
+    assert_eq!((&*outcome, seen[1].target.ends_with("/cancel")), ("Accepted", true));
+    let no = || error(400, "INVALID_ORDER_STATE");
+    assert_eq!(elsewhere(no(), collecting()).await.0, "TooEarly");
+    assert_eq!(elsewhere(no(), paid(1000)).await.0, "AlreadyPaid");
+    assert_eq!(elsewhere(Canned::new(502, ""), collecting()).await.0, "server_error");
+    assert_eq!(elsewhere(collecting(), Canned::new(502, "")).await.0, "server_error");
+    assert_eq!(elsewhere(no(), service_order("REVOKED", "", "", 0)).await.0, "Accepted");
+}
+
 #[test]
 fn a_mistake_in_the_settings_is_named() {
     for (score, words) in [
@@ -321,6 +371,7 @@ fn a_mistake_in_the_settings_is_named() {
         (json!({"service_id": ""}), "score.service_id"),
         (json!({"service_id": "1&appid=2"}), "score.service_id"),
         (json!({"service_id": "1", "risk_fund": "TRUST"}), "TRUST"),
+        (json!({"service_id": "1", "hold_days": 0}), "score.hold_days"),
         (json!({"service_id": "1", "apiv2_key": "file:public"}), "score.apiv2_key"),
         (json!({"service_id": "1", "other": 1}), "`other`"),
     ] {
