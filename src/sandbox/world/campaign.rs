@@ -76,18 +76,7 @@ pub fn hunt(planted: Planted, seed: u64) -> Hunt {
 
 /// Hunts all of `bugs`, on a few threads; in the order of the list.
 pub fn hunt_all(bugs: &[Planted], seed: u64) -> Vec<Hunt> {
-    let mut hunts = Vec::new();
-    let bug = |nth: u64| usize::try_from(nth).ok().and_then(|nth| bugs.get(nth).copied());
-    let take = |hunted: Option<Hunt>| {
-        hunts.extend(hunted);
-        false
-    };
-    crowd::each(
-        u64::try_from(bugs.len()).unwrap_or(u64::MAX),
-        |nth| bug(nth).map(|bug| hunt(bug, seed)),
-        take,
-        &|_| {},
-    );
+    let mut hunts = crowd::all(bugs, |bug| hunt(bug, seed));
     hunts.sort_by_key(|h| h.planted);
     hunts
 }

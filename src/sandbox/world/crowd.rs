@@ -34,6 +34,18 @@ pub fn each<R>(
     });
 }
 
+/// Does `work` for each of `items`; the results come in no order.
+pub fn all<T: Copy + Sync, R: Send>(items: &[T], work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let mut done = Vec::new();
+    let nth = |nth: u64| usize::try_from(nth).ok().and_then(|nth| items.get(nth).copied()).map(&work);
+    let take = |result: Option<R>| {
+        done.extend(result);
+        false
+    };
+    each(u64::try_from(items.len()).unwrap_or(u64::MAX), nth, take, &|_| {});
+    done
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +72,8 @@ mod tests {
         };
         each(1_000, |_| (), take, &|_| {});
         assert!((3..=4).contains(&taken), "{taken}");
+        let mut squares = all(&[3, 1, 2], |n: u64| n * n);
+        squares.sort_unstable();
+        assert_eq!(squares, [1, 4, 9]);
     }
 }
