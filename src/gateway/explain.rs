@@ -147,7 +147,7 @@ fn action(payment: &Payment, timeline: &Timeline, now: Timestamp) -> String {
         JobKind::ClosePayment => "The close protocol goes on",
         JobKind::WatchPayment => "The channel is asked once more",
         JobKind::SettleLateMoney => "The late money goes back",
-        JobKind::CapturePayment => "The hold on the card is captured",
+        JobKind::CapturePayment => "What is held is taken",
         JobKind::ExpireOrder => "The order expires",
         JobKind::MatchStatementLine => "A line of a statement is matched",
         JobKind::FireSchedule => "A schedule fires",
