@@ -111,18 +111,24 @@ fn planted(globals: &Globals, bugs: &[Planted], seed: u64) -> Done {
     let bugs = if bugs.is_empty() { Planted::ALL } else { bugs };
     eprintln!("hunting {} planted bugs", bugs.len());
     let hunts = campaign::hunt_all(bugs, seed);
+    let found: Vec<_> = hunts.iter().map(|h| (h.planted.name(), h.seeds, h.caught_by.as_str())).collect();
+    show_hunts(globals, &["planted bug", "seeds until found", "caught by"], &found)
+}
+
+/// Shows for each planted bug how many seeds it took to find it, and the law that did. It is a failure when one was not
+/// found.
+pub(super) fn show_hunts(globals: &Globals, heads: &[&str], found: &[(&str, Option<u64>, &str)]) -> Done {
     if globals.json {
-        let rows: Vec<_> = hunts
-            .iter()
-            .map(|h| json!({ "bug": h.planted.name(), "seeds": h.seeds, "caught_by": h.caught_by }))
-            .collect();
+        let rows: Vec<_> =
+            found.iter().map(|(bug, seeds, law)| json!({ "bug": bug, "seeds": seeds, "caught_by": law })).collect();
         output::json(&json!(rows))?;
     } else {
-        let found = |seeds: Option<u64>| seeds.map_or_else(|| "NOT FOUND".to_owned(), |n| n.to_string());
-        let row = |h: &campaign::Hunt| vec![h.planted.name().to_owned(), found(h.seeds), h.caught_by.clone()];
-        output::table(&["planted bug", "seeds until found", "caught by"], &hunts.iter().map(row).collect::<Vec<_>>())?;
+        let shown = |seeds: &Option<u64>| seeds.map_or_else(|| "NOT FOUND".to_owned(), |n| n.to_string());
+        let row =
+            |(bug, seeds, law): &(&str, Option<u64>, &str)| vec![(*bug).to_owned(), shown(seeds), (*law).to_owned()];
+        output::table(heads, &found.iter().map(row).collect::<Vec<_>>())?;
     }
-    let missed: Vec<_> = hunts.iter().filter(|h| h.seeds.is_none()).map(|h| h.planted.name()).collect();
+    let missed: Vec<_> = found.iter().filter(|(_, seeds, _)| seeds.is_none()).map(|(bug, ..)| *bug).collect();
     if missed.is_empty() { Ok(()) } else { Err(Failure::violated(format!("not found: {}", missed.join(", ")))) }
 }
 

@@ -5,7 +5,7 @@ use bursar_sandbox::world::billing::campaign::{Sum, hunt_all, run as play_all, s
 use bursar_sandbox::world::billing::{BillingReport, BillingSetup, PlantedBilling, play};
 use serde_json::json;
 
-use super::simulate::apart;
+use super::simulate::{apart, show_hunts};
 use super::{Done, Failure, Globals, output};
 
 /// Small towns when nothing is said.
@@ -79,18 +79,6 @@ fn as_json(sum: &Sum) -> serde_json::Value {
 
 fn hunt(globals: &Globals, seed: u64) -> Done {
     let hunts = apart(|| hunt_all(PlantedBilling::ALL, seed))?;
-    if globals.json {
-        let rows: Vec<_> = hunts
-            .iter()
-            .map(|h| json!({ "bug": h.planted.name(), "seeds": h.seeds, "caught_by": h.caught_by }))
-            .collect();
-        output::json(&json!(rows))?;
-    } else {
-        let found = |seeds: Option<u64>| seeds.map_or_else(|| "NOT FOUND".to_owned(), |n| n.to_string());
-        let rows: Vec<_> =
-            hunts.iter().map(|h| vec![h.planted.name().to_owned(), found(h.seeds), h.caught_by.clone()]).collect();
-        output::table(&["planted bug of billing", "small towns until found", "caught by"], &rows)?;
-    }
-    let missed: Vec<_> = hunts.iter().filter(|h| h.seeds.is_none()).map(|h| h.planted.name()).collect();
-    if missed.is_empty() { Ok(()) } else { Err(Failure::violated(format!("not found: {}", missed.join(", ")))) }
+    let found: Vec<_> = hunts.iter().map(|h| (h.planted.name(), h.seeds, h.caught_by.as_str())).collect();
+    show_hunts(globals, &["planted bug of billing", "small towns until found", "caught by"], &found)
 }
