@@ -203,13 +203,15 @@ impl Desk<'_> {
         self.tell(EventKind::PlanCancelled, None);
     }
 
-    /// Minor units of paid days from today on, by the price of today: for them an earlier price was adjusted to it.
+    /// Minor units of paid days from today on, by the price of today, to which an earlier one was adjusted for them; of
+    /// a period no more than was not given back yet.
     fn unserved_minor(&self) -> i64 {
         let (today, plan) = (self.today(), &self.next.plan);
         let Terms::Subscription { minor: price, .. } = plan.terms else { return 0 };
         let of = |i: &Installment| match (i.kind, i.state, i.period) {
             (InstallmentKind::Regular, InstallmentState::Paid, Some((from, until))) => {
-                share(price, until.days_since(today), until.days_since(from))
+                let left = price.saturating_sub(i.given_back_minor()).max(0);
+                share(price, until.days_since(today), until.days_since(from)).min(left)
             }
             // The difference that was not paid yet is not asked for any more.
             (InstallmentKind::Adjustment, state, _) if !state.is_final() => -i.minor,

@@ -152,6 +152,19 @@ fn who_leaves_after_another_price_gets_the_days_that_he_was_not_served() {
 }
 
 #[test]
+fn who_leaves_gets_no_more_of_a_period_than_was_not_given_back_before() {
+    let mut town = town(monthly(3_000, "2026-03-01", None));
+    town.run("2026-04-16T02:30:00Z");
+    assert_eq!(town.money(), (6_000, 0));
+    // The next month, and 2,000 of this one.
+    town.wish(&Wish::GiveBack { minor: 5_000 }).unwrap();
+    town.later(1);
+    town.wish(&Wish::Cancel { reason: "moves".into(), refund_unserved: true }).unwrap();
+    town.later(1);
+    assert_eq!(town.money(), (6_000, 3_000), "March was served");
+}
+
+#[test]
 fn a_price_that_rises_after_the_payer_was_told_is_told_again() {
     let mut town = Town::new(
         monthly(3_000, "2026-04-10", Some(1)),
