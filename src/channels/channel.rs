@@ -11,7 +11,9 @@ use bursar_core::money::Money;
 use bursar_core::observation::PayCode;
 use bursar_core::order::Order;
 use bursar_core::payment::Payment;
+use bursar_core::reconcile::FeeRule;
 
+use crate::bill::{BillError, BillFile, BillLines, BillRequest, Fetched};
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
 use bursar_core::refund::Leg;
@@ -164,6 +166,24 @@ pub trait Channel: Send + Sync + Debug {
     /// Our number of the payment that the channel knows by `channels_number`; `None` when it is none of ours.
     async fn number_of(&self, _channels_number: &str) -> Outcome<Option<String>> {
         Outcome::Done(None)
+    }
+
+    /// Fetches a bill of a day: all of it, into a file.
+    async fn fetch_bill(&self, _request: BillRequest) -> Outcome<Fetched> {
+        Outcome::Refused(Refusal::ours("BILL", "this channel issues no bills"))
+    }
+
+    /// Reads a bill that was fetched, or that a person brought.
+    ///
+    /// # Errors
+    /// Why it is not taken, when its beginning tells that already.
+    fn read_bill(&self, _request: BillRequest, _file: &BillFile) -> Result<Box<dyn BillLines>, BillError> {
+        Err(BillError::at("the channel", "it issues no bills"))
+    }
+
+    /// What the account's contract lets the channel keep; `None` where nobody has said.
+    fn fees(&self) -> Option<FeeRule> {
+        None
     }
 
     /// Verifies a message over its raw bytes, then decrypts and reads it. CPU only.

@@ -29,13 +29,15 @@ pub enum Verb {
     EndAgreement,
     /// Tell a payer that he will be charged.
     Announce,
+    /// Fetch a bill of a day.
+    Bill,
     /// Fetch verification keys.
     Keys,
 }
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Create,
         Self::Query,
         Self::Close,
@@ -47,6 +49,7 @@ impl Verb {
         Self::QueryAgreement,
         Self::EndAgreement,
         Self::Announce,
+        Self::Bill,
         Self::Keys,
     ];
 
@@ -64,6 +67,7 @@ impl Verb {
             Self::QueryAgreement => "query_agreement",
             Self::EndAgreement => "end_agreement",
             Self::Announce => "announce",
+            Self::Bill => "bill",
             Self::Keys => "keys",
         }
     }
@@ -133,7 +137,7 @@ mod tests {
     fn all_cells_exist_at_zero_and_exactly_one_counts() {
         let counters = Counters::default();
         let rows = counters.rows("wechat");
-        assert_eq!(rows.len(), 132);
+        assert_eq!(rows.len(), 143);
         assert!(rows.iter().all(|r| r.count == 0));
         counters.count(Verb::Query, "timeout");
         let counted: Vec<_> = counters.rows("wechat").into_iter().filter(|r| r.count > 0).collect();

@@ -49,6 +49,7 @@
 //! `tests/recipe.rs` compares these tables with the sources, so a dialect that leaks elsewhere is found.
 
 pub mod bank;
+pub mod bill;
 pub mod breaker;
 mod by_hand;
 pub mod cash;
@@ -84,6 +85,7 @@ mod reference;
 mod testing;
 
 pub use bank::BankSettings;
+pub use bill::{BillError, BillFile, BillLines, BillRequest, BillWriter, Fetched};
 pub use breaker::BreakerState;
 pub use cash::CashSettings;
 pub use channel::{Announcement, Channel, CreateRequest, Payee, RefundRequest, SignRequest};

@@ -29,6 +29,7 @@ pub mod observation;
 pub mod order;
 pub mod payment;
 pub mod plan;
+pub mod reconcile;
 pub mod refund;
 pub mod schedule;
 pub mod text;

@@ -31,16 +31,24 @@ impl Day {
         (last.day() < day && day <= 31).then_some((Self(last), true))
     }
 
+    /// The day that comes so many days after 1970-01-01; stays at the ends of the calendar.
+    pub fn from_number(days: i64) -> Self {
+        Self(Date::constant(1970, 1, 1)).plus_days(days)
+    }
+
+    /// How many days it comes after 1970-01-01.
+    pub fn number(self) -> i64 {
+        self.days_since(Self(Date::constant(1970, 1, 1)))
+    }
+
     /// The day on which `at` falls in Beijing.
     pub fn in_beijing(at: Timestamp) -> Self {
-        let days = at.as_millis().saturating_add(BEIJING_MS).div_euclid(DAY_MS);
-        Self(Date::constant(1970, 1, 1)).plus_days(days)
+        Self::from_number(at.as_millis().saturating_add(BEIJING_MS).div_euclid(DAY_MS))
     }
 
     /// When the day begins in Beijing.
     pub fn begins_in_beijing(self) -> Timestamp {
-        let days = self.days_since(Self(Date::constant(1970, 1, 1)));
-        Timestamp::from_millis(days.saturating_mul(DAY_MS).saturating_sub(BEIJING_MS))
+        Timestamp::from_millis(self.number().saturating_mul(DAY_MS).saturating_sub(BEIJING_MS))
     }
 
     /// So many days later (negative: earlier); stays at the ends of the calendar.

@@ -1,0 +1,13 @@
+//! Whether the books agree: it knows what a channel's bill may say about our payments and refunds and what follows
+//! from it, and must never know how a bill is written, fetched or stored.
+//!
+//! A line of a bill is an observation like any other: where it proves that money moved, it goes through
+//! [`crate::decide`], and so mends what we had missed. Where it contradicts us it opens a *break*: a difference with
+//! a kind, an amount and an age, which a machine clears or a person answers.
+
+mod bill;
+mod business_day;
+mod fee;
+
+pub use bill::{BillKind, BillLine, BillSums, EntryKind, EntryStatus};
+pub use fee::FeeRule;
