@@ -6,8 +6,14 @@
 //! a kind, an amount and an age, which a machine clears or a person answers.
 
 mod bill;
+mod breaks;
 mod business_day;
 mod fee;
+mod movement;
+mod run;
 
 pub use bill::{BillKind, BillLine, BillSums, EntryKind, EntryStatus};
+pub use breaks::{Break, BreakKind, BreakState, BreakSubject, Proposal, Resolution};
 pub use fee::FeeRule;
+pub use movement::{Movement, MovementKind, movements};
+pub use run::{Bill, BillState, Reconciliation, RunFigures, RunState};
