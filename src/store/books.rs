@@ -4,13 +4,11 @@
 use async_trait::async_trait;
 use bursar_core::Timestamp;
 use bursar_core::bank::Day;
-use bursar_core::id::{BillId, BreakId, ChannelAccountId, LegId, MerchantId, PaymentId, ReconciliationId};
-use bursar_core::money::Money;
-use bursar_core::payment::PaymentState;
+use bursar_core::id::{BillId, BreakId, ChannelAccountId, MerchantId, ReconciliationId};
 use bursar_core::reconcile::{
-    Bill, BillKind, BillLine, Break, BreakKind, BreakState, EntryKind, Movement, MovementKind, Reconciliation,
+    Bill, BillKind, BillLine, Break, BreakKind, BreakState, EntryKind, LegSide, Movement, MovementKind, PaymentSide,
+    Reconciliation,
 };
-use bursar_core::refund::LegState;
 use uuid::Uuid;
 
 use crate::Result;
@@ -149,36 +147,6 @@ pub struct ToldLine {
     pub day: Day,
     /// The line.
     pub row: BillLineRow,
-}
-
-/// What we believe of a payment, as far as a line of a bill is compared with it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PaymentSide {
-    /// Which.
-    pub id: PaymentId,
-    /// Through which account.
-    pub account: ChannelAccountId,
-    /// Where it stands.
-    pub state: PaymentState,
-    /// What is to be taken.
-    pub amount: Money,
-    /// Minor units that were.
-    pub taken_minor: i64,
-}
-
-/// What we believe of a leg of a refund, as far as a line of a bill is compared with it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LegSide {
-    /// Which.
-    pub id: LegId,
-    /// Of which payment.
-    pub payment: PaymentId,
-    /// Through which account that payment came.
-    pub account: ChannelAccountId,
-    /// Where it stands.
-    pub state: LegState,
-    /// What goes back.
-    pub amount: Money,
 }
 
 /// Which breaks to list.

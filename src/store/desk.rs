@@ -5,6 +5,7 @@ pub mod billing;
 pub mod cash;
 mod change;
 mod grant;
+mod recover;
 pub mod schedules;
 pub mod statements;
 

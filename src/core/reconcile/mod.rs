@@ -9,11 +9,13 @@ mod bill;
 mod breaks;
 mod business_day;
 mod fee;
+mod judge;
 mod movement;
 mod run;
 
 pub use bill::{BillKind, BillLine, BillSums, EntryKind, EntryStatus};
 pub use breaks::{Break, BreakKind, BreakState, BreakSubject, Proposal, Resolution};
 pub use fee::FeeRule;
+pub use judge::{Difference, LegSide, Ours, PaymentSide, Verdict, duplicate, judge, judge_fee, our_number};
 pub use movement::{Movement, MovementKind, movements};
 pub use run::{Bill, BillState, Reconciliation, RunFigures, RunState};

@@ -5,10 +5,8 @@ use async_trait::async_trait;
 use bursar_core::Timestamp;
 use bursar_core::bank::Day;
 use bursar_core::id::{BillId, BreakId, ChannelAccountId, MerchantId, ReconciliationId};
-use bursar_core::reconcile::{Bill, Break, BreakKind, BreakState, Movement, Reconciliation};
-use bursar_store::{
-    BillLineRow, Books, BreakFilter, Change, DayFilter, LegSide, PaymentSide, Result, StoreError, ToldLine,
-};
+use bursar_core::reconcile::{Bill, Break, BreakKind, BreakState, LegSide, Movement, PaymentSide, Reconciliation};
+use bursar_store::{BillLineRow, Books, BreakFilter, Change, DayFilter, Result, StoreError, ToldLine};
 use uuid::Uuid;
 
 use super::memory::Memory;

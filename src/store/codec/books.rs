@@ -5,15 +5,15 @@ use bursar_core::bank::Day;
 use bursar_core::id::{BillId, BreakId, ChannelAccountId, LegId, MerchantId, PaymentId, ReconciliationId};
 use bursar_core::payment::PaymentState;
 use bursar_core::reconcile::{
-    Bill, BillKind, BillLine, BillState, Break, BreakKind, BreakState, BreakSubject, EntryKind, EntryStatus, Movement,
-    MovementKind, Reconciliation, RunState,
+    Bill, BillKind, BillLine, BillState, Break, BreakKind, BreakState, BreakSubject, EntryKind, EntryStatus, LegSide,
+    Movement, MovementKind, PaymentSide, Reconciliation, RunState,
 };
 use bursar_core::refund::LegState;
 use uuid::Uuid;
 
 use super::Reading;
 use crate::Result;
-use crate::books::{BillLineRow, LegSide, LineVerdict, PaymentSide, ToldLine};
+use crate::books::{BillLineRow, LineVerdict, ToldLine};
 use crate::value::Record;
 
 /// A day as its column has it.
@@ -53,7 +53,6 @@ pub fn payment_side(record: &Record) -> Result<PaymentSide> {
         account: ChannelAccountId(row.get("account")?),
         state: row.code("state", PaymentState::from_code)?,
         amount: row.money("amount_minor", "currency")?,
-        taken_minor: row.get("taken_minor")?,
     })
 }
 

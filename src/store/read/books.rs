@@ -4,12 +4,14 @@
 use bursar_core::Timestamp;
 use bursar_core::bank::Day;
 use bursar_core::id::{BillId, BreakId, ChannelAccountId, MerchantId, ReconciliationId};
-use bursar_core::reconcile::{Bill, Break, BreakKind, BreakState, EntryKind, Movement, Reconciliation};
+use bursar_core::reconcile::{
+    Bill, Break, BreakKind, BreakState, EntryKind, LegSide, Movement, PaymentSide, Reconciliation,
+};
 use uuid::Uuid;
 
 use super::dossier::MAX_PAGE;
 use crate::Result;
-use crate::books::{BillLineRow, BreakFilter, DayFilter, LegSide, PaymentSide, ToldLine};
+use crate::books::{BillLineRow, BreakFilter, DayFilter, ToldLine};
 use crate::codec::Reading;
 use crate::codec::books::{self as codec, day_number};
 use crate::dialect::Dialect;
@@ -99,7 +101,7 @@ pub async fn unmatched(
 
 /// See [`crate::Books::payment_sides`].
 pub async fn payment_sides(db: &impl Dialect, ids: &[Uuid]) -> Result<Vec<PaymentSide>> {
-    let sql = "select id, account, state, amount_minor, taken_minor, currency from payment where id in_ids($1)";
+    let sql = "select id, account, state, amount_minor, currency from payment where id in_ids($1)";
     db.rows(sql, vec![ids.into()]).await?.iter().map(codec::payment_side).collect()
 }
 
