@@ -6,7 +6,7 @@ use bursar_core::Timestamp;
 use bursar_core::bank::Day;
 use bursar_core::id::{BillId, BreakId, ChannelAccountId, MerchantId, ReconciliationId};
 use bursar_core::reconcile::{
-    Bill, BillKind, BillLine, Break, BreakKind, BreakState, EntryKind, LegSide, Movement, MovementKind, PaymentSide,
+    Bill, BillKind, BillLine, Break, BreakKind, BreakState, LegSide, Movement, MovementKind, PaymentSide,
     Reconciliation,
 };
 use uuid::Uuid;
@@ -199,6 +199,8 @@ pub trait Books: Send + Sync {
         after: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Movement>>;
+    /// Transfers by people of a merchant's refunds, on days from `from` to `until`, that no statement has shown.
+    async fn unmatched_transfers(&self, merchant: MerchantId, days: (Day, Day), limit: u32) -> Result<Vec<Movement>>;
     /// What we believe of these payments (at most 5000); unknown ids are left out.
     async fn payment_sides(&self, ids: &[Uuid]) -> Result<Vec<PaymentSide>>;
     /// What we believe of these legs (at most 5000); unknown ids are left out.
@@ -220,8 +222,8 @@ pub trait Books: Send + Sync {
     async fn lines_numbered(&self, account: ChannelAccountId, channel_ids: &[String]) -> Result<Vec<ToldLine>>;
     /// Lines of earlier issues of this bill that it does not tell again.
     async fn lines_withdrawn(&self, bill: &Bill, limit: u32) -> Result<Vec<ToldLine>>;
-    /// Payouts of an account that its bills of these days tell, both included.
-    async fn payouts(&self, account: ChannelAccountId, days: (Day, Day)) -> Result<Vec<ToldLine>>;
+    /// Payouts of an account on day `since` or later that no bank has shown yet, the earliest first.
+    async fn open_payouts(&self, account: ChannelAccountId, since: Day, limit: u32) -> Result<Vec<Movement>>;
 
     /// One reconciliation.
     async fn reconciliation(&self, id: ReconciliationId) -> Result<Option<Reconciliation>>;
@@ -253,6 +255,9 @@ impl<D: Dialect> Books for D {
     ) -> Result<Vec<Movement>> {
         books::unmatched(self, account, days, after, limit).await
     }
+    async fn unmatched_transfers(&self, merchant: MerchantId, days: (Day, Day), limit: u32) -> Result<Vec<Movement>> {
+        books::unmatched_transfers(self, merchant, days, limit).await
+    }
     async fn payment_sides(&self, ids: &[Uuid]) -> Result<Vec<PaymentSide>> {
         books::payment_sides(self, ids).await
     }
@@ -283,8 +288,8 @@ impl<D: Dialect> Books for D {
     async fn lines_withdrawn(&self, bill: &Bill, limit: u32) -> Result<Vec<ToldLine>> {
         books::lines_withdrawn(self, bill, limit).await
     }
-    async fn payouts(&self, account: ChannelAccountId, days: (Day, Day)) -> Result<Vec<ToldLine>> {
-        books::of_kind(self, account, days, EntryKind::Payout).await
+    async fn open_payouts(&self, account: ChannelAccountId, since: Day, limit: u32) -> Result<Vec<Movement>> {
+        books::open_payouts(self, account, since, limit).await
     }
     async fn reconciliation(&self, id: ReconciliationId) -> Result<Option<Reconciliation>> {
         books::reconciliation(self, id).await

@@ -2,6 +2,7 @@
 //! and once more when somebody was faster — and must never know where an observation came from.
 
 pub mod billing;
+pub mod books;
 pub mod cash;
 mod change;
 mod grant;

@@ -178,6 +178,8 @@ pub struct Bill {
     pub bytes: i64,
     /// What its lines come to.
     pub sums: BillSums,
+    /// What those of them come to that no earlier issue had told, less what it does not tell any more.
+    pub news: BillSums,
     /// In which currency.
     pub currency: Currency,
     /// Who brought it: `channel`, or a person.

@@ -42,6 +42,10 @@ impl Books for Memory {
         Ok(Vec::new())
     }
 
+    async fn unmatched_transfers(&self, _: MerchantId, _: (Day, Day), _: u32) -> Result<Vec<Movement>> {
+        Ok(Vec::new())
+    }
+
     async fn payment_sides(&self, _: &[Uuid]) -> Result<Vec<PaymentSide>> {
         Ok(Vec::new())
     }
@@ -82,7 +86,7 @@ impl Books for Memory {
         Ok(Vec::new())
     }
 
-    async fn payouts(&self, _: ChannelAccountId, _: (Day, Day)) -> Result<Vec<ToldLine>> {
+    async fn open_payouts(&self, _: ChannelAccountId, _: Day, _: u32) -> Result<Vec<Movement>> {
         Ok(Vec::new())
     }
 
