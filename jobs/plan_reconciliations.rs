@@ -5,7 +5,7 @@ use bursar_core::Timestamp;
 use bursar_core::bank::Day;
 use bursar_core::job::{JobKey, JobKind, NewJob};
 use bursar_core::merchant::ChannelAccount;
-use bursar_core::reconcile::{Reconciliation, RunFigures, RunState};
+use bursar_core::reconcile::Reconciliation;
 use bursar_store::{Change, DayFilter};
 
 use crate::JobContext;
@@ -36,7 +36,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         let known = context.desk.gatherer.store().reconciliations(&filter).await?;
         let mut change = Change::default();
         for day in days.into_iter().filter(|day| known.iter().all(|run| run.day != *day)) {
-            let run = beginning(account, day, now);
+            let run = Reconciliation::beginning(account, day, now);
             change.jobs.push(NewJob::new(JobKey::new(JobKind::Reconcile, run.id.uuid()), account.merchant, now));
             change.books.new_runs.push(run);
         }
@@ -55,23 +55,6 @@ fn due_days(account: &ChannelAccount, now: Timestamp) -> Vec<Day> {
     let (first, today) = (channel.business_day(account.created_at), channel.business_day(now));
     let days = (1..=MISSED_DAYS).rev().map(|back| today.plus_days(-back));
     days.filter(|day| *day >= first && channel.bill_due_at(*day) <= now).collect()
-}
-
-/// A reconciliation that nobody has looked at yet.
-pub(crate) fn beginning(account: &ChannelAccount, day: Day, now: Timestamp) -> Reconciliation {
-    Reconciliation {
-        id: Reconciliation::id_of(account.id, day),
-        account: account.id,
-        merchant: account.merchant,
-        day,
-        state: RunState::Waiting,
-        figures: RunFigures::default(),
-        note: None,
-        due_at: Some(now),
-        started_at: now,
-        finished_at: None,
-        version: 0,
-    }
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@
 
 mod asked;
 mod batch;
-mod begin;
 mod bills;
 mod by_hand;
 mod day;
 mod examine;
 mod file;
+mod import;
 mod mend;
 mod payouts;
 mod preview;
@@ -27,7 +27,7 @@ use bursar_core::reconcile::{Reconciliation, RunState};
 use bursar_store::directory::Entries;
 use bursar_store::{Answer, Change};
 
-pub use begin::{Begun, begin};
+pub use import::import;
 pub use preview::{Preview, preview};
 
 use crate::JobContext;

@@ -13,7 +13,6 @@ use super::batch::BATCH;
 use super::examine::{Fate, Page, examine};
 use crate::JobContext;
 use crate::observe::JobError;
-use crate::plan_reconciliations::beginning;
 
 /// Most differences that are named.
 const NAMED: usize = 100;
@@ -41,7 +40,7 @@ pub struct Preview {
 /// When our own side failed.
 pub async fn preview(context: &JobContext, account: &ChannelAccount, day: Day) -> Result<Preview, JobError> {
     let (channel, _) = context.channel(account.id).await?;
-    let run: Reconciliation = beginning(account, day, context.now());
+    let run = Reconciliation::beginning(account, day, context.now());
     let work = Work {
         context,
         entries: context.entries().await?,

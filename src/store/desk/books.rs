@@ -1,12 +1,24 @@
 //! Breaks at the desk: it knows how one is written, told and judged by people, and must never know how one is found.
 
+use bursar_core::bank::Day;
 use bursar_core::event::EventKind;
 use bursar_core::id::BreakId;
-use bursar_core::reconcile::{self, Break, BreakState, Proposal, Resolution};
+use bursar_core::job::{JobKey, JobKind, NewJob};
+use bursar_core::merchant::ChannelAccount;
+use bursar_core::reconcile::{self, Break, BreakState, Proposal, Reconciliation, Resolution, RunState};
 
 use super::{Desk, MAX_RACES, too_many_races};
 use crate::directory::Entries;
 use crate::{Answer, Change, Result};
+
+/// What became of the wish to reconcile a day.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Begun {
+    /// It runs, or will.
+    Runs(Box<Reconciliation>),
+    /// The idempotency key that came with it was taken before; nothing was written.
+    Duplicate,
+}
 
 /// What became of a person's word about a break.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,6 +63,53 @@ impl Desk {
         let event = (kind, found.event_count);
         let body = reconcile::event_body(kind, found, self.clock.now()).to_string();
         self.add_deliveries(change, found.merchant, found.id.into(), event, &body, entries);
+    }
+
+    /// Begins the reconciliation of `account` for `day`, or begins one that is done once more. With `job`, a worker
+    /// does it; otherwise the caller. `complete` adds to the change (an idempotency key). `None`: the day is not over
+    /// for the channel.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub async fn begin_reconciliation(
+        &self,
+        account: &ChannelAccount,
+        day: Day,
+        job: bool,
+        complete: impl Fn(&Reconciliation, &mut Change) + Send + Sync,
+    ) -> Result<Option<Begun>> {
+        let now = self.clock.now();
+        if account.channel.day_bounds(day).1 > now {
+            return Ok(None);
+        }
+        let id = Reconciliation::id_of(account.id, day);
+        for _ in 0..MAX_RACES {
+            let mut change = Change::default();
+            if job {
+                change.jobs.push(NewJob::new(JobKey::new(JobKind::Reconcile, id.uuid()), account.merchant, now));
+            }
+            let run = match self.gatherer.store().reconciliation(id).await? {
+                None => {
+                    let run = Reconciliation::beginning(account, day, now);
+                    change.books.new_runs.push(run.clone());
+                    run
+                }
+                // It is under way.
+                Some(run) if run.state == RunState::Matching => run,
+                Some(run) => {
+                    let run = run.again(now);
+                    change.books.runs.push(run.clone());
+                    run
+                }
+            };
+            complete(&run, &mut change);
+            match self.gatherer.commit(change).await? {
+                Answer::Committed => return Ok(Some(Begun::Runs(Box::new(run)))),
+                Answer::Duplicate => return Ok(Some(Begun::Duplicate)),
+                Answer::Stale | Answer::Fenced => {}
+            }
+        }
+        Err(too_many_races(id))
     }
 
     /// Writes a person's word about how a break ends. With `second`, `by` agrees to what another has proposed;
