@@ -54,11 +54,7 @@ impl Row {
 
     /// Something wrong in the column `name`.
     pub(super) fn wrong(&self, name: &str, what: impl Into<String>) -> BillError {
-        if self.line.ended {
-            BillError::at(format!("line {}, {name}", self.line.number), what)
-        } else {
-            self.line.cut_off()
-        }
+        BillError::at(format!("line {}, {name}", self.line.number), what)
     }
 }
 
@@ -129,6 +125,9 @@ impl Rows {
         let checked = check_columns(&line.place(), line.text.split(','), self.layout.totals);
         checked.map_err(|error| if line.ended { error } else { line.cut_off() })?;
         let line = self.lines.next_filled()?.ok_or_else(no_summary)?;
+        if !line.ended {
+            return Err(line.cut_off());
+        }
         let totals = Row::read(line, self.layout.totals, usize::MAX)?;
         match self.lines.next_filled()? {
             None => Ok(Next::Totals(totals)),

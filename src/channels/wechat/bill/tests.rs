@@ -280,8 +280,7 @@ fn what_is_wrong_is_named() {
 #[test]
 fn wherever_a_bill_is_cut_off_it_is_not_taken() {
     let good = bill(&[payment(), refund()]);
-    // All but the last digit and the end of its line: a sum is the same with one zero less.
-    for end in 0..good.trim_end().len() - 1 {
+    for end in 0..good.len() {
         let found = lines_of(BillKind::Trade, &good.as_bytes()[..end]);
         assert!(matches!(found, Err(BillError::CutOff(_) | BillError::Totals { .. })), "{end}: {found:?}");
     }
