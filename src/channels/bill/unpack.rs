@@ -87,6 +87,14 @@ fn bounded(source: impl Read + Send + 'static) -> Source {
     Box::new(Bounded { inner: source, left: MAX_UNPACKED_BYTES })
 }
 
+/// At most `size` bytes of the file from `at` on.
+///
+/// # Errors
+/// When the machine cannot read it.
+pub(crate) fn part(file: &BillFile, at: u64, size: u64) -> Result<Source> {
+    piece(file, at, size).map(|piece| Box::new(piece) as Source)
+}
+
 /// The file's text, unpacked when it is packed by gzip.
 ///
 /// # Errors
