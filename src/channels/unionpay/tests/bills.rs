@@ -115,3 +115,12 @@ async fn that_there_is_no_file_is_believed_when_it_cannot_be_late_any_more() {
     let (refused, ..) = fetched(signed(about("", TXN_TIME, &[("respCode", "31"), ("settleDate", "0114")]))).await;
     assert!(matches!(refused, Outcome::Refused(_)), "{refused:?}");
 }
+
+#[tokio::test]
+async fn a_number_that_does_not_fit_the_file_is_not_sent_along() {
+    for (number, fits) in
+        [("A-1_b.c:d", true), (&"x".repeat(32), true), (&"x".repeat(33), false), ("a&b=c", false), ("订单", false)]
+    {
+        assert_eq!(crate::unionpay::create::told_back(number), if fits { number } else { "" });
+    }
+}
