@@ -62,11 +62,6 @@ impl Lines {
         Self { reader: BufReader::new(source), charset, read: 0 }
     }
 
-    /// How many lines were read.
-    pub(crate) const fn read(&self) -> u64 {
-        self.read
-    }
-
     /// The next line as it stands; `None` at the end.
     ///
     /// # Errors
