@@ -44,6 +44,8 @@ pub(crate) struct Order {
     pub(crate) debit: Option<Debit>,
     /// In how many installments its payer pays the channel.
     pub(crate) installments: Option<u8>,
+    /// The merchant's requests to the sandbox did not ask for it.
+    pub(crate) foreign: bool,
     /// What only its front knows.
     pub(crate) own: Own,
 }
@@ -189,6 +191,7 @@ impl Orders {
             refunds: Vec::new(),
             debit: None,
             installments: None,
+            foreign: false,
             own: new.own,
         });
         position
@@ -229,7 +232,7 @@ impl Orders {
 impl Order {
     /// Whether a payer can start to pay.
     pub(crate) fn is_payable(&self, now_ms: i64) -> bool {
-        self.tab.state() == State::NotPay && now_ms < self.expires_at_ms
+        self.tab.state() == State::NotPay && now_ms < self.expires_at_ms && !self.tab.forgotten
     }
 
     fn entry(&self, refunds: &Refunds, agreements: &Agreements) -> BookEntry {
@@ -254,6 +257,8 @@ impl Order {
             paid_at_ms: self.tab.paid_at_ms,
             closed_at_ms: self.tab.closed_at_ms,
             notifications_accepted: self.notifications_accepted,
+            foreign: self.foreign,
+            forgotten: self.tab.forgotten,
         }
     }
 }

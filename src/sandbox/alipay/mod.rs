@@ -9,6 +9,7 @@ pub(crate) mod amount;
 pub(crate) mod answer;
 pub(crate) mod authority;
 pub(crate) mod biz;
+pub(crate) mod by_hand;
 pub(crate) mod call;
 pub(crate) mod debit;
 pub(crate) mod freeze;

@@ -9,6 +9,7 @@ pub(crate) mod account;
 pub(crate) mod answer;
 pub(crate) mod api;
 pub(crate) mod back;
+pub(crate) mod by_hand;
 pub(crate) mod certificate;
 pub(crate) mod debit;
 pub(crate) mod fields;
