@@ -1,7 +1,7 @@
 //! The orders of all channels, and what is true of them everywhere: numbers, life, close. It must never know
 //! a channel's words, read a clock, send anything or draw faults.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::agreements::Agreements;
 use crate::books::{State, Tab};
@@ -9,7 +9,7 @@ use crate::debiting::Debit;
 use crate::own::Own;
 use crate::payer::Behaviour;
 use crate::refunds::Refunds;
-use crate::{BookEntry, Channel};
+use crate::{BookEntry, Channel, FeeTerms};
 
 /// One order.
 #[derive(Debug)]
@@ -106,6 +106,8 @@ pub(crate) struct Orders {
     pub(crate) refunds: Refunds,
     /// Likewise: what is debited depends on what was signed.
     pub(crate) agreements: Agreements,
+    /// What accounts pay that have terms of their own.
+    pub(crate) fees: BTreeMap<String, FeeTerms>,
     serial: u64,
 }
 
@@ -128,6 +130,11 @@ pub(crate) fn key(channel: Channel, account: &str, number: &str) -> String {
 }
 
 impl Orders {
+    /// No orders of accounts that pay so much.
+    pub(crate) fn with_fees(fees: BTreeMap<String, FeeTerms>) -> Self {
+        Self { fees, ..Self::default() }
+    }
+
     /// Runs through codes and numbers of the channels, so that none is given twice.
     pub(crate) fn next_serial(&mut self) -> u64 {
         self.serial += 1;

@@ -83,6 +83,7 @@ impl Shared {
             _ if bill.funds && !has_funds => return Err("the channel has no bill of funds"),
             BillFlaw::WrongDigest if bill.channel != Channel::Wechat => return Err("the channel tells no digest"),
             BillFlaw::Totals if is_list => return Err("the channel's list has no totals"),
+            BillFlaw::CutOff if is_list => return Err("the channel's lists are cut by the fault `truncated_body`"),
             BillFlaw::OtherAccount if is_list => return Err("the channel's list names no account"),
             _ => {}
         }

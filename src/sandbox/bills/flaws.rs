@@ -165,7 +165,7 @@ impl Flaws {
 pub(crate) fn struck(flaw: &LineFlaw, mut one: Movement, next_day_ms: i64) -> Vec<Movement> {
     match flaw {
         LineFlaw::LeftOut => return Vec::new(),
-        LineFlaw::Doubled => return vec![one.clone(), one],
+        LineFlaw::Doubled => return vec![one.clone(), Movement { again: true, ..one }],
         LineFlaw::Amount(more) => one.amount_minor = one.amount_minor.saturating_add(*more).max(0),
         LineFlaw::Currency(other) => one.currency = other.clone(),
         LineFlaw::Fee(more) => one.fee_minor = one.fee_minor.saturating_add(*more),

@@ -43,6 +43,8 @@ pub(crate) struct Movement {
     pub(crate) fee_minor: i64,
     /// As the channel writes it.
     pub(crate) currency: String,
+    /// It is told a second time, on request.
+    pub(crate) again: bool,
 }
 
 impl What {
@@ -88,6 +90,7 @@ fn of_order(orders: &Orders, position: usize, order: &Order, front: &dyn Front, 
         amount_minor,
         fee_minor,
         currency: currency.clone(),
+        again: false,
     };
     let mut found = Vec::with_capacity(order.tab.takings.len());
     for (nth, taking) in order.tab.takings.iter().enumerate() {

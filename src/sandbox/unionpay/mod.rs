@@ -13,6 +13,8 @@ pub(crate) mod by_hand;
 pub(crate) mod certificate;
 pub(crate) mod debit;
 pub(crate) mod fields;
+pub(crate) mod file;
+pub(crate) mod file_line;
 pub(crate) mod front;
 pub(crate) mod letter;
 pub(crate) mod network;
