@@ -158,7 +158,10 @@ async fn what_is_paid_at_midnight_is_of_the_new_day() {
     stage.at(GIVEN_MS + 24 * HOUR_MS);
     assert_eq!(stage.rows().await.iter().map(|row| row[6].clone()).collect::<Vec<_>>(), ["order-0001"]);
     let next = stage.bill("tradebill?bill_date=2026-11-23").await.unwrap();
-    assert_eq!((next.rows().len(), next.rows()[0][6].as_str(), next.rows()[0][0].as_str()), (1, "order-0002", "2026-11-23 00:00:00"));
+    assert_eq!(
+        (next.rows().len(), next.rows()[0][6].as_str(), next.rows()[0][0].as_str()),
+        (1, "order-0002", "2026-11-23 00:00:00")
+    );
 }
 
 #[tokio::test]
@@ -172,6 +175,8 @@ async fn a_day_sums_to_the_books_and_its_net_is_paid_out_on_the_next() {
     stage.sandbox.forget(mchid(), "order-0003").unwrap();
     stage.refund("order-0004", "r-1", 1).await;
     stage.becomes("r-1", "SUCCESS").await;
+    stage.settle().await;
+    super::eventually("the one refund of ours is told", || stage.receiver.letters().len() == 1).await;
     stage.at(GIVEN_MS);
 
     let bill = stage.bill(ALL).await.unwrap();
