@@ -139,6 +139,12 @@ ids! {
     StatementId = "sta";
     /// One line of a bank's statement; derived from its account and its identity there, so that it dedupes.
     LineId = "lin";
+    /// One bill of a channel, as it was fetched.
+    BillId = "bil";
+    /// One difference between a channel's books and ours; derived, so that it is found once.
+    BreakId = "brk";
+    /// The reconciliation of one account and day; derived from both.
+    ReconciliationId = "rec";
     /// Money that was collected by hand; the collector's device makes the id, so that it dedupes.
     CollectionId = "col";
     /// Collected money that was handed in.

@@ -31,11 +31,21 @@ pub enum AccountKind {
     PaidOutside,
     /// Money that a payer disputes: the channel holds it back until the dispute has ended. Owner: channel account.
     Disputed,
+    /// What a channel has kept for its service. Owner: channel account.
+    Fees,
+    /// What a channel has paid out and the bank has not shown yet. Owner: channel account.
+    InTransit,
+    /// Money at a channel that nobody knows to assign yet. Owner: channel account.
+    Unclaimed,
+    /// What was given up, or kept, by a person's word about a break. Owner: merchant.
+    WrittenOff,
+    /// What others are to get of a merchant's money. Owner: merchant.
+    Shares,
 }
 
 impl AccountKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Receivable,
         Self::Earnings,
         Self::Clearing,
@@ -44,6 +54,11 @@ impl AccountKind {
         Self::RefundsPayable,
         Self::PaidOutside,
         Self::Disputed,
+        Self::Fees,
+        Self::InTransit,
+        Self::Unclaimed,
+        Self::WrittenOff,
+        Self::Shares,
     ];
 
     /// The stable number in the database.
@@ -57,6 +72,11 @@ impl AccountKind {
             Self::RefundsPayable => 6,
             Self::PaidOutside => 7,
             Self::Disputed => 8,
+            Self::Fees => 9,
+            Self::InTransit => 10,
+            Self::Unclaimed => 11,
+            Self::WrittenOff => 12,
+            Self::Shares => 13,
         }
     }
 
@@ -71,6 +91,11 @@ impl AccountKind {
             Self::RefundsPayable => "refunds_payable",
             Self::PaidOutside => "paid_outside",
             Self::Disputed => "disputed",
+            Self::Fees => "fees",
+            Self::InTransit => "in_transit",
+            Self::Unclaimed => "unclaimed",
+            Self::WrittenOff => "written_off",
+            Self::Shares => "shares",
         }
     }
 

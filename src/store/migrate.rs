@@ -47,6 +47,11 @@ pub const STEPS: &[Step] = &[
         postgres: include_str!("migrations/postgres/0006_installments.sql"),
         sqlite: include_str!("migrations/sqlite/0006_installments.sql"),
     },
+    Step {
+        version: 7,
+        postgres: include_str!("migrations/postgres/0007_reconciliation.sql"),
+        sqlite: include_str!("migrations/sqlite/0007_reconciliation.sql"),
+    },
 ];
 
 /// The table that remembers what was done; the same text on both databases.

@@ -34,6 +34,7 @@ mod laws;
 mod leases;
 mod memory;
 mod memory_billing;
+mod memory_books;
 mod memory_schedules;
 mod memory_statements;
 mod memory_till;
