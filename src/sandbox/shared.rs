@@ -1,5 +1,5 @@
 //! What all parts of a running sandbox share: it knows where things are kept and under which lock, and
-//! must never hold two locks of its own at once except orders before timers or counters.
+//! must never hold two locks of its own at once except orders before timers, counters or flaws of bills.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -53,7 +53,7 @@ async fn distort(
 ) -> Response {
     match read::<LineFlaw>(&body) {
         Ok(flaw) => done(world.distort(&whose.account, &number, flaw)),
-        Err(refused) => refused,
+        Err(why) => refuse(StatusCode::BAD_REQUEST, &why),
     }
 }
 
@@ -77,7 +77,7 @@ struct Spoilt {
 async fn spoil(State(world): State<Arc<Shared>>, body: String) -> Response {
     match read::<Spoilt>(&body) {
         Ok(spoilt) => done(world.spoil_bill(spoilt.bill, spoilt.flaw)),
-        Err(refused) => refused,
+        Err(why) => refuse(StatusCode::BAD_REQUEST, &why),
     }
 }
 
@@ -85,7 +85,7 @@ async fn spoil(State(world): State<Arc<Shared>>, body: String) -> Response {
 async fn mend(State(world): State<Arc<Shared>>, body: String) -> Response {
     match read::<BillName>(&body) {
         Ok(bill) => done(world.flaws.mend_bill(&bill).then_some(()).ok_or(NOT_FLAWED)),
-        Err(refused) => refused,
+        Err(why) => refuse(StatusCode::BAD_REQUEST, &why),
     }
 }
 
@@ -101,7 +101,7 @@ struct Sale {
 async fn foreign(State(world): State<Arc<Shared>>, body: String) -> Response {
     match read::<Sale>(&body) {
         Ok(sale) => done(world.take_foreign(sale.channel, &sale.account, &sale.number, sale.amount_minor)),
-        Err(refused) => refused,
+        Err(why) => refuse(StatusCode::BAD_REQUEST, &why),
     }
 }
 
@@ -127,7 +127,7 @@ async fn refund(
 ) -> Response {
     let amount = match read::<Amount>(&body) {
         Ok(amount) => amount,
-        Err(refused) => return refused,
+        Err(why) => return refuse(StatusCode::BAD_REQUEST, &why),
     };
     match world.refund_by_hand(which.account.as_deref(), &number, amount.amount_minor) {
         Ok(refund) => Json(json!({ "out_refund_no": refund })).into_response(),
@@ -139,8 +139,8 @@ async fn forget(State(world): State<Arc<Shared>>, Path(number): Path<String>, Qu
     done(world.forget(which.account.as_deref(), &number))
 }
 
-fn read<T: DeserializeOwned>(body: &str) -> Result<T, Response> {
-    serde_json::from_str(body).map_err(|error| refuse(StatusCode::BAD_REQUEST, &error.to_string()))
+fn read<T: DeserializeOwned>(body: &str) -> Result<T, String> {
+    serde_json::from_str(body).map_err(|error| error.to_string())
 }
 
 fn done(outcome: Result<(), &'static str>) -> Response {
