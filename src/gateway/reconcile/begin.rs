@@ -96,9 +96,8 @@ pub fn read(body: &[u8]) -> Result<(ChannelAccountId, Day), Problem> {
     let account = reader.text("account").and_then(|text| {
         shown(&text).parse::<ChannelAccountId>().map_err(|message| reader.refuse("account", message)).ok()
     });
-    let day = reader
-        .text("day")
-        .and_then(|text| text.parse::<Day>().map_err(|message| reader.refuse("day", message)).ok());
+    let day =
+        reader.text("day").and_then(|text| text.parse::<Day>().map_err(|message| reader.refuse("day", message)).ok());
     reader.finish()?;
     account.zip(day).ok_or_else(|| Problem::internal("a missing member was not refused"))
 }

@@ -133,9 +133,9 @@ pub async fn refuse(
 /// See [`Reader::parse`] and [`Reader::finish`].
 pub fn read_end(body: &[u8]) -> Result<Word, Problem> {
     let mut reader = Reader::parse(body)?;
-    let how = reader.text("how").and_then(|text| {
-        shown(&text).parse::<Resolution>().map_err(|message| reader.refuse("how", message)).ok()
-    });
+    let how = reader
+        .text("how")
+        .and_then(|text| shown(&text).parse::<Resolution>().map_err(|message| reader.refuse("how", message)).ok());
     let (by, reason) = (people::person("by", &mut reader), people::reason(&mut reader));
     reader.finish()?;
     let how = how.ok_or_else(|| Problem::internal("a missing member was not refused"))?;
@@ -175,9 +175,7 @@ async fn say(
             *said.lock().unwrap_or_else(PoisonError::into_inner) = answer;
         };
         match app.desk.end_break(id, &word, complete).await? {
-            Ended::Written(_) => {
-                Ok(json(StatusCode::OK, said.into_inner().unwrap_or_else(PoisonError::into_inner)))
-            }
+            Ended::Written(_) => Ok(json(StatusCode::OK, said.into_inner().unwrap_or_else(PoisonError::into_inner))),
             Ended::Duplicate => keyed.again(app).await,
             Ended::NoSuchBreak => Err(super::no_break()),
             Ended::Refused(why) => {
