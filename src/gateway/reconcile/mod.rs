@@ -9,6 +9,7 @@ pub(crate) mod gauges;
 pub(crate) mod judge;
 pub(crate) mod lines;
 pub(crate) mod show;
+pub mod sides;
 pub mod view;
 
 use axum::extract::Path;

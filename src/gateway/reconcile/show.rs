@@ -1,17 +1,14 @@
-//! GET /v1/breaks/{id}: it knows how both sides of a difference are laid side by side, and must never say who is
-//! right.
+//! GET /v1/breaks/{id}: it knows whose a break is, and must never say who is right.
 
 use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use bursar_core::id::BillId;
-use bursar_core::reconcile::{Break, BreakSubject};
-use bursar_store::Store;
 use http::StatusCode;
 
-use super::view::{BillLineView, BreakDetail, BreakView, OursView};
+use super::sides::detail;
+use super::view::BreakDetail;
 use crate::App;
 use crate::auth::Caller;
 use crate::errors::ReadErrors;
@@ -35,24 +32,4 @@ pub async fn show(
 ) -> Result<Response, Problem> {
     let found = super::owned_break(&app, caller, super::break_id(path)?).await?;
     Ok(json(StatusCode::OK, to_json(&detail(app.desk.gatherer.store().as_ref(), &found).await?)))
-}
-
-/// `found` with both sides. For the command line, too.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn detail(store: &dyn Store, found: &Break) -> bursar_store::Result<BreakDetail> {
-    let line = match found.line {
-        None => None,
-        Some((bill, ordinal)) => {
-            let lines = store.bill_lines(BillId(bill), ordinal.saturating_sub(1), 1).await?;
-            lines.iter().find(|row| row.line.ordinal == ordinal).map(BillLineView::from)
-        }
-    };
-    let ours = match found.subject_kind {
-        BreakSubject::Payment => store.payment_sides(&[found.subject]).await?.first().map(OursView::from),
-        BreakSubject::Leg => store.leg_sides(&[found.subject]).await?.first().map(OursView::from),
-        BreakSubject::Line | BreakSubject::Day => None,
-    };
-    Ok(BreakDetail { found: BreakView::from(found), line, ours })
 }
