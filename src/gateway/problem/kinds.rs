@@ -120,7 +120,7 @@ kinds! {
     BreakRefuses, "break-refuses", CONFLICT, "The break cannot end so",
         "The detail says why, and `state` where the break stands. A break ends once. Whoever has proposed how it shall end cannot agree to it or refuse it: a second person must, and `proposal` tells who the first was.";
     DayNotOver, "day-not-over", CONFLICT, "The day is not over",
-        "A day is reconciled when it is over for the channel; the detail says when that is. Days have the channel's midnight: UnionPay's is at 23:00 in Beijing, Stripe's at 00:00 UTC.";
+        "A day is reconciled when it is over for the channel; the detail says when that is.";
     Overtaken, "overtaken", CONFLICT, "Others were faster",
         "Nothing was changed. Read the resource again and decide again.";
     SecondPersonNeeded, "second-person-needed", FORBIDDEN, "A second person must decide",
