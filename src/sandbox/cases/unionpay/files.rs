@@ -45,12 +45,16 @@ impl Desk {
     }
 
     async fn ask_file(&self, day: &str) -> Answer {
+        self.ask_file_at("fileTransReq.do", day).await
+    }
+
+    async fn ask_file_at(&self, service: &str, day: &str) -> Answer {
         let form = self.merchant.purchase("00000000").with("txnType", "76").with("bizType", "000000");
         let form = form.with("fileType", "00").with("settleDate", day);
         let form = ["orderId", "txnAmt", "currencyCode", "channelType", "backUrl", "frontUrl", "payTimeout"]
             .iter()
             .fold(form, |form, name| form.without(name));
-        self.merchant.send("fileTransReq.do", &form).await
+        self.merchant.send(service, &form).await
     }
 
     /// Names and texts of the file of a day.
@@ -128,6 +132,9 @@ async fn a_file_can_be_had_from_nine_on_and_only_where_there_is_something_to_tel
         desk.at(ms);
         assert_eq!(desk.ask_file(day).await.code(), code, "{day} at {ms}");
     }
+    assert_eq!(desk.ask_file_at("../../", "1122").await.code(), "00", "the root of the files' own host");
+    let other = desk.merchant.send("../../", &desk.merchant.purchase("order0009")).await;
+    assert_eq!(other.code(), "10", "which gives files and nothing else");
 }
 
 #[tokio::test]
