@@ -234,6 +234,8 @@ pub trait Books: Send + Sync {
     /// Reconciliations that were due before `before` and have no job (not even a parked one).
     async fn stuck_reconciliations(&self, before: Timestamp, limit: u32)
     -> Result<Vec<(ReconciliationId, MerchantId)>>;
+    /// Reconciliations that are not done, by id.
+    async fn reconciliations_under_way(&self, limit: u32) -> Result<Vec<Reconciliation>>;
 
     /// Breaks by id (at most 5000); unknown ids are left out.
     async fn breaks_of(&self, ids: &[BreakId]) -> Result<Vec<Break>>;
@@ -308,6 +310,9 @@ impl<D: Dialect> Books for D {
         limit: u32,
     ) -> Result<Vec<(ReconciliationId, MerchantId)>> {
         books::stuck(self, before, limit).await
+    }
+    async fn reconciliations_under_way(&self, limit: u32) -> Result<Vec<Reconciliation>> {
+        books::under_way(self, limit).await
     }
     async fn breaks_of(&self, ids: &[BreakId]) -> Result<Vec<Break>> {
         books::breaks_of(self, ids).await

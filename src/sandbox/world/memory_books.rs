@@ -106,6 +106,10 @@ impl Books for Memory {
         Ok(Vec::new())
     }
 
+    async fn reconciliations_under_way(&self, _: u32) -> Result<Vec<Reconciliation>> {
+        Ok(Vec::new())
+    }
+
     async fn breaks_of(&self, _: &[BreakId]) -> Result<Vec<Break>> {
         Ok(Vec::new())
     }

@@ -259,6 +259,12 @@ pub async fn stuck(db: &impl Dialect, before: Timestamp, limit: u32) -> Result<V
     rows.iter().map(read).collect()
 }
 
+/// See [`crate::Books::reconciliations_under_way`].
+pub async fn under_way(db: &impl Dialect, limit: u32) -> Result<Vec<Reconciliation>> {
+    let rows = db.rows(runs!("where active order by id limit $1"), vec![limit.min(MAX_PAGE).into()]).await?;
+    rows.iter().map(codec::reconciliation).collect()
+}
+
 /// See [`crate::Books::breaks_of`].
 pub async fn breaks_of(db: &impl Dialect, ids: &[BreakId]) -> Result<Vec<Break>> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
