@@ -174,6 +174,8 @@ impl Branch {
             late_money: false,
             installment: None,
             part_payment: false,
+            service: None,
+            region: None,
             offers: Vec::new(),
             payer: None,
             expires_at: now.plus_ms(72 * HOUR_MS),
