@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::{Kind, Problem};
-use crate::{App, agreements, bank, cash, health, notify, orders, plans, refunds, schedules};
+use crate::{App, agreements, bank, cash, health, ledger, notify, orders, plans, refunds, schedules};
 
 struct ApiKeyScheme;
 
@@ -54,6 +54,7 @@ impl Modify for ApiKeyScheme {
         schedules::create::create, schedules::list::list, schedules::show::show, schedules::fires::list,
         schedules::state::pause, schedules::state::resume, schedules::state::remove, schedules::run::run,
         schedules::backfill::backfill,
+        ledger::balances::list, ledger::account::statement,
         notify::receive, health::livez, health::readyz, health::metrics, openapi, problem_page, index,
     ),
     modifiers(&ApiKeyScheme),
@@ -65,6 +66,7 @@ impl Modify for ApiKeyScheme {
         (name = "agreements", description = "Payers' standing consent to be charged."),
         (name = "plans", description = "Amounts that fall due on dates: fixed sums in parts, and subscriptions."),
         (name = "schedules", description = "What happens again and again."),
+        (name = "ledger", description = "Double entry: what is where, and whose it is."),
         (name = "notifications", description = "What channels tell us."),
         (name = "health", description = "For operators and their tools."),
         (name = "documentation", description = "This, and what errors mean."),

@@ -18,9 +18,11 @@ pub mod directory;
 mod error;
 mod face;
 pub mod gather;
+pub mod ledger;
 mod migrate;
 mod numbering;
 pub mod postgres;
+pub mod proof;
 mod read;
 pub mod record;
 mod returned;
@@ -49,6 +51,7 @@ pub use desk::Desk;
 pub use directory::Directory;
 pub use error::StoreError;
 pub use gather::Gatherer;
+pub use ledger::Ledger;
 pub use record::{
     BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter,
     ObservationRow, OrderFilter, ParkedRow, PlanTimeline, PostingRow, RefundFilter, RefundLine, Timeline,
@@ -62,7 +65,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What the rest of the program asks of a database. Every method may fail with
 /// [`StoreError::Unavailable`] (try again later) and says so instead of blocking for ever.
 #[async_trait]
-pub trait Store: Statements + Till + Billing + Schedules + Send + Sync + std::fmt::Debug {
+pub trait Store: Statements + Till + Billing + Schedules + Ledger + Send + Sync + std::fmt::Debug {
     /// Writes all `changes` in as few transactions as possible and answers each, in order. A change
     /// that is refused leaves nothing behind and does not spoil its neighbours.
     ///

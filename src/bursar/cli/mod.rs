@@ -12,6 +12,7 @@ mod diagram;
 mod doctor;
 mod dunning;
 mod job;
+mod ledger;
 mod merchant;
 mod migrate;
 mod order;
@@ -152,6 +153,9 @@ enum Verb {
     /// Make, list, pause, run and backfill schedules, which open orders again and again.
     #[command(subcommand)]
     Schedule(schedule::Schedule),
+    /// See the ledger: balances, statements of accounts, and the proof that it agrees with the payments.
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
     /// List, retry and cancel jobs; pause and resume queues.
     #[command(subcommand)]
     Job(job::Job),
@@ -251,6 +255,7 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Statement(verb) => statement::run(&globals, verb).await,
         Verb::Cash(verb) => cash::run(&globals, verb).await,
         Verb::Schedule(verb) => schedule::run(&globals, verb).await,
+        Verb::Ledger(verb) => ledger::run(&globals, verb).await,
         Verb::Job(verb) => job::run(&globals, verb).await,
         Verb::Doctor(_) => doctor::run(&globals).await,
         Verb::Config(verb) => config::run(&globals, &verb),

@@ -14,6 +14,7 @@ mod gathering;
 mod guards;
 mod handles;
 mod leases;
+mod ledger;
 mod migration;
 mod office;
 mod outage;

@@ -76,6 +76,16 @@ pub async fn of_orders(db: &impl Dialect, orders: &[OrderId]) -> Result<Vec<Doss
     collect(&db.rows(sql, vec![ids.into()]).await?)
 }
 
+/// See [`crate::Ledger::dossiers_after`].
+pub async fn after(db: &impl Dialect, after: Option<OrderId>, limit: u32) -> Result<Vec<Dossier>> {
+    let sql = dossiers!(
+        "(select * from orders where id > $1 order by id limit $2) o",
+        "order by o.id, p.position, p.id, r.created_at, r.id, l.sequence"
+    );
+    let values = vec![after.map_or(Uuid::nil(), OrderId::uuid).into(), limit.min(MAX_PAGE).into()];
+    collect(&db.rows(sql, values).await?)
+}
+
 /// See [`crate::Store::dossiers_of`].
 pub async fn of_payments(db: &impl Dialect, payments: &[PaymentId]) -> Result<Vec<Dossier>> {
     if payments.is_empty() {

@@ -6,6 +6,7 @@ pub mod billing;
 pub mod cash;
 pub mod dossier;
 pub mod history;
+pub mod ledger;
 pub mod merchant;
 pub mod message;
 pub mod operator;

@@ -1,0 +1,105 @@
+//! The ledger of a simulated history: it knows the postings in the world's tables, and sums them as the databases do.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bursar_core::id::{LegId, OrderId, PaymentId};
+use bursar_core::ledger::Account;
+use bursar_core::order::Dossier;
+use bursar_core::{Currency, Timestamp};
+use bursar_store::ledger::{Balance, Entry, Holding, Place};
+use bursar_store::{Ledger, Result};
+use uuid::Uuid;
+
+use super::memory::{Memory, some};
+use super::tables::Tables;
+
+/// All entries by their places.
+fn placed(tables: &Tables) -> Vec<Entry> {
+    let mut counts = BTreeMap::<Uuid, i64>::new();
+    let entry = |row: &bursar_store::PostingRow| {
+        let sequence = counts.entry(row.posting.subject).or_default();
+        *sequence += 1;
+        Entry { sequence: *sequence, at: row.at, posting: row.posting }
+    };
+    let mut entries: Vec<Entry> = tables.postings.iter().map(entry).collect();
+    entries.sort_by_key(Entry::place);
+    entries
+}
+
+#[async_trait]
+impl Ledger for Memory {
+    async fn trial_balance(&self, owners: Option<&[Uuid]>) -> Result<Vec<Balance>> {
+        let mut sums = BTreeMap::<(Account, Currency), (i64, i64)>::new();
+        for row in &self.world.lock().tables.postings {
+            let (posting, minor) = (&row.posting, row.posting.amount.minor);
+            let currency = posting.amount.currency;
+            sums.entry((posting.debit, currency)).or_default().0 += minor;
+            sums.entry((posting.credit, currency)).or_default().1 += minor;
+        }
+        let wanted = |account: &Account| owners.is_none_or(|all| all.contains(&account.owner));
+        let rows = sums.into_iter().filter(|((account, _), _)| wanted(account));
+        Ok(rows
+            .map(|((account, currency), (debit_minor, credit_minor))| Balance {
+                account,
+                currency,
+                debit_minor,
+                credit_minor,
+            })
+            .collect())
+    }
+
+    async fn balance_before(&self, account: Account, currency: Currency, place: Place) -> Result<i64> {
+        let entries = placed(&self.world.lock().tables);
+        let mine = entries.iter().filter(|e| e.place() < place && e.posting.amount.currency == currency);
+        Ok(mine.map(|e| e.effect_on(account)).sum())
+    }
+
+    async fn entries(
+        &self,
+        account: Account,
+        currency: Currency,
+        after: Place,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<Entry>> {
+        let entries = placed(&self.world.lock().tables).into_iter();
+        let mine = entries.filter(|e| e.effect_on(account) != 0 && e.posting.amount.currency == currency);
+        Ok(mine.filter(|e| e.place() > after && e.at < until).take(some(limit)).collect())
+    }
+
+    async fn all_entries(&self, after: Place, until: Timestamp, limit: u32) -> Result<Vec<Entry>> {
+        let entries = placed(&self.world.lock().tables).into_iter();
+        Ok(entries.filter(|e| e.place() > after && e.at < until).take(some(limit)).collect())
+    }
+
+    async fn holdings(&self, subjects: &[Uuid]) -> Result<Vec<Holding>> {
+        let mut sums = BTreeMap::<(Uuid, Account, Currency), i64>::new();
+        for row in &self.world.lock().tables.postings {
+            let posting = &row.posting;
+            if subjects.contains(&posting.subject) {
+                let (subject, currency) = (posting.subject, posting.amount.currency);
+                *sums.entry((subject, posting.debit, currency)).or_default() += posting.amount.minor;
+                *sums.entry((subject, posting.credit, currency)).or_default() -= posting.amount.minor;
+            }
+        }
+        let rows = sums.into_iter().filter(|(_, minor)| *minor != 0);
+        Ok(rows
+            .map(|((subject, account, currency), minor)| Holding { subject, account, currency, minor })
+            .collect())
+    }
+
+    async fn dossiers_after(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Dossier>> {
+        let tables = &self.world.lock().tables;
+        let ids = tables.orders.keys().filter(|id| after.is_none_or(|a| **id > a)).take(some(limit));
+        Ok(ids.filter_map(|id| tables.dossier(*id)).collect())
+    }
+
+    async fn strangers(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Uuid>> {
+        let tables = &self.world.lock().tables;
+        let known = |id: &Uuid| tables.payments.contains_key(&PaymentId(*id)) || tables.legs.contains_key(&LegId(*id));
+        let subjects: std::collections::BTreeSet<Uuid> = tables.postings.iter().map(|r| r.posting.subject).collect();
+        let strange = subjects.into_iter().filter(|id| !known(id) && after.is_none_or(|a| *id > a));
+        Ok(strange.take(some(limit)).collect())
+    }
+}
