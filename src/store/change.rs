@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::about::About;
 use crate::billing::BillingRows;
+use crate::books::BookRows;
 use crate::cash::CashRows;
 use crate::schedules::ScheduleRows;
 
@@ -71,6 +72,8 @@ pub struct Change {
     pub cash: CashRows,
     /// Agreements, plans and installments.
     pub billing: BillingRows,
+    /// Movements, bills, breaks and reconciliations.
+    pub books: BookRows,
     /// Schedules and their fires.
     pub schedules: ScheduleRows,
     /// A notification to store. Guard: not seen before.
@@ -97,7 +100,11 @@ impl Change {
     /// The same without the idempotency key: rows that others may have written in the meantime.
     pub(crate) fn carries_rows(&self) -> bool {
         let of_bank = self.statement.is_some() || !self.new_lines.is_empty() || !self.lines.is_empty();
-        of_bank || !self.cash.is_empty() || !self.billing.is_empty() || !self.schedules.is_empty()
+        of_bank
+            || self.books.carries_rows()
+            || !self.cash.is_empty()
+            || !self.billing.is_empty()
+            || !self.schedules.is_empty()
     }
 }
 

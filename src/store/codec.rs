@@ -3,6 +3,7 @@
 
 pub mod bank;
 pub mod billing;
+pub mod books;
 pub mod cash;
 mod refund;
 pub mod schedule;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{Change, LastPaid, Result, StoreError};
 
-/// Observations or postings of one payment, refund, leg, order, agreement or plan in one change at most. A transition has an
+/// Observations or postings of one payment, refund, leg, order, agreement, plan, bill or break in one change at most. A transition has an
 /// observation or two and at most four postings; the sequence is the new version times this plus the
 /// position.
 pub const MAX_POSITIONS: i64 = 16;
@@ -47,13 +47,18 @@ fn new_version(change: &Change, id: Uuid) -> Option<i64> {
     let orders = change.orders.iter().map(|o| (o.id.uuid(), o.version));
     let agreements = change.billing.agreements.iter().map(|a| (a.id.uuid(), a.version));
     let plans = change.billing.plans.iter().map(|p| (p.id.uuid(), p.version));
-    let mut written = payments.chain(refunds).chain(legs).chain(orders).chain(agreements).chain(plans);
+    let bills = change.books.bills.iter().map(|b| (b.id.uuid(), b.version));
+    let breaks = change.books.breaks.iter().map(|b| (b.id.uuid(), b.version));
+    let written = payments.chain(refunds).chain(legs).chain(orders).chain(agreements).chain(plans);
+    let mut written = written.chain(bills).chain(breaks);
     let updated = written.find(|(row, _)| *row == id).map(|(_, v)| v.saturating_add(1));
     let new = change.new_payments.iter().map(|p| p.id.uuid()).chain(change.new_orders.iter().map(|o| o.id.uuid()));
     let new = new.chain(change.new_refunds.iter().map(|r| r.id.uuid()));
     let new = new.chain(change.new_legs.iter().map(|l| l.id.uuid()));
     let new = new.chain(change.billing.new_agreements.iter().map(|a| a.id.uuid()));
-    let mut new = new.chain(change.billing.new_plans.iter().map(|p| p.id.uuid()));
+    let new = new.chain(change.billing.new_plans.iter().map(|p| p.id.uuid()));
+    let new = new.chain(change.books.new_bills.iter().map(|b| b.id.uuid()));
+    let mut new = new.chain(change.books.new_breaks.iter().map(|b| b.id.uuid()));
     updated.or_else(|| new.find(|row| *row == id).map(|_| 1))
 }
 

@@ -35,6 +35,7 @@ mod ledger_laws;
 mod leases;
 mod memory;
 mod memory_billing;
+mod memory_books;
 mod memory_ledger;
 mod memory_schedules;
 mod memory_statements;

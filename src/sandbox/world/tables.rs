@@ -15,6 +15,7 @@ use bursar_core::job::{JobKey, NewJob, Queue};
 use bursar_core::merchant::{ChannelAccount, Endpoint, Merchant};
 use bursar_core::order::{Dossier, Order};
 use bursar_core::payment::Payment;
+use bursar_core::reconcile::{Movement, MovementKind};
 use bursar_core::refund::{Leg, Refund};
 use bursar_core::schedule::{Fire, Schedule};
 use bursar_store::{
@@ -66,6 +67,7 @@ pub(crate) struct Tables {
     pub endpoints: BTreeMap<EndpointId, Endpoint>,
     pub schedules: BTreeMap<ScheduleId, Schedule>,
     pub fires: BTreeMap<(ScheduleId, Timestamp), Fire>,
+    pub movements: BTreeMap<(Uuid, MovementKind), Movement>,
     pub paused: BTreeSet<Queue>,
     pub fences: i64,
 }
@@ -110,6 +112,7 @@ impl Tables {
         self.settle(change.settle.as_ref());
         self.books(change);
         self.write_schedules(change);
+        self.write_movements(change);
         self.work(change);
         self.messages(change);
         Answer::Committed

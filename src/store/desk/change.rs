@@ -10,6 +10,7 @@ use bursar_core::job::{JobKey, JobKind, NewJob};
 use bursar_core::observation::{Source, Subject};
 use bursar_core::order::Dossier;
 use bursar_core::payment::{Payment, PaymentState};
+use bursar_core::reconcile;
 use uuid::Uuid;
 
 use super::{Desk, scheduled};
@@ -27,6 +28,7 @@ impl Desk {
         let named = notes.chain(decision.postings.iter().map(|p| p.subject)).collect();
         collect(before, &mut next, &named, &mut change);
         change.last_paid = last_paid(before, &next, now);
+        change.books.movements = reconcile::movements(before, &next, now);
         change.observations = decision.notes.clone();
         change.postings = decision.postings.iter().map(|p| (*p, now)).collect();
         change.jobs = scheduled(&decision.effects).collect();

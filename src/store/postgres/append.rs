@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::commit::Failure;
-use super::{bank, billing};
+use super::{bank, billing, books};
 use crate::codec::{plain, to_json};
 use crate::{Change, numbering};
 
@@ -26,6 +26,7 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> Done {
     insert_deliveries(tx, pass).await?;
     billing::put_installments(tx, pass).await?;
     bank::insert_lines(tx, pass).await?;
+    books::append(tx, pass).await?;
     note_last_paid(tx, pass).await?;
     note_attempts(tx, pass).await
 }

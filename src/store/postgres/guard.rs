@@ -16,7 +16,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::commit::Failure;
-use super::{bank, billing, cash, refund, schedule, settle};
+use super::{bank, billing, books, cash, refund, schedule, settle};
 use crate::codec::{maybe_plain, offers_json, payer_json, payment_reference, plain, to_json};
 use crate::{Answer, Change, numbering, returned};
 
@@ -45,6 +45,7 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> std::result::Result<
     cash::run(tx, pass, &mut refused).await?;
     billing::insert(tx, pass, &mut refused).await?;
     schedule::run(tx, pass, &mut refused).await?;
+    books::run(tx, pass, &mut refused).await?;
     bank::insert_statements(tx, pass, &mut refused).await?;
     insert_notifications(tx, pass, &mut refused).await?;
     insert_idempotency(tx, pass, &mut refused).await?;

@@ -4,7 +4,7 @@
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
-use super::{bank, billing};
+use super::{bank, billing, books};
 use crate::codec::{plain, to_json};
 use crate::{Change, Result, numbering};
 
@@ -24,6 +24,7 @@ pub async fn run(connection: &mut SqliteConnection, changes: &[Change]) -> Resul
     deliveries(connection, changes).await?;
     billing::put_installments(connection, changes).await?;
     bank::insert_lines(connection, changes).await?;
+    books::append(connection, changes).await?;
     last_paid(connection, changes).await?;
     attempts(connection, changes).await
 }

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
-use super::{bank, billing, cash, refund, schedule};
+use super::{bank, billing, books, cash, refund, schedule};
 use crate::codec::{maybe_plain, offers_json, payer_json, payment_reference, plain, to_json};
 use crate::numbering::{self, Place};
 use crate::{Answer, Change, IdempotencyKey, Notification, Result, Settle, Settlement, returned};
@@ -40,7 +40,7 @@ async fn was_taken(connection: &mut SqliteConnection, change: &Change) -> Result
     if cash::is_known(connection, &change.cash).await? || billing::is_known(connection, &change.billing).await? {
         return Ok(true);
     }
-    if schedule::is_known(connection, &change.schedules).await? {
+    if schedule::is_known(connection, &change.schedules).await? || books::is_known(connection, &change.books).await? {
         return Ok(true);
     }
     let Some(key) = &change.idempotency else { return Ok(false) };
@@ -91,6 +91,9 @@ async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Re
         return Ok(Some(Answer::Duplicate));
     }
     if let Some(refused) = schedule::run(connection, &change.schedules).await? {
+        return Ok(Some(refused));
+    }
+    if let Some(refused) = books::run(connection, &change.books).await? {
         return Ok(Some(refused));
     }
     if let Some(statement) = &change.statement

@@ -6,6 +6,7 @@
 mod append;
 mod bank;
 mod billing;
+mod books;
 mod cash;
 mod commit;
 mod guard;
