@@ -8,6 +8,7 @@ pub mod agreement;
 pub mod bank;
 pub mod billing;
 pub mod cash;
+pub mod certificate;
 pub mod chance;
 pub mod channel;
 pub mod choosing;

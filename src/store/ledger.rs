@@ -97,8 +97,6 @@ pub trait Ledger: Send + Sync {
         until: Timestamp,
         limit: u32,
     ) -> Result<Vec<Entry>>;
-    /// All entries after `after` and before `until`, in the order of their places, at most `limit`.
-    async fn all_entries(&self, after: Place, until: Timestamp, limit: u32) -> Result<Vec<Entry>>;
     /// What these payments and legs hold.
     async fn holdings(&self, subjects: &[Uuid]) -> Result<Vec<Holding>>;
     /// Dossiers by id, after `after`, at most `limit`.
@@ -124,9 +122,6 @@ impl<D: Dialect> Ledger for D {
         limit: u32,
     ) -> Result<Vec<Entry>> {
         ledger::entries(self, account, currency, (after, until), limit).await
-    }
-    async fn all_entries(&self, after: Place, until: Timestamp, limit: u32) -> Result<Vec<Entry>> {
-        ledger::all_entries(self, after, until, limit).await
     }
     async fn holdings(&self, subjects: &[Uuid]) -> Result<Vec<Holding>> {
         ledger::holdings(self, subjects).await

@@ -9,6 +9,7 @@ pub mod about;
 pub mod billing;
 pub mod books;
 pub mod cash;
+pub mod certificates;
 pub mod change;
 mod codec;
 #[cfg(test)]
@@ -48,6 +49,7 @@ pub use about::About;
 pub use billing::{AgreementFilter, Billing, BillingRows, Extent, PlanFilter};
 pub use books::{BillLineRow, BookRows, Books, BreakFilter, DayFilter, LegSide, LineVerdict, PaymentSide, ToldLine};
 pub use cash::{CashRows, CollectionFilter, Contents, HandInFilter, Till};
+pub use certificates::{CertificateRow, Certificates};
 pub use change::{Answer, Change, IdempotencyKey, LastPaid, NewDelivery, Notification, Settle, Settlement};
 pub use desk::Desk;
 pub use directory::Directory;
@@ -67,7 +69,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What the rest of the program asks of a database. Every method may fail with
 /// [`StoreError::Unavailable`] (try again later) and says so instead of blocking for ever.
 #[async_trait]
-pub trait Store: Statements + Till + Billing + Books + Schedules + Ledger + Send + Sync + std::fmt::Debug {
+pub trait Store: Statements + Till + Billing + Books + Schedules + Ledger + Certificates + Send + Sync + std::fmt::Debug {
     /// Writes all `changes` in as few transactions as possible and answers each, in order. A change
     /// that is refused leaves nothing behind and does not spoil its neighbours.
     ///

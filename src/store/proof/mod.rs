@@ -4,6 +4,9 @@
 //! Orders are read in pages, so memory stays flat. Others go on writing meanwhile: what differs is read again, until
 //! the order stood still around the reading of its postings.
 
+pub mod certificate;
+pub mod verify;
+
 use std::collections::BTreeMap;
 
 use bursar_core::id::OrderId;

@@ -5,6 +5,7 @@ use bursar_core::{Currency, Timestamp};
 use uuid::Uuid;
 
 use crate::Result;
+use crate::certificates::MAX_DAY_ENTRIES;
 use crate::codec::{self, Reading};
 use crate::dialect::Dialect;
 use crate::ledger::{Balance, Entry, Holding, MAX_ENTRIES, Place};
@@ -116,20 +117,19 @@ pub async fn entries(
     db.rows(sql, values).await?.iter().map(read_entry).collect()
 }
 
-/// See [`crate::Ledger::all_entries`].
-pub async fn all_entries(db: &impl Dialect, after: Place, until: Timestamp, limit: u32) -> Result<Vec<Entry>> {
+/// See [`crate::Certificates::entries_between`]. Walks the primary key once, whatever the page is.
+pub async fn entries_between(
+    db: &impl Dialect,
+    (subject, sequence): (Uuid, i64),
+    (from, until): (Timestamp, Timestamp),
+    limit: u32,
+) -> Result<Vec<Entry>> {
     let sql = entry!(
-        "where (at, subject, sequence) > ($1, $2, $3) and at >= $1 and at < $4
-         order by at, subject, sequence limit $5"
+        "where (subject, sequence) > ($1, $2) and at >= $3 and at < $4 order by subject, sequence limit $5"
     );
-    let (at, subject, sequence) = after;
-    let values = vec![
-        at.as_millis().into(),
-        subject.into(),
-        sequence.into(),
-        until.as_millis().into(),
-        limit.min(MAX_ENTRIES).into(),
-    ];
+    let limit = limit.min(MAX_DAY_ENTRIES);
+    let values =
+        vec![subject.into(), sequence.into(), from.as_millis().into(), until.as_millis().into(), limit.into()];
     db.rows(sql, values).await?.iter().map(read_entry).collect()
 }
 

@@ -5,6 +5,7 @@ pub mod bank;
 pub mod billing;
 pub mod books;
 pub mod cash;
+pub mod certificate;
 pub mod dossier;
 pub mod history;
 pub mod ledger;
