@@ -21,6 +21,7 @@ pub mod match_statement_line;
 mod observe;
 pub mod poll_payment;
 pub mod poll_refund;
+pub mod prove_day;
 pub mod prune;
 pub mod send_refund;
 pub mod settle_late_money;
@@ -54,6 +55,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::DeliverWebhook => deliver_webhook::run(context, job).await,
         JobKind::SweepStuck => sweep_stuck::run(context, job).await,
         JobKind::Prune => prune::run(context, job).await,
+        JobKind::ProveDay => prove_day::run(context, job).await,
         JobKind::FollowAgreement => follow_agreement::run(context, job).await,
         JobKind::FollowPlan => follow_plan::run(context, job).await,
     }

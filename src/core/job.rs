@@ -101,11 +101,13 @@ pub enum JobKind {
     SweepStuck,
     /// Delete what is older than its retention. Subject: nil.
     Prune,
+    /// Prove that the ledger agrees with the payments, and certify the day before. Subject: nil.
+    ProveDay,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -123,6 +125,7 @@ impl JobKind {
         Self::DeliverWebhook,
         Self::SweepStuck,
         Self::Prune,
+        Self::ProveDay,
     ];
 
     /// The stable number in the database.
@@ -145,6 +148,7 @@ impl JobKind {
             Self::FireSchedule => 15,
             Self::FollowAgreement => 16,
             Self::FollowPlan => 17,
+            Self::ProveDay => 20,
         }
     }
 
@@ -159,6 +163,7 @@ impl JobKind {
             Self::DeliverWebhook => "deliver_webhook",
             Self::SweepStuck => "sweep_stuck",
             Self::Prune => "prune",
+            Self::ProveDay => "prove_day",
             Self::SendRefund => "send_refund",
             Self::PollRefund => "poll_refund",
             Self::SettleLateMoney => "settle_late_money",
@@ -187,7 +192,7 @@ impl JobKind {
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
-            Self::SweepStuck | Self::Prune => Queue::Upkeep,
+            Self::SweepStuck | Self::Prune | Self::ProveDay => Queue::Upkeep,
         }
     }
 
@@ -213,7 +218,7 @@ impl JobKind {
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
             // Housekeeping must never stop for good.
-            Self::SweepStuck | Self::Prune => i32::MAX,
+            Self::SweepStuck | Self::Prune | Self::ProveDay => i32::MAX,
         }
     }
 
@@ -222,6 +227,8 @@ impl JobKind {
     pub const fn run_limit_ms(self) -> i64 {
         match self {
             Self::SweepStuck | Self::Prune => 120_000,
+            // It reads every order; nobody waits for it.
+            Self::ProveDay => 3_600_000,
             _ => 60_000,
         }
     }

@@ -1,5 +1,6 @@
 //! `ledger`: what is where and whose it is, and whether that agrees with the payments.
 
+use bursar_core::bank::Day;
 use bursar_core::ledger::{Account, AccountKind};
 use bursar_core::{Currency, Money, Timestamp};
 use bursar_gateway::ledger::view::{BalanceView, ProofView, owner, running};
@@ -8,7 +9,7 @@ use bursar_store::proof::{Proof, prove};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Done, Failure, Globals, output};
+use super::{Done, Failure, Globals, certificate, output};
 use crate::compose::{self, Program};
 
 #[derive(Subcommand, Debug)]
@@ -40,6 +41,26 @@ pub(crate) enum Ledger {
     },
     /// Prove that the ledger agrees with every payment and refund. Exit code 6 when it does not.
     Prove,
+    /// The certificate of a day: what was proved, what was counted, and what is open. Exit code 6 when the proof of
+    /// that day failed.
+    Certificate {
+        /// Of which day in Beijing, such as 2026-11-22; the last one when left out.
+        #[arg(long)]
+        day: Option<Day>,
+        /// Make the certificates that are missing up to that day, or up to yesterday.
+        #[arg(long)]
+        make: bool,
+    },
+    /// Look whether what was certified is still so: the chain, the postings, the orders and the movements. Exit code 6
+    /// when something was changed.
+    Verify {
+        /// Only the certificate of this day.
+        #[arg(long, conflicts_with = "all")]
+        day: Option<Day>,
+        /// All of them, which is also what is done when no day is named.
+        #[arg(long)]
+        all: bool,
+    },
 }
 
 pub(crate) async fn run(globals: &Globals, verb: Ledger) -> Done {
@@ -55,6 +76,8 @@ pub(crate) async fn run(globals: &Globals, verb: Ledger) -> Done {
             let range = (from.unwrap_or(Timestamp::from_millis(0)), until.unwrap_or(Timestamp::from_millis(i64::MAX)));
             statement(globals, &program, (account, currency), range, limit.min(1_000)).await
         }
+        Ledger::Certificate { day, make } => certificate::show(globals, &program, day, make).await,
+        Ledger::Verify { day, .. } => certificate::check(globals, &program, day).await,
         Ledger::Prove => show_proof(globals, &prove(program.store.as_ref()).await?),
     }
 }

@@ -6,6 +6,7 @@
 mod agreement;
 mod bench;
 mod cash;
+mod certificate;
 mod config;
 mod demo;
 mod diagram;

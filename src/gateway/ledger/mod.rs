@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod balances;
+pub(crate) mod gauges;
 pub mod view;
 
 use bursar_core::ledger::{Account, AccountKind};

@@ -7,6 +7,7 @@
 mod billing;
 mod billing_news;
 mod cash;
+mod certificates;
 mod choosing;
 mod claims;
 mod combined;
