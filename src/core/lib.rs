@@ -20,6 +20,7 @@ pub mod diagram;
 pub mod event;
 pub mod held;
 pub mod id;
+pub mod insights;
 pub mod installments;
 pub mod job;
 mod join;

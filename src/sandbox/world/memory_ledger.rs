@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use bursar_core::bank::Day;
 use bursar_core::certificate::{Moved, Repaired, Sum};
-use bursar_core::id::{LegId, OrderId, PaymentId};
+use bursar_core::id::{LegId, MerchantId, OrderId, PaymentId};
+use bursar_core::insights::{Group, Takings};
 use bursar_core::ledger::Account;
 use bursar_core::order::Dossier;
 use bursar_core::{Currency, Timestamp};
 use bursar_store::ledger::{Balance, Entry, Holding, Place};
-use bursar_store::{CertificateRow, Certificates, Ledger, Result};
+use bursar_store::reports::{DayMoved, Failures};
+use bursar_store::{CertificateRow, Certificates, InsightFilter, Ledger, Reports, Result};
 use uuid::Uuid;
 
 use super::memory::{Memory, has_not, some};
@@ -153,5 +155,25 @@ impl Certificates for Memory {
 
     async fn add_certificate(&self, _: &CertificateRow) -> Result<bool> {
         has_not("certificates")
+    }
+}
+
+/// Nobody reads reports of a history.
+#[async_trait]
+impl Reports for Memory {
+    async fn takings(&self, _: &InsightFilter) -> Result<Vec<(Group, Takings)>> {
+        has_not("reports")
+    }
+
+    async fn times_to_paid(&self, _: &InsightFilter) -> Result<Vec<(Group, i64, i64)>> {
+        has_not("reports")
+    }
+
+    async fn failures(&self, _: &InsightFilter) -> Result<Vec<Failures>> {
+        has_not("reports")
+    }
+
+    async fn moved_between(&self, _: Option<MerchantId>, _: Day, _: Day) -> Result<Vec<DayMoved>> {
+        has_not("reports")
     }
 }

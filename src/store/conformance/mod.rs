@@ -26,6 +26,7 @@ mod reads;
 mod refund_desk;
 mod refund_guards;
 mod refund_rows;
+mod reports;
 mod schedules;
 mod schema;
 mod statements;

@@ -16,5 +16,6 @@ pub mod payer;
 pub mod plan_history;
 pub mod queue;
 pub mod refund;
+pub mod reports;
 pub mod schedule;
 pub mod upkeep;
