@@ -10,7 +10,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::{Kind, Problem};
-use crate::{App, agreements, bank, cash, health, ledger, notify, orders, plans, refunds, schedules};
+use crate::{App, agreements, bank, cash, health, ledger, notify, orders, plans, refunds, reports, schedules};
 
 struct ApiKeyScheme;
 
@@ -55,6 +55,7 @@ impl Modify for ApiKeyScheme {
         schedules::state::pause, schedules::state::resume, schedules::state::remove, schedules::run::run,
         schedules::backfill::backfill,
         ledger::balances::list, ledger::account::statement,
+        reports::insights::insights, reports::settlement::settlement,
         notify::receive, health::livez, health::readyz, health::metrics, openapi, problem_page, index,
     ),
     modifiers(&ApiKeyScheme),
@@ -67,6 +68,7 @@ impl Modify for ApiKeyScheme {
         (name = "plans", description = "Amounts that fall due on dates: fixed sums in parts, and subscriptions."),
         (name = "schedules", description = "What happens again and again."),
         (name = "ledger", description = "Double entry: what is where, and whose it is."),
+        (name = "reports", description = "How business went, and what was settled."),
         (name = "notifications", description = "What channels tell us."),
         (name = "health", description = "For operators and their tools."),
         (name = "documentation", description = "This, and what errors mean."),

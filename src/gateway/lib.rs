@@ -31,6 +31,7 @@ mod prefer;
 pub mod problem;
 mod query;
 pub mod refunds;
+pub mod reports;
 pub mod schedules;
 pub mod serve;
 
@@ -149,6 +150,8 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/plans/{id}/give-back", post(plans::wishes::give_back))
         .route("/v1/plans/{id}/reprice", post(plans::wishes::reprice))
         .route("/v1/plans/{id}/agreement", post(plans::wishes::charge_by))
+        .route("/v1/reports/insights", get(reports::insights::insights))
+        .route("/v1/reports/settlement", get(reports::settlement::settlement))
         .route("/v1/ledger/balances", get(ledger::balances::list))
         .route("/v1/ledger/accounts/{kind}/{owner}", get(ledger::account::statement))
         .route("/v1/schedules", post(schedules::create::create).get(schedules::list::list))

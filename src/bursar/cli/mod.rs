@@ -27,6 +27,7 @@ mod races;
 mod refund;
 mod refund_ask;
 mod refund_view;
+mod report;
 mod sandbox;
 mod schedule;
 mod serve;
@@ -154,9 +155,13 @@ enum Verb {
     /// Make, list, pause, run and backfill schedules, which open orders again and again.
     #[command(subcommand)]
     Schedule(schedule::Schedule),
-    /// See the ledger: balances, statements of accounts, and the proof that it agrees with the payments.
+    /// See the ledger: balances, statements of accounts, the proof that it agrees with the payments, and the
+    /// certificates of days.
     #[command(subcommand)]
     Ledger(ledger::Ledger),
+    /// See how business went and what was settled, as tables, CSV or JSON.
+    #[command(subcommand)]
+    Report(report::Report),
     /// List, retry and cancel jobs; pause and resume queues.
     #[command(subcommand)]
     Job(job::Job),
@@ -257,6 +262,7 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Cash(verb) => cash::run(&globals, verb).await,
         Verb::Schedule(verb) => schedule::run(&globals, verb).await,
         Verb::Ledger(verb) => ledger::run(&globals, verb).await,
+        Verb::Report(verb) => report::run(&globals, verb).await,
         Verb::Job(verb) => job::run(&globals, verb).await,
         Verb::Doctor(_) => doctor::run(&globals).await,
         Verb::Config(verb) => config::run(&globals, &verb),
