@@ -19,10 +19,12 @@ pub mod follow_plan;
 pub mod handle_notification;
 pub mod match_statement_line;
 mod observe;
+pub mod plan_reconciliations;
 pub mod poll_payment;
-pub mod poll_refund;
+mod poll_refund;
 pub mod prove_day;
 pub mod prune;
+pub mod reconcile;
 pub mod send_refund;
 pub mod settle_late_money;
 pub mod sweep_stuck;
@@ -56,6 +58,8 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::SweepStuck => sweep_stuck::run(context, job).await,
         JobKind::Prune => prune::run(context, job).await,
         JobKind::ProveDay => prove_day::run(context, job).await,
+        JobKind::PlanReconciliations => plan_reconciliations::run(context, job).await,
+        JobKind::Reconcile => reconcile::run(context, job).await,
         JobKind::FollowAgreement => follow_agreement::run(context, job).await,
         JobKind::FollowPlan => follow_plan::run(context, job).await,
     }

@@ -1,5 +1,5 @@
 //! Gives every open payment, order that expires, leg of a refund, undelivered event, line of a statement, agreement,
-//! plan and schedule its job back when it has none: a job row is a hint, never the truth. Subject: nil. Must never
+//! plan, schedule and reconciliation its job back when it has none: a job row is a hint, never the truth. Subject: nil. Must never
 //! change one of them.
 
 use bursar_core::agreement::Agreement;
@@ -45,6 +45,9 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
     jobs.extend(plans.iter().map(of_plan));
     for (schedule, merchant) in store.stuck_schedules(before, limit).await? {
         jobs.push(NewJob::new(JobKey::schedule(JobKind::FireSchedule, schedule), merchant, now));
+    }
+    for (run, merchant) in store.stuck_reconciliations(before, limit).await? {
+        jobs.push(NewJob::new(JobKey::new(JobKind::Reconcile, run.uuid()), merchant, now));
     }
     let found = jobs.len();
     if found > 0 {

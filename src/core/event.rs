@@ -99,11 +99,17 @@ pub enum EventKind {
     /// An installment ended unpaid.
     #[serde(rename = "installment.written_off")]
     InstallmentWrittenOff,
+    /// A channel's books and ours differ, and a person is asked.
+    #[serde(rename = "break.parked")]
+    BreakParked,
+    /// A difference that a person was asked about has ended.
+    #[serde(rename = "break.ended")]
+    BreakEnded,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::OrderPaid,
         Self::OrderClosed,
         Self::OrderLateMoney,
@@ -133,6 +139,8 @@ impl EventKind {
         Self::InstallmentRetrying,
         Self::InstallmentOverdue,
         Self::InstallmentWrittenOff,
+        Self::BreakParked,
+        Self::BreakEnded,
     ];
 
     /// The stable number in the database.
@@ -167,6 +175,8 @@ impl EventKind {
             Self::InstallmentRetrying => 27,
             Self::InstallmentOverdue => 28,
             Self::InstallmentWrittenOff => 29,
+            Self::BreakParked => 30,
+            Self::BreakEnded => 31,
         }
     }
 
@@ -202,6 +212,8 @@ impl EventKind {
             Self::InstallmentRetrying => "installment.retrying",
             Self::InstallmentOverdue => "installment.overdue",
             Self::InstallmentWrittenOff => "installment.written_off",
+            Self::BreakParked => "break.parked",
+            Self::BreakEnded => "break.ended",
         }
     }
 

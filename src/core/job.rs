@@ -21,11 +21,13 @@ pub enum Queue {
     Webhook,
     /// Housekeeping.
     Upkeep,
+    /// Reconciliation: long runs that nobody waits for.
+    Books,
 }
 
 impl Queue {
     /// All queues, most urgent first.
-    pub const ALL: [Self; 4] = [Self::Money, Self::Poll, Self::Webhook, Self::Upkeep];
+    pub const ALL: [Self; 5] = [Self::Money, Self::Poll, Self::Webhook, Self::Upkeep, Self::Books];
 
     /// The stable number in the database.
     pub const fn code(self) -> i16 {
@@ -34,6 +36,7 @@ impl Queue {
             Self::Poll => 2,
             Self::Webhook => 3,
             Self::Upkeep => 4,
+            Self::Books => 5,
         }
     }
 
@@ -44,6 +47,7 @@ impl Queue {
             Self::Poll => "poll",
             Self::Webhook => "webhook",
             Self::Upkeep => "upkeep",
+            Self::Books => "books",
         }
     }
 
@@ -59,7 +63,7 @@ impl FromStr for Queue {
         Self::ALL
             .into_iter()
             .find(|q| q.name() == text)
-            .ok_or_else(|| format!("`{text}` is not a queue; there are money, poll, webhook, upkeep"))
+            .ok_or_else(|| format!("`{text}` is not a queue; there are money, poll, webhook, upkeep, books"))
     }
 }
 
@@ -101,13 +105,17 @@ pub enum JobKind {
     SweepStuck,
     /// Delete what is older than its retention. Subject: nil.
     Prune,
+    /// Begin the reconciliation of days whose bills are due. Subject: nil.
+    PlanReconciliations,
+    /// Fetch the bills of a day and match them with our books. Subject: reconciliation.
+    Reconcile,
     /// Prove that the ledger agrees with the payments, and certify the day before. Subject: nil.
     ProveDay,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -125,6 +133,8 @@ impl JobKind {
         Self::DeliverWebhook,
         Self::SweepStuck,
         Self::Prune,
+        Self::PlanReconciliations,
+        Self::Reconcile,
         Self::ProveDay,
     ];
 
@@ -148,6 +158,8 @@ impl JobKind {
             Self::FireSchedule => 15,
             Self::FollowAgreement => 16,
             Self::FollowPlan => 17,
+            Self::PlanReconciliations => 18,
+            Self::Reconcile => 19,
             Self::ProveDay => 20,
         }
     }
@@ -173,6 +185,8 @@ impl JobKind {
             Self::FollowAgreement => "follow_agreement",
             Self::FollowPlan => "follow_plan",
             Self::FireSchedule => "fire_schedule",
+            Self::PlanReconciliations => "plan_reconciliations",
+            Self::Reconcile => "reconcile",
         }
     }
 
@@ -192,7 +206,8 @@ impl JobKind {
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
-            Self::SweepStuck | Self::Prune | Self::ProveDay => Queue::Upkeep,
+            Self::SweepStuck | Self::Prune | Self::PlanReconciliations => Queue::Upkeep,
+            Self::Reconcile | Self::ProveDay => Queue::Books,
         }
     }
 
@@ -218,7 +233,9 @@ impl JobKind {
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
             // Housekeeping must never stop for good.
-            Self::SweepStuck | Self::Prune | Self::ProveDay => i32::MAX,
+            Self::SweepStuck | Self::Prune | Self::PlanReconciliations | Self::ProveDay => i32::MAX,
+            // A day's books are worth as many tries as money; what stays wrong is told by its own row.
+            Self::Reconcile => 12,
         }
     }
 
@@ -226,7 +243,9 @@ impl JobKind {
     /// longer than every HTTP time-out inside a run and shorter than an operator's patience.
     pub const fn run_limit_ms(self) -> i64 {
         match self {
-            Self::SweepStuck | Self::Prune => 120_000,
+            Self::SweepStuck | Self::Prune | Self::PlanReconciliations => 120_000,
+            // A slice of a bill with a hundred thousand lines, on a slow day of the database.
+            Self::Reconcile => 900_000,
             // It reads every order; nobody waits for it.
             Self::ProveDay => 3_600_000,
             _ => 60_000,
@@ -255,7 +274,7 @@ pub struct JobKey {
     /// What it does.
     pub kind: JobKind,
     /// What it does it to: the 128 bits of the id of a payment, leg, order, notification, delivery, line,
-    /// schedule, agreement or plan, or nil.
+    /// schedule, agreement, plan or reconciliation, or nil.
     pub subject: Uuid,
 }
 

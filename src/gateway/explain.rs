@@ -157,7 +157,8 @@ fn action(payment: &Payment, timeline: &Timeline, now: Timestamp) -> String {
         JobKind::DeliverWebhook => "The merchant is told",
         JobKind::FollowAgreement => "The agreement is looked at",
         JobKind::FollowPlan => "The plan is looked at",
-        JobKind::SweepStuck | JobKind::Prune | JobKind::ProveDay => "Housekeeping runs",
+        JobKind::Reconcile => "The bills of a day are matched",
+        JobKind::SweepStuck | JobKind::Prune | JobKind::PlanReconciliations | JobKind::ProveDay => "Housekeeping runs",
     };
     let last = job.note.as_ref().map(|n| format!(" Last: {n}.")).unwrap_or_default();
     format!("{what} {}.{last}", when(job, now))

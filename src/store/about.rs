@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use bursar_core::id::{AgreementId, OrderId, PlanId};
+use bursar_core::id::{AgreementId, BreakId, OrderId, PlanId};
 use uuid::Uuid;
 
 /// What merchants are told of and people are asked about, each with its own count of events.
@@ -15,6 +15,8 @@ pub enum About {
     Plan(PlanId),
     /// An agreement.
     Agreement(AgreementId),
+    /// A difference between a channel's books and ours.
+    Break(BreakId),
 }
 
 impl About {
@@ -24,6 +26,7 @@ impl About {
             Self::Order(_) => 1,
             Self::Plan(_) => 2,
             Self::Agreement(_) => 3,
+            Self::Break(_) => 4,
         }
     }
 
@@ -33,6 +36,7 @@ impl About {
             Self::Order(id) => id.uuid(),
             Self::Plan(id) => id.uuid(),
             Self::Agreement(id) => id.uuid(),
+            Self::Break(id) => id.uuid(),
         }
     }
 
@@ -42,6 +46,7 @@ impl About {
             1 => Some(Self::Order(OrderId(id))),
             2 => Some(Self::Plan(PlanId(id))),
             3 => Some(Self::Agreement(AgreementId(id))),
+            4 => Some(Self::Break(BreakId(id))),
             _ => None,
         }
     }
@@ -50,7 +55,7 @@ impl About {
     pub const fn order(self) -> Option<OrderId> {
         match self {
             Self::Order(id) => Some(id),
-            Self::Plan(_) | Self::Agreement(_) => None,
+            Self::Plan(_) | Self::Agreement(_) | Self::Break(_) => None,
         }
     }
 }
@@ -61,6 +66,7 @@ impl fmt::Display for About {
             Self::Order(id) => id.fmt(f),
             Self::Plan(id) => id.fmt(f),
             Self::Agreement(id) => id.fmt(f),
+            Self::Break(id) => id.fmt(f),
         }
     }
 }
@@ -77,6 +83,12 @@ impl From<PlanId> for About {
     }
 }
 
+impl From<BreakId> for About {
+    fn from(id: BreakId) -> Self {
+        Self::Break(id)
+    }
+}
+
 impl From<AgreementId> for About {
     fn from(id: AgreementId) -> Self {
         Self::Agreement(id)
@@ -90,10 +102,10 @@ mod tests {
     #[test]
     fn each_kind_is_found_again_by_its_code_and_named_by_its_id() {
         let id = Uuid::from_u128(7);
-        for about in [About::from(OrderId(id)), About::from(PlanId(id)), About::from(AgreementId(id))] {
+        for about in [About::from(OrderId(id)), PlanId(id).into(), AgreementId(id).into(), BreakId(id).into()] {
             assert_eq!(About::from_code(about.code(), about.uuid()), Some(about));
             assert_eq!(about.order().is_some(), about.to_string().starts_with("ord_"));
         }
-        assert_eq!(About::from_code(4, id), None);
+        assert_eq!(About::from_code(5, id), None);
     }
 }

@@ -80,7 +80,8 @@ impl BillingRows {
         }
         for delivery in deliveries {
             let counted = match delivery.about {
-                About::Order(_) => continue,
+                // Their rows count them in the same change.
+                About::Order(_) | About::Break(_) => continue,
                 About::Plan(id) => self.plan(id).map(|p| p.event_count),
                 About::Agreement(id) => self.agreement(id).map(|a| a.event_count),
             };

@@ -4,13 +4,11 @@
 use async_trait::async_trait;
 use bursar_core::Timestamp;
 use bursar_core::bank::Day;
-use bursar_core::id::{BillId, BreakId, ChannelAccountId, LegId, MerchantId, PaymentId, ReconciliationId};
-use bursar_core::money::Money;
-use bursar_core::payment::PaymentState;
+use bursar_core::id::{BillId, BreakId, ChannelAccountId, MerchantId, ReconciliationId};
 use bursar_core::reconcile::{
-    Bill, BillKind, BillLine, Break, BreakKind, BreakState, EntryKind, Movement, MovementKind, Reconciliation,
+    Bill, BillKind, BillLine, Break, BreakKind, BreakState, LegSide, Movement, MovementKind, PaymentSide,
+    Reconciliation,
 };
-use bursar_core::refund::LegState;
 use uuid::Uuid;
 
 use crate::Result;
@@ -151,36 +149,6 @@ pub struct ToldLine {
     pub row: BillLineRow,
 }
 
-/// What we believe of a payment, as far as a line of a bill is compared with it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PaymentSide {
-    /// Which.
-    pub id: PaymentId,
-    /// Through which account.
-    pub account: ChannelAccountId,
-    /// Where it stands.
-    pub state: PaymentState,
-    /// What is to be taken.
-    pub amount: Money,
-    /// Minor units that were.
-    pub taken_minor: i64,
-}
-
-/// What we believe of a leg of a refund, as far as a line of a bill is compared with it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct LegSide {
-    /// Which.
-    pub id: LegId,
-    /// Of which payment.
-    pub payment: PaymentId,
-    /// Through which account that payment came.
-    pub account: ChannelAccountId,
-    /// Where it stands.
-    pub state: LegState,
-    /// What goes back.
-    pub amount: Money,
-}
-
 /// Which breaks to list.
 #[derive(Clone, Debug, Default)]
 pub struct BreakFilter {
@@ -231,6 +199,8 @@ pub trait Books: Send + Sync {
         after: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<Movement>>;
+    /// Transfers by people of a merchant's refunds, on days from `from` to `until`, that no statement has shown.
+    async fn unmatched_transfers(&self, merchant: MerchantId, days: (Day, Day), limit: u32) -> Result<Vec<Movement>>;
     /// What we believe of these payments (at most 5000); unknown ids are left out.
     async fn payment_sides(&self, ids: &[Uuid]) -> Result<Vec<PaymentSide>>;
     /// What we believe of these legs (at most 5000); unknown ids are left out.
@@ -252,8 +222,8 @@ pub trait Books: Send + Sync {
     async fn lines_numbered(&self, account: ChannelAccountId, channel_ids: &[String]) -> Result<Vec<ToldLine>>;
     /// Lines of earlier issues of this bill that it does not tell again.
     async fn lines_withdrawn(&self, bill: &Bill, limit: u32) -> Result<Vec<ToldLine>>;
-    /// Payouts of an account that its bills of these days tell, both included.
-    async fn payouts(&self, account: ChannelAccountId, days: (Day, Day)) -> Result<Vec<ToldLine>>;
+    /// Payouts of an account on day `since` or later that no bank has shown yet, the earliest first.
+    async fn open_payouts(&self, account: ChannelAccountId, since: Day, limit: u32) -> Result<Vec<Movement>>;
 
     /// One reconciliation.
     async fn reconciliation(&self, id: ReconciliationId) -> Result<Option<Reconciliation>>;
@@ -285,6 +255,9 @@ impl<D: Dialect> Books for D {
     ) -> Result<Vec<Movement>> {
         books::unmatched(self, account, days, after, limit).await
     }
+    async fn unmatched_transfers(&self, merchant: MerchantId, days: (Day, Day), limit: u32) -> Result<Vec<Movement>> {
+        books::unmatched_transfers(self, merchant, days, limit).await
+    }
     async fn payment_sides(&self, ids: &[Uuid]) -> Result<Vec<PaymentSide>> {
         books::payment_sides(self, ids).await
     }
@@ -315,8 +288,8 @@ impl<D: Dialect> Books for D {
     async fn lines_withdrawn(&self, bill: &Bill, limit: u32) -> Result<Vec<ToldLine>> {
         books::lines_withdrawn(self, bill, limit).await
     }
-    async fn payouts(&self, account: ChannelAccountId, days: (Day, Day)) -> Result<Vec<ToldLine>> {
-        books::of_kind(self, account, days, EntryKind::Payout).await
+    async fn open_payouts(&self, account: ChannelAccountId, since: Day, limit: u32) -> Result<Vec<Movement>> {
+        books::open_payouts(self, account, since, limit).await
     }
     async fn reconciliation(&self, id: ReconciliationId) -> Result<Option<Reconciliation>> {
         books::reconciliation(self, id).await

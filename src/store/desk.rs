@@ -2,9 +2,11 @@
 //! and once more when somebody was faster — and must never know where an observation came from.
 
 pub mod billing;
+pub mod books;
 pub mod cash;
 mod change;
 mod grant;
+mod recover;
 pub mod schedules;
 pub mod statements;
 

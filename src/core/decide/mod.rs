@@ -10,6 +10,7 @@
 mod case;
 mod consequences;
 mod jobs;
+mod recover;
 mod rules;
 mod ways;
 
@@ -32,6 +33,7 @@ use crate::refund::{Allocation, Impossible, RefundCause, Share, allocate};
 use case::Case;
 
 pub use jobs::{next_hold_check_at, next_poll_at, owed_job, owed_order_job, owed_refund_job};
+pub use recover::{recover_payment, recover_refund, refund_of_recovered};
 
 /// What a decision depends on besides the rows: configuration of the merchant and its channels.
 #[derive(Clone, Copy, Debug)]

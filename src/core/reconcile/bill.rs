@@ -196,6 +196,9 @@ pub struct BillSums {
     pub fee_minor: i64,
     /// Paid out to the merchant's bank account.
     pub payout_minor: i64,
+    /// Anything else that came to the account; negative when more left it.
+    #[serde(default)]
+    pub other_minor: i64,
 }
 
 impl BillSums {
@@ -204,13 +207,14 @@ impl BillSums {
     pub const fn with(self, line: &BillLine) -> Self {
         let moved = if matches!(line.status, EntryStatus::Failed) { 0 } else { line.amount_minor };
         let (mut captured, mut refunded, mut payout) = (self.captured_minor, self.refunded_minor, self.payout_minor);
-        let mut fee = self.fee_minor.saturating_add(line.fee_minor);
+        let (mut fee, mut other) = (self.fee_minor.saturating_add(line.fee_minor), self.other_minor);
         match line.kind {
             EntryKind::Capture => captured = captured.saturating_add(moved),
             EntryKind::Refund => refunded = refunded.saturating_add(moved),
             EntryKind::Fee => fee = fee.saturating_add(moved),
             EntryKind::Payout => payout = payout.saturating_add(moved),
-            EntryKind::Dispute | EntryKind::Other => {}
+            EntryKind::Other => other = other.saturating_add(moved),
+            EntryKind::Dispute => {}
         }
         Self {
             lines: self.lines.saturating_add(1),
@@ -218,6 +222,23 @@ impl BillSums {
             refunded_minor: refunded,
             fee_minor: fee,
             payout_minor: payout,
+            other_minor: other,
+        }
+    }
+
+    /// The sums without those of lines that are taken back.
+    #[must_use]
+    pub const fn without(self, line: &BillLine) -> Self {
+        let one =
+            Self { lines: 0, captured_minor: 0, refunded_minor: 0, fee_minor: 0, payout_minor: 0, other_minor: 0 };
+        let one = one.with(line);
+        Self {
+            lines: self.lines.saturating_sub(one.lines),
+            captured_minor: self.captured_minor.saturating_sub(one.captured_minor),
+            refunded_minor: self.refunded_minor.saturating_sub(one.refunded_minor),
+            fee_minor: self.fee_minor.saturating_sub(one.fee_minor),
+            payout_minor: self.payout_minor.saturating_sub(one.payout_minor),
+            other_minor: self.other_minor.saturating_sub(one.other_minor),
         }
     }
 

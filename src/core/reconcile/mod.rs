@@ -6,14 +6,22 @@
 //! a kind, an amount and an age, which a machine clears or a person answers.
 
 mod bill;
+mod booked;
 mod breaks;
 mod business_day;
 mod fee;
+mod judge;
 mod movement;
+mod payout;
 mod run;
 
 pub use bill::{BillKind, BillLine, BillSums, EntryKind, EntryStatus};
+pub use booked::{event_body, postings_of, postings_of_bill};
 pub use breaks::{Break, BreakKind, BreakState, BreakSubject, Proposal, Resolution};
 pub use fee::FeeRule;
+pub use judge::{
+    Difference, LegSide, Ours, PaymentSide, Verdict, about_stranger, duplicate, judge, judge_fee, our_number,
+};
 pub use movement::{Movement, MovementKind, movements};
+pub use payout::is_from_channel;
 pub use run::{Bill, BillState, Reconciliation, RunFigures, RunState};

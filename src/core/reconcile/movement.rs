@@ -18,7 +18,7 @@ use crate::refund::Leg;
 pub enum MovementKind {
     /// A channel took a payment. Subject: the payment.
     Capture,
-    /// A refund reached its payer. Subject: the leg.
+    /// A refund reached its payer through the channel. Subject: the leg.
     Refund,
     /// A refund came back after it had arrived. Subject: the leg.
     RefundReturned,
@@ -26,11 +26,23 @@ pub enum MovementKind {
     Receipt,
     /// The bank took it back, or it had never come. Subject: the line or the collection.
     TakenBack,
+    /// A channel paid a merchant's money out to his bank. Subject: derived from the line that tells it.
+    Payout,
+    /// A person transferred a refund, or gave it out of a drawer. Subject: the leg.
+    Transfer,
 }
 
 impl MovementKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Capture, Self::Refund, Self::RefundReturned, Self::Receipt, Self::TakenBack];
+    pub const ALL: [Self; 7] = [
+        Self::Capture,
+        Self::Refund,
+        Self::RefundReturned,
+        Self::Receipt,
+        Self::TakenBack,
+        Self::Payout,
+        Self::Transfer,
+    ];
 
     /// The stable number in the database.
     pub const fn code(self) -> i16 {
@@ -40,6 +52,8 @@ impl MovementKind {
             Self::RefundReturned => 3,
             Self::Receipt => 4,
             Self::TakenBack => 5,
+            Self::Payout => 6,
+            Self::Transfer => 7,
         }
     }
 
@@ -51,6 +65,8 @@ impl MovementKind {
             Self::RefundReturned => "refund_returned",
             Self::Receipt => "receipt",
             Self::TakenBack => "taken_back",
+            Self::Payout => "payout",
+            Self::Transfer => "transfer",
         }
     }
 
@@ -72,7 +88,7 @@ pub struct Movement {
     pub subject: Uuid,
     /// What moved.
     pub kind: MovementKind,
-    /// The payment whose money it is.
+    /// The payment whose money it is; nil for a payout.
     pub payment: PaymentId,
     /// Through which account.
     pub account: ChannelAccountId,
@@ -133,12 +149,13 @@ fn of_payment(before: Option<&Payment>, after: &Payment, now: Timestamp, all: &m
 fn of_leg(before: Option<&Leg>, after: &Leg, payment: &Payment, now: Timestamp, all: &mut Vec<Movement>) {
     let arrived = |leg: &Leg| {
         let e = &leg.evidence;
-        let by_hand = e.transferred.as_ref().map(|_| now).or_else(|| e.paid_out.as_ref().map(|_| now));
-        e.succeeded.as_ref().map(|r| r.refunded_at).or(by_hand)
+        let by_hand = e.transferred.is_some() || e.paid_out.is_some();
+        let through = e.succeeded.as_ref().map(|r| (MovementKind::Refund, r.refunded_at));
+        through.or(by_hand.then_some((MovementKind::Transfer, now)))
     };
     let minor = after.amount.minor;
-    if let (Some(at), None) = (arrived(after), before.and_then(arrived)) {
-        all.push(movement(payment, after.id.uuid(), MovementKind::Refund, minor.saturating_neg(), at));
+    if let (Some((kind, at)), None) = (arrived(after), before.and_then(arrived)) {
+        all.push(movement(payment, after.id.uuid(), kind, minor.saturating_neg(), at));
     }
     let returned = |leg: &Leg| leg.evidence.reversed.is_some() && arrived(leg).is_some();
     if returned(after) && !before.is_some_and(returned) {

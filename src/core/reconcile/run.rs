@@ -10,6 +10,7 @@ use super::{BillKind, BillSums, BreakKind};
 use crate::bank::Day;
 use crate::clock::Timestamp;
 use crate::id::{BillId, ChannelAccountId, MerchantId, ReconciliationId};
+use crate::merchant::ChannelAccount;
 use crate::money::Currency;
 
 /// Where the reconciliation of a day stands.
@@ -111,6 +112,30 @@ pub struct Reconciliation {
 }
 
 impl Reconciliation {
+    /// The reconciliation of `account` for `day` that nobody has looked at yet.
+    pub fn beginning(account: &ChannelAccount, day: Day, now: Timestamp) -> Self {
+        Self {
+            id: Self::id_of(account.id, day),
+            account: account.id,
+            merchant: account.merchant,
+            day,
+            state: RunState::Waiting,
+            figures: RunFigures::default(),
+            note: None,
+            due_at: Some(now),
+            started_at: now,
+            finished_at: None,
+            version: 0,
+        }
+    }
+
+    /// The same, to be looked at once more: its bills are fetched again, and only what differs is looked at.
+    #[must_use]
+    pub fn again(&self, now: Timestamp) -> Self {
+        let (state, figures) = (RunState::Waiting, RunFigures::default());
+        Self { state, figures, due_at: Some(now), note: None, ..self.clone() }
+    }
+
     /// The id of the reconciliation of `account` for `day`.
     pub fn id_of(account: ChannelAccountId, day: Day) -> ReconciliationId {
         // A day's number sits in bits of its own of a time-ordered id: never two days of one account alike.
@@ -178,6 +203,8 @@ pub struct Bill {
     pub bytes: i64,
     /// What its lines come to.
     pub sums: BillSums,
+    /// What those of them come to that no earlier issue had told, less what it does not tell any more.
+    pub news: BillSums,
     /// In which currency.
     pub currency: Currency,
     /// Who brought it: `channel`, or a person.

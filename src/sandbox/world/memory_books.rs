@@ -5,10 +5,8 @@ use async_trait::async_trait;
 use bursar_core::Timestamp;
 use bursar_core::bank::Day;
 use bursar_core::id::{BillId, BreakId, ChannelAccountId, MerchantId, ReconciliationId};
-use bursar_core::reconcile::{Bill, Break, BreakKind, BreakState, Movement, Reconciliation};
-use bursar_store::{
-    BillLineRow, Books, BreakFilter, Change, DayFilter, LegSide, PaymentSide, Result, StoreError, ToldLine,
-};
+use bursar_core::reconcile::{Bill, Break, BreakKind, BreakState, LegSide, Movement, PaymentSide, Reconciliation};
+use bursar_store::{BillLineRow, Books, BreakFilter, Change, DayFilter, Result, StoreError, ToldLine};
 use uuid::Uuid;
 
 use super::memory::Memory;
@@ -41,6 +39,10 @@ impl Books for Memory {
         _: Option<Uuid>,
         _: u32,
     ) -> Result<Vec<Movement>> {
+        Ok(Vec::new())
+    }
+
+    async fn unmatched_transfers(&self, _: MerchantId, _: (Day, Day), _: u32) -> Result<Vec<Movement>> {
         Ok(Vec::new())
     }
 
@@ -84,7 +86,7 @@ impl Books for Memory {
         Ok(Vec::new())
     }
 
-    async fn payouts(&self, _: ChannelAccountId, _: (Day, Day)) -> Result<Vec<ToldLine>> {
+    async fn open_payouts(&self, _: ChannelAccountId, _: Day, _: u32) -> Result<Vec<Movement>> {
         Ok(Vec::new())
     }
 

@@ -32,6 +32,7 @@ impl Tables {
             About::Order(id) => self.orders.get(&id).map(|o| o.merchant),
             About::Plan(id) => self.plans.get(&id).map(|p| p.merchant),
             About::Agreement(id) => self.agreements.get(&id).map(|a| a.merchant),
+            About::Break(_) => None,
         }
     }
 

@@ -5,16 +5,21 @@ use bursar_core::bank::Day;
 use bursar_core::id::{BillId, BreakId, ChannelAccountId, LegId, MerchantId, PaymentId, ReconciliationId};
 use bursar_core::payment::PaymentState;
 use bursar_core::reconcile::{
-    Bill, BillKind, BillLine, BillState, Break, BreakKind, BreakState, BreakSubject, EntryKind, EntryStatus, Movement,
-    MovementKind, Reconciliation, RunState,
+    Bill, BillKind, BillLine, BillState, Break, BreakKind, BreakState, BreakSubject, EntryKind, EntryStatus, LegSide,
+    Movement, MovementKind, PaymentSide, Reconciliation, RunState,
 };
 use bursar_core::refund::LegState;
 use uuid::Uuid;
 
-use super::Reading;
+use super::{Reading, to_json};
 use crate::Result;
-use crate::books::{BillLineRow, LegSide, LineVerdict, PaymentSide, ToldLine};
+use crate::books::{BillLineRow, LineVerdict, ToldLine};
 use crate::value::Record;
+
+/// The sums of a bill as their column has them.
+pub fn sums_json(bill: &Bill) -> Result<String> {
+    to_json(&(bill.sums, bill.news))
+}
 
 /// A day as its column has it.
 pub fn day_number(day: Day) -> i32 {
@@ -53,7 +58,6 @@ pub fn payment_side(record: &Record) -> Result<PaymentSide> {
         account: ChannelAccountId(row.get("account")?),
         state: row.code("state", PaymentState::from_code)?,
         amount: row.money("amount_minor", "currency")?,
-        taken_minor: row.get("taken_minor")?,
     })
 }
 
@@ -72,6 +76,7 @@ pub fn leg_side(record: &Record) -> Result<LegSide> {
 /// A row of `bill`.
 pub fn bill(record: &Record) -> Result<Bill> {
     let row = Reading { record, table: "bill" };
+    let (sums, news) = row.json("sums")?;
     Ok(Bill {
         id: BillId(row.get("id")?),
         account: ChannelAccountId(row.get("account")?),
@@ -82,7 +87,8 @@ pub fn bill(record: &Record) -> Result<Bill> {
         digest: row.get("digest")?,
         name: row.get("name")?,
         bytes: row.get("bytes")?,
-        sums: row.json("sums")?,
+        sums,
+        news,
         currency: row.name("currency")?,
         source: row.get("source")?,
         fetched_at: row.time("fetched_at")?,

@@ -72,7 +72,7 @@ impl Desk {
         Ok(())
     }
 
-    fn add_deliveries(
+    pub(super) fn add_deliveries(
         &self,
         change: &mut Change,
         merchant: MerchantId,

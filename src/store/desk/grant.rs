@@ -71,7 +71,7 @@ impl Desk {
         self.grant(payment.order, decide, complete).await
     }
 
-    async fn grant<E>(
+    pub(super) async fn grant<E>(
         &self,
         order: OrderId,
         decide: impl Fn(&Dossier, &Policy<'_>, Timestamp) -> std::result::Result<Decision, E> + Send + Sync,

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use super::commit::Failure;
 use super::guard::{Done, Pass, Refused, expect, gather, id};
 use crate::books::BillLineRow;
-use crate::codec::books::day_number;
+use crate::codec::books::{day_number, sums_json};
 use crate::codec::{maybe_plain, plain, to_json};
 use crate::{Answer, Change};
 
@@ -35,7 +35,7 @@ async fn update_bills(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refu
             .bind(bill.version)
             .bind(bill.taken)
             .bind(bill.state.code())
-            .bind(to_json(&bill.sums)?);
+            .bind(sums_json(bill)?);
         expect(tx, query, [(index, bill.id.uuid())], id, Answer::Stale, refused).await?;
     }
     Ok(())
@@ -148,7 +148,7 @@ async fn insert_bills(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refu
             .bind(bill.digest.clone())
             .bind(plain(&bill.name))
             .bind(plain(&bill.source))
-            .bind(to_json(&bill.sums)?)
+            .bind(sums_json(bill)?)
             .bind(bill.taken)
             .bind(bill.state.code());
         expect(tx, query, [(index, bill.id.uuid())], id, Answer::Duplicate, refused).await?;

@@ -4,12 +4,12 @@
 use bursar_core::Timestamp;
 use bursar_core::bank::Day;
 use bursar_core::id::{BillId, BreakId, ChannelAccountId, MerchantId, ReconciliationId};
-use bursar_core::reconcile::{Bill, Break, BreakKind, BreakState, EntryKind, Movement, Reconciliation};
+use bursar_core::reconcile::{Bill, Break, BreakKind, BreakState, LegSide, Movement, PaymentSide, Reconciliation};
 use uuid::Uuid;
 
 use super::dossier::MAX_PAGE;
 use crate::Result;
-use crate::books::{BillLineRow, BreakFilter, DayFilter, LegSide, PaymentSide, ToldLine};
+use crate::books::{BillLineRow, BreakFilter, DayFilter, ToldLine};
 use crate::codec::Reading;
 use crate::codec::books::{self as codec, day_number};
 use crate::dialect::Dialect;
@@ -97,9 +97,24 @@ pub async fn unmatched(
     db.rows(sql, values).await?.iter().map(|r| codec::movement(r).map(|(m, _)| m)).collect()
 }
 
+/// See [`crate::Books::unmatched_transfers`]. Kind 7 is a transfer by a person.
+pub async fn unmatched_transfers(
+    db: &impl Dialect,
+    merchant: MerchantId,
+    days: (Day, Day),
+    limit: u32,
+) -> Result<Vec<Movement>> {
+    let sql = movements!(
+        "where merchant = $1 and day >= $2 and day <= $3 and kind = 7 and not matched order by day, subject limit $4"
+    );
+    let values =
+        vec![merchant.uuid().into(), day_number(days.0).into(), day_number(days.1).into(), limit.min(MAX_PAGE).into()];
+    db.rows(sql, values).await?.iter().map(|r| codec::movement(r).map(|(m, _)| m)).collect()
+}
+
 /// See [`crate::Books::payment_sides`].
 pub async fn payment_sides(db: &impl Dialect, ids: &[Uuid]) -> Result<Vec<PaymentSide>> {
-    let sql = "select id, account, state, amount_minor, taken_minor, currency from payment where id in_ids($1)";
+    let sql = "select id, account, state, amount_minor, currency from payment where id in_ids($1)";
     db.rows(sql, vec![ids.into()]).await?.iter().map(codec::payment_side).collect()
 }
 
@@ -189,19 +204,16 @@ pub async fn lines_withdrawn(db: &impl Dialect, bill: &Bill, limit: u32) -> Resu
     db.rows(sql, values).await?.iter().map(codec::told_line).collect()
 }
 
-/// See [`crate::Books::payouts`].
-pub async fn of_kind(
+/// See [`crate::Books::open_payouts`]. Kind 6 is a payout.
+pub async fn open_payouts(
     db: &impl Dialect,
     account: ChannelAccountId,
-    days: (Day, Day),
-    kind: EntryKind,
-) -> Result<Vec<ToldLine>> {
-    let sql = told!(
-        "where b.account = $1 and b.day >= $2 and b.day <= $3 and l.kind = $4 and l.subject is null
-         order by l.at, l.bill, l.ordinal"
-    );
-    let values = vec![account.uuid().into(), day_number(days.0).into(), day_number(days.1).into(), kind.code().into()];
-    db.rows(sql, values).await?.iter().map(codec::told_line).collect()
+    since: Day,
+    limit: u32,
+) -> Result<Vec<Movement>> {
+    let sql = movements!("where account = $1 and day >= $2 and kind = 6 and not matched order by at, subject limit $3");
+    let values = vec![account.uuid().into(), day_number(since).into(), limit.min(MAX_PAGE).into()];
+    db.rows(sql, values).await?.iter().map(|r| codec::movement(r).map(|(m, _)| m)).collect()
 }
 
 /// See [`crate::Books::reconciliation`].

@@ -45,7 +45,8 @@ pub async fn stuck_deliveries(
                  case d.about_kind
                    when 1 then (select o.merchant from orders o where o.id = d.about)
                    when 2 then (select p.merchant from plan p where p.id = d.about)
-                   else (select a.merchant from agreement a where a.id = d.about)
+                   when 3 then (select a.merchant from agreement a where a.id = d.about)
+                   else (select b.merchant from break b where b.id = d.about)
                  end as merchant
                from delivery d
                where d.delivered_at is null and d.given_up_at is null and d.endpoint is not null and d.created_at < $1

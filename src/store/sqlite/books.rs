@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::append::insert;
 use super::guard::{Statement, touched};
 use crate::books::BookRows;
-use crate::codec::books::day_number;
+use crate::codec::books::{day_number, sums_json};
 use crate::codec::{maybe_plain, plain, to_json};
 use crate::{Answer, Change, Result};
 
@@ -65,7 +65,7 @@ fn update_bill(bill: &Bill) -> Result<Statement<'static>> {
         .bind(bill.version)
         .bind(bill.taken)
         .bind(bill.state.code())
-        .bind(to_json(&bill.sums)?))
+        .bind(sums_json(bill)?))
 }
 
 fn insert_bill(bill: &Bill) -> Result<Statement<'static>> {
@@ -86,7 +86,7 @@ fn insert_bill(bill: &Bill) -> Result<Statement<'static>> {
         .bind(bill.digest.clone())
         .bind(plain(&bill.name))
         .bind(plain(&bill.source))
-        .bind(to_json(&bill.sums)?)
+        .bind(sums_json(bill)?)
         .bind(bill.taken)
         .bind(bill.state.code()))
 }

@@ -63,13 +63,15 @@ create table movement (
   merchant blob not null,
   -- The channel's business day: days after 1970-01-01.
   day integer not null,
-  kind integer not null check (kind between 1 and 5),
+  kind integer not null check (kind between 1 and 7),
   currency text not null check (length(currency) = 3),
   -- From here on: what changes. No index contains any of it.
   matched integer not null,
   primary key (subject, kind)
 ) strict;
 create index movement_day on movement (account, day);
+-- For transfers by people, which are few.
+create index movement_transfer on movement (merchant, day) where kind = 7;
 
 -- Bills of channels. Append-only but for how far one was taken in.
 create table bill (

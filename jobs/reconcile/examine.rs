@@ -1,0 +1,199 @@
+//! Looking at lines beside our books: it knows what must be read of them, and must never write.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bursar_core::bank::Day;
+use bursar_core::id::{BillId, BreakId, ChannelAccountId};
+use bursar_core::reconcile::{
+    BillKind, BillLine, Break, BreakKind, Difference, EntryKind, EntryStatus, FeeRule, LegSide, Ours, PaymentSide,
+    Verdict, about_stranger, duplicate, judge, judge_fee, our_number,
+};
+use bursar_store::{Store, ToldLine};
+use uuid::Uuid;
+
+use crate::observe::JobError;
+
+/// The bill whose lines are looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Page {
+    pub bill: BillId,
+    pub account: ChannelAccountId,
+    pub kind: BillKind,
+    pub day: Day,
+    pub fees: Option<FeeRule>,
+}
+
+/// What becomes of a line.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It was taken in before we were stopped.
+    Taken,
+    /// An earlier issue of this bill has told the same.
+    ToldAgain(Box<ToldLine>),
+    /// It stands twice.
+    Twice(Difference),
+    /// What it means.
+    Judged(Verdict),
+}
+
+/// A line that was looked at.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub line: BillLine,
+    /// By what it is known: the payment, the leg, or what is derived from the channel's number.
+    pub about: Uuid,
+    pub ours: Ours,
+    pub fate: Fate,
+    pub fee: Option<Difference>,
+}
+
+impl Seen {
+    /// The id of what our books have by its number.
+    pub(super) const fn subject(&self) -> Option<Uuid> {
+        match &self.ours {
+            Ours::Payment(side) => Some(side.id.uuid()),
+            Ours::Leg(side) => Some(side.id.uuid()),
+            Ours::Nothing => None,
+        }
+    }
+}
+
+/// Lines, and the breaks that there are about them.
+pub(super) struct Looked {
+    pub seen: Vec<Seen>,
+    pub breaks: BTreeMap<BreakId, Break>,
+}
+
+/// Whether lines of this kind of this bill are matched one by one.
+fn is_matched(page: &Page, line: &BillLine) -> bool {
+    page.kind == BillKind::Trade && matches!(line.kind, EntryKind::Capture | EntryKind::Refund)
+}
+
+/// What lines about the same have in common.
+type Key = (EntryKind, Uuid);
+
+/// Reads what our books have about `lines`, and judges each.
+pub(super) async fn examine(store: &dyn Store, page: &Page, lines: Vec<BillLine>) -> Result<Looked, JobError> {
+    let number = |line: &BillLine| our_number(&line.number).filter(|_| is_matched(page, line));
+    let of = |kind: EntryKind| -> Vec<Uuid> {
+        lines.iter().filter(|l| l.kind == kind).filter_map(number).collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let (captures, refunds) = (of(EntryKind::Capture), of(EntryKind::Refund));
+    let payments = if captures.is_empty() { Vec::new() } else { store.payment_sides(&captures).await? };
+    let payments: BTreeMap<Uuid, PaymentSide> = payments.into_iter().map(|p| (p.id.uuid(), p)).collect();
+    let legs = if refunds.is_empty() { Vec::new() } else { store.leg_sides(&refunds).await? };
+    let legs: BTreeMap<Uuid, LegSide> = legs.into_iter().map(|l| (l.id.uuid(), l)).collect();
+    let ours = |line: &BillLine| {
+        let id = number(line);
+        let payment = id.filter(|_| line.kind == EntryKind::Capture).and_then(|id| payments.get(&id));
+        let leg = id.filter(|_| line.kind == EntryKind::Refund).and_then(|id| legs.get(&id));
+        match (payment, leg) {
+            (Some(payment), _) => Ours::Payment(payment.clone()),
+            (None, Some(leg)) => Ours::Leg(leg.clone()),
+            (None, None) => Ours::Nothing,
+        }
+    };
+    let about = |line: &BillLine| {
+        number(line).unwrap_or_else(|| about_stranger(page.account, line.kind, &line.channel_id, line.ordinal))
+    };
+    let told = told_before(store, page, &lines, &number).await?;
+    let mut here = BTreeMap::<Key, u32>::new();
+    let mut seen = Vec::with_capacity(lines.len());
+    for line in lines {
+        let (about, ours) = (about(&line), ours(&line));
+        let fate = fate(page, &line, about, &ours, &told, &mut here);
+        let judged = matches!(fate, Fate::Judged(_)) && is_matched(page, &line);
+        let fee = judge_fee(&line, page.fees).filter(|_| judged);
+        seen.push(Seen { line, about, ours, fate, fee });
+    }
+    let ids: BTreeSet<BreakId> = seen.iter().flat_map(ids_of_breaks).collect();
+    let ids: Vec<BreakId> = ids.into_iter().collect();
+    let breaks = if ids.is_empty() { Vec::new() } else { store.breaks_of(&ids).await? };
+    Ok(Looked { seen, breaks: breaks.into_iter().map(|b| (b.id, b)).collect() })
+}
+
+/// Lines about the same that bills have told before.
+async fn told_before(
+    store: &dyn Store,
+    page: &Page,
+    lines: &[BillLine],
+    number: &impl Fn(&BillLine) -> Option<Uuid>,
+) -> Result<BTreeMap<Key, Vec<ToldLine>>, JobError> {
+    let ours: Vec<Uuid> = lines.iter().filter_map(number).collect();
+    let strangers: Vec<String> = lines
+        .iter()
+        .filter(|l| number(l).is_none() && !l.channel_id.is_empty())
+        .map(|l| l.channel_id.clone())
+        .collect();
+    let mut told = if ours.is_empty() { Vec::new() } else { store.lines_about(page.account, &ours).await? };
+    if !strangers.is_empty() {
+        told.extend(store.lines_numbered(page.account, &strangers).await?);
+    }
+    let mut map = BTreeMap::<Key, Vec<ToldLine>>::new();
+    for told in told.into_iter().filter(|t| t.bill_kind == page.kind) {
+        let line = &told.row.line;
+        let about =
+            told.row.subject.unwrap_or_else(|| about_stranger(page.account, line.kind, &line.channel_id, line.ordinal));
+        map.entry((line.kind, about)).or_default().push(told);
+    }
+    Ok(map)
+}
+
+fn fate(
+    page: &Page,
+    line: &BillLine,
+    about: Uuid,
+    ours: &Ours,
+    told: &BTreeMap<Key, Vec<ToldLine>>,
+    here: &mut BTreeMap<Key, u32>,
+) -> Fate {
+    let key = (line.kind, about);
+    let earlier = told.get(&key).map_or(&[][..], Vec::as_slice);
+    if earlier.iter().any(|t| t.bill == page.bill && t.row.line.ordinal == line.ordinal) {
+        return Fate::Taken;
+    }
+    let matched = is_matched(page, line);
+    // What moves without a number of its own may move alike any number of times.
+    let nameless = line.channel_id.is_empty() && !matched;
+    if let Some(first) = here.insert(key, line.ordinal).filter(|_| !nameless) {
+        return Fate::Twice(duplicate(line, &format!("line {first}")));
+    }
+    let other_line = earlier.iter().find(|t| t.bill == page.bill && !nameless);
+    if let Some(other) = other_line {
+        return Fate::Twice(duplicate(line, &format!("line {}", other.row.line.ordinal)));
+    }
+    let same_day = earlier.iter().filter(|t| t.day == page.day && t.bill != page.bill);
+    if let Some(same) = same_day.clone().find(|t| t.row.issue > 0 && says_the_same(line, &t.row.line)) {
+        return Fate::ToldAgain(Box::new(same.clone()));
+    }
+    let done = |t: &&ToldLine| t.day != page.day && t.row.line.status == EntryStatus::Done;
+    let other_day = earlier.iter().find(done).filter(|_| line.status == EntryStatus::Done && !nameless);
+    if let Some(other) = other_day {
+        return Fate::Twice(duplicate(line, &format!("line {} of the bill of {}", other.row.line.ordinal, other.day)));
+    }
+    if matched { Fate::Judged(judge(line, page.account, ours)) } else { Fate::Judged(Verdict::Told) }
+}
+
+fn says_the_same(a: &BillLine, b: &BillLine) -> bool {
+    (a.status, a.amount_minor, a.fee_minor, &a.currency, &a.channel_id)
+        == (b.status, b.amount_minor, b.fee_minor, &b.currency, &b.channel_id)
+}
+
+/// The ids of breaks that there may be about a line: those that it would open, and that which it clears.
+fn ids_of_breaks(seen: &Seen) -> Vec<BreakId> {
+    let mut kinds = Vec::new();
+    match &seen.fate {
+        Fate::Taken | Fate::ToldAgain(_) => {}
+        Fate::Twice(found) => kinds.push(found.kind),
+        Fate::Judged(verdict) => match verdict {
+            Verdict::Told => {}
+            Verdict::Agrees => kinds.push(BreakKind::CrossDay),
+            Verdict::Mends { found, .. }
+            | Verdict::Recovers { found, .. }
+            | Verdict::RecoversRefund { found, .. }
+            | Verdict::Differs(found) => kinds.extend([found.kind, BreakKind::CrossDay]),
+        },
+    }
+    kinds.extend(seen.fee.as_ref().map(|found| found.kind));
+    kinds.into_iter().map(|kind| kind.id_of(seen.about)).collect()
+}
