@@ -6,7 +6,7 @@ use bursar_core::channel::ChannelKind;
 use bursar_core::id::{ChannelAccountId, MerchantId};
 use bursar_core::insights::{Dimension, Group, Takings};
 use bursar_core::money::Currency;
-use bursar_core::reconcile::MovementKind;
+use bursar_core::reconcile::{Movement, MovementKind};
 
 use crate::Result;
 use crate::dialect::Dialect;
@@ -77,6 +77,9 @@ pub trait Reports: Send + Sync {
     /// What moved on business days from `from` to `until`, both included, by account, day, currency and kind; only
     /// through a merchant's accounts, when one is named.
     async fn moved_between(&self, merchant: Option<MerchantId>, from: Day, until: Day) -> Result<Vec<DayMoved>>;
+    /// Payouts of an account on business days from `from` to `until`, both included, and whether a bank has shown each;
+    /// at most 1000.
+    async fn payouts_between(&self, account: ChannelAccountId, from: Day, until: Day) -> Result<Vec<(Movement, bool)>>;
 }
 
 #[async_trait]
@@ -92,5 +95,8 @@ impl<D: Dialect> Reports for D {
     }
     async fn moved_between(&self, merchant: Option<MerchantId>, from: Day, until: Day) -> Result<Vec<DayMoved>> {
         reports::moved_between(self, merchant, from, until).await
+    }
+    async fn payouts_between(&self, account: ChannelAccountId, from: Day, until: Day) -> Result<Vec<(Movement, bool)>> {
+        reports::payouts_between(self, account, from, until).await
     }
 }

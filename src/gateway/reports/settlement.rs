@@ -12,8 +12,7 @@ use bursar_core::channel::ChannelKind;
 use bursar_core::id::MerchantId;
 use bursar_core::merchant::ChannelAccount;
 use bursar_core::money::Currency;
-use bursar_core::reconcile::{Bill, BillKind, BillState, MovementKind};
-use bursar_store::books::ToldLine;
+use bursar_core::reconcile::{Bill, BillKind, BillState, Movement, MovementKind};
 use bursar_store::{DayFilter, LikeLine, Store, StoreError};
 use http::{HeaderMap, Uri};
 
@@ -25,10 +24,8 @@ use crate::orders::view::to_json;
 use crate::problem::Problem;
 use crate::query::Parameters;
 
-/// A bank books a payout within so many days, holidays included.
-const ARRIVES_WITHIN_DAYS: i64 = 10;
-/// More lines of one amount than this tell nothing.
-const LIKE_LINES: u32 = 20;
+/// Lines of banks that are like one payout.
+const LIKE_LINES: u32 = 50;
 /// Bills of one account that are looked at: two kinds on 400 days, and some that were issued again.
 const BILLS: u32 = 1_000;
 
@@ -56,6 +53,15 @@ pub async fn report(
             MovementKind::Refund | MovementKind::RefundReturned | MovementKind::TakenBack => {
                 row.refunds_minor = row.refunds_minor.saturating_sub(moved.minor);
             }
+            // Out of a drawer it is the account's own money; otherwise a person took other money for it.
+            MovementKind::Transfer if account.channel == ChannelKind::Cash => {
+                row.refunds_minor = row.refunds_minor.saturating_sub(moved.minor);
+            }
+            MovementKind::Transfer => {
+                row.refunded_elsewhere_minor = row.refunded_elsewhere_minor.saturating_sub(moved.minor);
+            }
+            // One by one below.
+            MovementKind::Payout => {}
         }
     }
     for account in accounts.iter().filter(mine).filter(|a| !a.channel.bills().is_empty()) {
@@ -70,16 +76,11 @@ pub async fn report(
         for bill in bills.values().filter(|b| b.kind == BillKind::Trade) {
             told(row(&mut rows, account, bill.day, bill.currency), bill);
         }
-        for payout in store.payouts(account.id, (from, until)).await? {
-            // A later issue that does not tell it any more has taken it back.
-            let stands = bills.get(&(payout.day, payout.bill_kind)).is_some_and(|b| b.issue == payout.row.issue);
-            let currency = payout.row.line.currency.parse::<Currency>();
-            if let (true, Ok(currency)) = (stands, currency) {
-                let view = arrival(store, &accounts, account, &payout, currency).await?;
-                let row = row(&mut rows, account, payout.day, currency);
-                row.paid_out_minor = row.paid_out_minor.saturating_add(view.amount_minor);
-                row.payouts.push(view);
-            }
+        for (payout, shown) in store.payouts_between(account.id, from, until).await? {
+            let view = arrival(store, &accounts, &payout, shown).await?;
+            let row = row(&mut rows, account, payout.day, payout.amount.currency);
+            row.paid_out_minor = row.paid_out_minor.saturating_add(view.amount_minor);
+            row.payouts.push(view);
         }
     }
     let rows = rows.into_values().map(|mut row| {
@@ -100,6 +101,7 @@ fn row<'a>(rows: &'a mut Rows, account: &ChannelAccount, day: Day, currency: Cur
         currency: currency.code().to_owned(),
         gross_minor: 0,
         refunds_minor: 0,
+        refunded_elsewhere_minor: 0,
         // Nobody takes a part of what comes by bank or by hand.
         fees_minor: (!billed).then_some(0),
         net_minor: None,
@@ -129,40 +131,35 @@ fn told(row: &mut SettlementRow, bill: &Bill) {
     row.why = reading.then(|| "the lines of the channel's bill are being read: our books may still change".to_owned());
 }
 
-/// When a payout has arrived, as far as the merchant's bank statements tell it: by the only credit of its amount.
+/// When a payout has arrived, as far as the merchant's bank statements tell it: the line that was taken for it says so.
 async fn arrival(
     store: &dyn Store,
     accounts: &[ChannelAccount],
-    account: &ChannelAccount,
-    payout: &ToldLine,
-    currency: Currency,
+    payout: &Movement,
+    shown: bool,
 ) -> Result<PayoutView, StoreError> {
-    let line = &payout.row.line;
-    let since = Day::in_beijing(line.at);
-    let banks = accounts.iter().filter(|a| a.merchant == account.merchant && a.channel == ChannelKind::Bank);
-    let (mut known, mut booked) = (false, Vec::new());
+    let amount = Money::new(payout.amount.minor.saturating_neg(), payout.amount.currency);
+    let mut view =
+        PayoutView { amount_minor: amount.minor, paid_out_at: payout.at, arrived_on: None, why: None };
+    let taken_for = format!("payout of {} of {}", payout.account, payout.day);
+    let since = payout.day.plus_days(-1);
+    let banks = accounts.iter().filter(|a| a.merchant == payout.merchant && a.channel == ChannelKind::Bank);
+    let mut known = false;
     for bank in banks {
         known = true;
-        let amount = Money::new(line.amount_minor, currency);
         let like = LikeLine { account: bank.id, amount, direction: Direction::Credit, since, limit: LIKE_LINES };
-        let lines = store.lines_like(&like).await?;
-        let soon = lines.iter().filter(|l| l.line.booked_on.days_since(since) <= ARRIVES_WITHIN_DAYS);
-        // What is somebody's payment is no payout.
-        booked.extend(soon.filter(|l| l.subject.is_none()).map(|l| l.line.booked_on));
+        let lines = if shown { store.lines_like(&like).await? } else { Vec::new() };
+        let taken = lines.iter().find(|l| l.why.as_deref() == Some(&taken_for));
+        view.arrived_on = view.arrived_on.or(taken.map(|l| l.line.booked_on));
     }
-    let (arrived_on, why) = match (known, booked.as_slice()) {
-        (_, [only]) => (Some(*only), None),
-        (false, _) => (None, Some("there is no bank account whose statements would tell it")),
-        (true, []) => (None, Some("no bank statement has told it yet")),
-        (true, _) => (None, Some("several lines of bank statements have this amount")),
+    let why = match (view.arrived_on, known, shown) {
+        (Some(_), ..) => None,
+        (None, false, _) => Some("there is no bank account whose statements would tell when it arrived"),
+        (None, true, false) => Some("no bank statement has shown it yet"),
+        (None, true, true) => Some("a bank statement has shown it; on which day is not known any more"),
     };
-    Ok(PayoutView {
-        channel_id: line.channel_id.clone(),
-        amount_minor: line.amount_minor,
-        paid_out_at: line.at,
-        arrived_on,
-        why: why.map(str::to_owned),
-    })
+    view.why = why.map(str::to_owned);
+    Ok(view)
 }
 
 /// What each of your channel accounts came to, by its business days: gross, refunds, fees, net, and what was paid out.

@@ -13,8 +13,6 @@ use super::table::{Cell, csv};
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = SettlementPayout)]
 pub struct PayoutView {
-    /// The channel's number of it.
-    pub channel_id: String,
     /// How much, in minor units.
     pub amount_minor: i64,
     /// When it left the channel, by the channel's clock.
@@ -52,6 +50,8 @@ pub struct SettlementRow {
     pub gross_minor: i64,
     /// What went back to them; refunds that came back are taken off.
     pub refunds_minor: i64,
+    /// What went back by a person's transfer instead: other money than the channel's.
+    pub refunded_elsewhere_minor: i64,
     /// What the channel kept, by its bill; `null` when that is not known.
     pub fees_minor: Option<i64>,
     /// Gross less refunds less fees; `null` while the fees are not known.
@@ -99,6 +99,7 @@ impl SettlementView {
             "currency",
             "gross_minor",
             "refunds_minor",
+            "refunded_elsewhere_minor",
             "fees_minor",
             "net_minor",
             "bill_net_minor",
@@ -116,6 +117,7 @@ impl SettlementView {
                 r.currency.clone().into(),
                 r.gross_minor.into(),
                 r.refunds_minor.into(),
+                r.refunded_elsewhere_minor.into(),
                 r.fees_minor.into(),
                 r.net_minor.into(),
                 r.bill_net_minor.into(),

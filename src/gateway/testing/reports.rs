@@ -69,7 +69,7 @@ async fn a_settlement_says_what_is_not_known_yet_and_why() {
     assert_eq!(row["why"], "the channel's bill of this day is not here yet");
     let table = csv(&house, "/v1/reports/settlement").await;
     let line = table.lines().nth(1).unwrap();
-    assert!(line.ends_with(",CNY,12800,0,,,,0,,the channel's bill of this day is not here yet"), "{line}");
+    assert!(line.ends_with(",CNY,12800,0,0,,,,0,,the channel's bill of this day is not here yet"), "{line}");
     assert_eq!(house.get_as_other("/v1/reports/settlement").await.expect(200).json()["rows"], json!([]));
 }
 

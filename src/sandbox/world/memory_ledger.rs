@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use bursar_core::bank::Day;
 use bursar_core::certificate::{Moved, Repaired, Sum};
-use bursar_core::id::{LegId, MerchantId, OrderId, PaymentId};
+use bursar_core::id::{ChannelAccountId, LegId, MerchantId, OrderId, PaymentId};
 use bursar_core::insights::{Group, Takings};
 use bursar_core::ledger::Account;
 use bursar_core::order::Dossier;
+use bursar_core::reconcile::Movement;
 use bursar_core::{Currency, Timestamp};
 use bursar_store::ledger::{Balance, Entry, Holding, Place};
 use bursar_store::reports::{DayMoved, Failures};
@@ -174,6 +175,10 @@ impl Reports for Memory {
     }
 
     async fn moved_between(&self, _: Option<MerchantId>, _: Day, _: Day) -> Result<Vec<DayMoved>> {
+        has_not("reports")
+    }
+
+    async fn payouts_between(&self, _: ChannelAccountId, _: Day, _: Day) -> Result<Vec<(Movement, bool)>> {
         has_not("reports")
     }
 }

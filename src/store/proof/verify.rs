@@ -76,13 +76,11 @@ async fn one(
         changed("the chain: the certificate before is not the one that it names".to_owned());
     }
     let now = facts(store, row.day).await?;
-    if now.orders != certificate.orders {
-        changed(format!("orders: {} then, {} now", words(&certificate.orders), words(&now.orders)));
-    }
     if now.postings != certificate.postings {
         let (then, now) = (&certificate.postings, &now.postings);
         changed(format!("postings: {} then, {} now, digest {} then, {} now", then.count, now.count, then.digest, now.digest));
     }
+    orders(row.day, &certificate.orders, &now.orders, found);
     movements(row.day, &certificate.movements, &now.movements, found);
     Ok(())
 }
@@ -90,6 +88,22 @@ async fn one(
 fn words(sums: &[Sum]) -> String {
     let each: Vec<String> = sums.iter().map(|s| format!("{} of {} {}", s.count, s.minor, s.currency)).collect();
     if each.is_empty() { "none".to_owned() } else { each.join(", ") }
+}
+
+/// An order that our books had lost is taken on again under its old instant; those that were there stay.
+fn orders(day: Day, then: &[Sum], now: &[Sum], found: &mut Verified) {
+    let of = |all: &[Sum], currency: &str| {
+        all.iter().find(|s| s.currency == currency).map_or((0, 0), |s| (s.count, s.minor))
+    };
+    let changed = |old: &&Sum| {
+        let (count, minor) = of(now, &old.currency);
+        count < old.count || minor < old.minor || (count == old.count && minor != old.minor)
+    };
+    if then.iter().any(|old| changed(&old)) {
+        found.changed.push((day, format!("orders: {} then, {} now", words(then), words(now))));
+    } else if then != now {
+        found.grown.push((day, format!("orders: {} then, {} now", words(then), words(now))));
+    }
 }
 
 /// Movements of a day may become known later, when a bill tells of them; those that were known stay.

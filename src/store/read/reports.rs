@@ -5,7 +5,7 @@ use bursar_core::bank::Day;
 use bursar_core::channel::Method;
 use bursar_core::id::{ChannelAccountId, MerchantId};
 use bursar_core::insights::{Dimension, Group, Takings};
-use bursar_core::reconcile::MovementKind;
+use bursar_core::reconcile::{Movement, MovementKind};
 
 use super::certificate::ids_between;
 use crate::Result;
@@ -175,4 +175,23 @@ pub async fn moved_between(
         })
     };
     rows.iter().map(read).collect()
+}
+
+/// See [`crate::Reports::payouts_between`].
+pub async fn payouts_between(
+    db: &impl Dialect,
+    account: ChannelAccountId,
+    from: Day,
+    until: Day,
+) -> Result<Vec<(Movement, bool)>> {
+    let sql = "select at, amount_minor, subject, payment, account, merchant, day, kind, currency, matched from movement
+               where account = $1 and day >= $2 and day <= $3 and kind = $4 order by day, at, subject limit $5";
+    let values = vec![
+        account.uuid().into(),
+        day_number(from).into(),
+        day_number(until).into(),
+        MovementKind::Payout.code().into(),
+        super::dossier::MAX_PAGE.into(),
+    ];
+    db.rows(sql, values).await?.iter().map(crate::codec::books::movement).collect()
 }
