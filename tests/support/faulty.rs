@@ -5,26 +5,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bursar_core::agreement::Agreement;
-use bursar_core::bank::{LineRow, StatementRow};
+use bursar_core::bank::{Day, LineRow, StatementRow};
 use bursar_core::billing::{Plan, PlanFile};
 use bursar_core::cash::{Collection, Drawer, HandIn, Payout};
 use bursar_core::channel::Method;
 use bursar_core::id::{
-    AgreementId, ApiKeyId, ChannelAccountId, CollectionId, DeliveryId, HandInId, LegId, LineId, MerchantId,
-    NotificationId, OrderId, PaymentId, PlanId, RefundId, ScheduleId, StatementId,
+    AgreementId, ApiKeyId, BillId, BreakId, ChannelAccountId, CollectionId, DeliveryId, HandInId, LegId, LineId,
+    MerchantId, NotificationId, OrderId, PaymentId, PlanId, ReconciliationId, RefundId, ScheduleId, StatementId,
 };
 use bursar_core::job::{JobKey, Queue};
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
 use bursar_core::observation::Subject;
 use bursar_core::order::Dossier;
+use bursar_core::reconcile::{Bill, Break, BreakKind, BreakState, LegSide, Movement, PaymentSide, Reconciliation};
 use bursar_core::refund::Refund;
 use bursar_core::schedule::{Fire, Schedule};
 use bursar_core::{Money, Timestamp};
 use bursar_store::{
-    AgreementFilter, Answer, Billing, BookLine, Change, ClaimRequest, Claimed, CollectionFilter, Contents, Counts,
-    DeliveryRow, Extent, HandInFilter, IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter, Notification,
-    OrderFilter, ParkedRow, PlanFilter, PlanTimeline, RefundFilter, RefundLine, Result, ScheduleFilter, ScheduleGauges,
-    Schedules, Statements, Store, StoreError, Till, Timeline,
+    AgreementFilter, Answer, BillLineRow, Billing, BookLine, Books, BreakFilter, Change, ClaimRequest, Claimed,
+    CollectionFilter, Contents, Counts, DayFilter, DeliveryRow, Extent, HandInFilter, IdempotencyRow, JobFilter,
+    JobRow, LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, PlanFilter, PlanTimeline, RefundFilter,
+    RefundLine, Result, ScheduleFilter, ScheduleGauges, Schedules, Statements, Store, StoreError, Till, Timeline,
+    ToldLine,
 };
 use uuid::Uuid;
 
@@ -137,6 +139,30 @@ through! {
     overdue_schedules(now: Timestamp, limit: u32) -> Vec<Schedule>;
     schedule_gauges(now: Timestamp) -> ScheduleGauges;
     stuck_schedules(before: Timestamp, limit: u32) -> Vec<(ScheduleId, MerchantId)>;
+}
+
+through! {
+    Books {}
+    movements_of(subjects: &[Uuid]) -> Vec<(Movement, bool)>;
+    unmatched_movements(account: ChannelAccountId, days: (Day, Day), after: Option<Uuid>, limit: u32) -> Vec<Movement>;
+    unmatched_transfers(merchant: MerchantId, days: (Day, Day), limit: u32) -> Vec<Movement>;
+    payment_sides(ids: &[Uuid]) -> Vec<PaymentSide>;
+    leg_sides(ids: &[Uuid]) -> Vec<LegSide>;
+    put_bill_part(bill: BillId, n: i32, bytes: Vec<u8>) -> ();
+    bill_part(bill: BillId, n: i32) -> Option<Vec<u8>>;
+    bill(id: BillId) -> Option<Bill>;
+    bills(filter: &DayFilter) -> Vec<Bill>;
+    bill_lines(bill: BillId, after: u32, limit: u32) -> Vec<BillLineRow>;
+    lines_about(account: ChannelAccountId, subjects: &[Uuid]) -> Vec<ToldLine>;
+    lines_numbered(account: ChannelAccountId, channel_ids: &[String]) -> Vec<ToldLine>;
+    lines_withdrawn(bill: &Bill, limit: u32) -> Vec<ToldLine>;
+    open_payouts(account: ChannelAccountId, since: Day, limit: u32) -> Vec<Movement>;
+    reconciliation(id: ReconciliationId) -> Option<Reconciliation>;
+    reconciliations(filter: &DayFilter) -> Vec<Reconciliation>;
+    stuck_reconciliations(before: Timestamp, limit: u32) -> Vec<(ReconciliationId, MerchantId)>;
+    breaks_of(ids: &[BreakId]) -> Vec<Break>;
+    breaks(filter: &BreakFilter) -> Vec<Break>;
+    break_counts() -> Vec<(BreakKind, BreakState, u64)>;
 }
 
 through! {
