@@ -58,7 +58,10 @@ async fn the_morning_certifies_the_day_and_the_command_line_shows_and_verifies_i
     let certificate = &shown["certificate"];
     assert_eq!((&certificate["sequence"], &certificate["proof"]["holds"]), (&1.into(), &true.into()));
     assert_eq!(certificate["orders"][0]["minor"], 22_300);
-    assert_eq!((&certificate["movements"][0]["kind"], &certificate["movements"][0]["minor"]), (&"receipt".into(), &16_800.into()));
+    assert_eq!(
+        (&certificate["movements"][0]["kind"], &certificate["movements"][0]["minor"]),
+        (&"receipt".into(), &16_800.into())
+    );
     let (text, _) = bursar(&branch, &["ledger", "certificate"]);
     assert!(text.contains("agrees with 3 orders, 3 payments, 0 legs of refunds"), "{text}");
     let (verified, code) = json(&branch, &["ledger", "verify", "--all"]);
@@ -78,7 +81,8 @@ async fn the_morning_certifies_the_day_and_the_command_line_shows_and_verifies_i
 async fn reports_are_tables_for_people_and_for_spreadsheets() {
     let branch = a_day_and_its_morning().await;
     let days = ["--from", "2026-11-22", "--to", "2026-11-22"];
-    let (table, _) = bursar(&branch, &[&["report", "insights", "--group-by", "method,day", "--csv"], &days[..]].concat());
+    let (table, _) =
+        bursar(&branch, &[&["report", "insights", "--group-by", "method,day", "--csv"], &days[..]].concat());
     let mut lines = table.lines();
     assert!(lines.next().unwrap().starts_with("day,method,currency,payments,paid,"), "{table}");
     assert!(lines.next().unwrap().starts_with("2026-11-22,bank_transfer,CNY,3,1,0,10000,12800,10000,"), "{table}");
@@ -86,7 +90,10 @@ async fn reports_are_tables_for_people_and_for_spreadsheets() {
     assert!(text.contains("100.00 %"), "{text}");
     let (settlement, _) = json(&branch, &[&["report", "settlement"], &days[..]].concat());
     let row = &settlement["rows"][0];
-    assert_eq!((&row["gross_minor"], &row["fees_minor"], &row["net_minor"]), (&16_800.into(), &0.into(), &16_800.into()));
+    assert_eq!(
+        (&row["gross_minor"], &row["fees_minor"], &row["net_minor"]),
+        (&16_800.into(), &0.into(), &16_800.into())
+    );
 }
 
 #[tokio::test]
@@ -114,5 +121,8 @@ async fn what_was_posted_behind_our_back_is_found_and_named() {
     assert!(verified["changed"][0]["what"].as_str().unwrap().starts_with("postings: "), "{verified}");
     branch.later(DAY_MS).await;
     let (shown, code) = json(&branch, &["ledger", "certificate"]);
-    assert_eq!((code, &shown["certificate"]["day"], &shown["certificate"]["proof"]["holds"]), (6, &"2026-11-23".into(), &false.into()));
+    assert_eq!(
+        (code, &shown["certificate"]["day"], &shown["certificate"]["proof"]["holds"]),
+        (6, &"2026-11-23".into(), &false.into())
+    );
 }

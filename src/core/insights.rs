@@ -28,8 +28,7 @@ pub enum Dimension {
 
 impl Dimension {
     /// Every dimension, in the order of columns.
-    pub const ALL: [Self; 6] =
-        [Self::Day, Self::Merchant, Self::Region, Self::Service, Self::Channel, Self::Method];
+    pub const ALL: [Self; 6] = [Self::Day, Self::Merchant, Self::Region, Self::Service, Self::Channel, Self::Method];
 
     /// The stable name in faces.
     pub const fn name(self) -> &'static str {

@@ -27,8 +27,8 @@ pub mod postgres;
 pub mod proof;
 mod read;
 pub mod record;
-mod returned;
 pub mod reports;
+mod returned;
 pub mod schedules;
 pub mod sqlite;
 mod statements;
@@ -71,7 +71,9 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What the rest of the program asks of a database. Every method may fail with
 /// [`StoreError::Unavailable`] (try again later) and says so instead of blocking for ever.
 #[async_trait]
-pub trait Store: Statements + Till + Billing + Books + Schedules + Ledger + Certificates + Reports + Send + Sync + std::fmt::Debug {
+pub trait Store:
+    Statements + Till + Billing + Books + Schedules + Ledger + Certificates + Reports + Send + Sync + std::fmt::Debug
+{
     /// Writes all `changes` in as few transactions as possible and answers each, in order. A change
     /// that is refused leaves nothing behind and does not spoil its neighbours.
     ///

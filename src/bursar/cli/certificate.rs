@@ -18,7 +18,9 @@ pub(super) async fn show(globals: &Globals, program: &Program, day: Option<Day>,
         let now = program.clock.now();
         let yesterday = Day::in_beijing(now).plus_days(-1);
         if let Some(day) = day.filter(|day| *day > yesterday) {
-            return Err(Failure::usage(format!("{day} has not ended in Beijing; {yesterday} is the last day that has")));
+            return Err(Failure::usage(format!(
+                "{day} has not ended in Beijing; {yesterday} is the last day that has"
+            )));
         }
         for made in make(store, day.unwrap_or(yesterday), now).await? {
             eprintln!("made the certificate of {}", made.row.day);
@@ -83,7 +85,8 @@ fn print(c: &Certificate, row: &CertificateRow) -> Done {
     }
     say("repaired that day", format!("{} by a machine, {} by a person", c.repaired.by_machine, c.repaired.by_person));
     let missing: Vec<_> = c.runs.missing.iter().map(|m| format!("{} {} {}", m.account, m.day, m.state)).collect();
-    let missing = if missing.is_empty() { "none missing".to_owned() } else { format!("missing: {}", missing.join(", ")) };
+    let missing =
+        if missing.is_empty() { "none missing".to_owned() } else { format!("missing: {}", missing.join(", ")) };
     say("reconciliations", format!("{} done, {missing}", c.runs.done));
     say("digest", hex(&row.digest));
     say("the one before", c.previous.clone().unwrap_or_else(|| "none".to_owned()));
@@ -97,7 +100,8 @@ pub(super) async fn check(globals: &Globals, program: &Program, day: Option<Day>
         let which = day.map(|day| day.to_string()).unwrap_or_default();
         return Err(Failure::not_found(format!("there is no certificate of {which}")));
     }
-    let told = |all: &[(Day, String)]| all.iter().map(|(day, what)| json!({ "day": day, "what": what })).collect::<Value>();
+    let told =
+        |all: &[(Day, String)]| all.iter().map(|(day, what)| json!({ "day": day, "what": what })).collect::<Value>();
     if globals.json {
         output::json(&json!({
             "certificates": found.certificates, "head": found.head, "changed": told(&found.changed),
@@ -112,7 +116,10 @@ pub(super) async fn check(globals: &Globals, program: &Program, day: Option<Day>
         }
     }
     if !found.changed.is_empty() {
-        return Err(Failure::violated(format!("{} things were changed after they were certified", found.changed.len())));
+        return Err(Failure::violated(format!(
+            "{} things were changed after they were certified",
+            found.changed.len()
+        )));
     }
     if globals.json {
         return Ok(());

@@ -143,7 +143,15 @@ fn show_proof(globals: &Globals, proof: &Proof) -> Done {
         let row = |d: &bursar_gateway::ledger::view::DifferenceView| {
             let order = d.order.clone().unwrap_or_else(|| "(nobody's)".to_owned());
             let (expected, posted) = (d.expected_minor.to_string(), d.posted_minor.to_string());
-            vec![order, d.subject.clone(), d.kind.name().to_owned(), d.owner.clone(), expected, posted, d.currency.clone()]
+            vec![
+                order,
+                d.subject.clone(),
+                d.kind.name().to_owned(),
+                d.owner.clone(),
+                expected,
+                posted,
+                d.currency.clone(),
+            ]
         };
         let rows: Vec<_> = view.differences.iter().map(row).collect();
         if !rows.is_empty() {

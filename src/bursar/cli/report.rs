@@ -68,7 +68,8 @@ pub(crate) async fn run(globals: &Globals, verb: Report) -> Done {
             let by = dimensions(&group_by).map_err(Failure::usage)?;
             let filter = InsightFilter { merchant: asked.merchant, from, until, by };
             let report = insights(store, &filter).await?;
-            let report = report.ok_or_else(|| Failure::usage("these are too many rows: ask for fewer days, or tell less apart"))?;
+            let report = report
+                .ok_or_else(|| Failure::usage("these are too many rows: ask for fewer days, or tell less apart"))?;
             match (asked.csv, globals.json) {
                 (true, _) => raw(&report.csv(&filter.by)),
                 (false, true) => output::json(&json!(report)),

@@ -54,7 +54,8 @@ pub async fn statement(
     let from = parameters.take("from", query::time).unwrap_or(Timestamp::from_millis(0));
     let to = parameters.take("to", query::time).unwrap_or(Timestamp::from_millis(i64::MAX));
     let currency = parameters.take("currency", |text| shown(text).parse::<Currency>()).unwrap_or(Currency::CNY);
-    let scope = format!("ledger.1|{}|{}|{from}|{}|{}", account.kind.name(), account.owner, to.as_millis(), currency.code());
+    let scope =
+        format!("ledger.1|{}|{}|{from}|{}|{}", account.kind.name(), account.owner, to.as_millis(), currency.code());
     let after = parameters.take("cursor", |text| cursor::read_place(&scope, text)).unwrap_or(before(from));
     parameters.finish()?;
     let store = app.desk.gatherer.store();

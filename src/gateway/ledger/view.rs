@@ -91,7 +91,14 @@ pub fn running(account: Account, opening_minor: i64, entries: &[Entry]) -> Vec<E
         let posting = &entry.posting;
         let against = if posting.debit == account { posting.credit } else { posting.debit };
         let subject = id::to_text(posting.subject);
-        EntryView { at: entry.at, subject, sequence: entry.sequence, against: against.kind, amount_minor, balance_minor }
+        EntryView {
+            at: entry.at,
+            subject,
+            sequence: entry.sequence,
+            against: against.kind,
+            amount_minor,
+            balance_minor,
+        }
     };
     entries.iter().map(view).collect()
 }

@@ -61,6 +61,9 @@ fn answer(headers: &HeaderMap, json: impl FnOnce() -> String, csv: impl FnOnce()
 
 /// Too many rows for anybody to read.
 fn too_many(name: &str) -> Problem {
-    let message = format!("these are more than {} rows: ask for fewer days, or tell less apart", bursar_store::reports::MAX_GROUPS);
+    let message = format!(
+        "these are more than {} rows: ask for fewer days, or tell less apart",
+        bursar_store::reports::MAX_GROUPS
+    );
     Problem::parameters(vec![crate::problem::FieldError::parameter(name, message)])
 }

@@ -84,7 +84,8 @@ pub async fn report(
         }
     }
     let rows = rows.into_values().map(|mut row| {
-        row.net_minor = row.fees_minor.map(|fees| row.gross_minor.saturating_sub(row.refunds_minor).saturating_sub(fees));
+        row.net_minor =
+            row.fees_minor.map(|fees| row.gross_minor.saturating_sub(row.refunds_minor).saturating_sub(fees));
         row
     });
     Ok(SettlementView { from, to: until, rows: rows.collect() })
@@ -139,8 +140,7 @@ async fn arrival(
     shown: bool,
 ) -> Result<PayoutView, StoreError> {
     let amount = Money::new(payout.amount.minor.saturating_neg(), payout.amount.currency);
-    let mut view =
-        PayoutView { amount_minor: amount.minor, paid_out_at: payout.at, arrived_on: None, why: None };
+    let mut view = PayoutView { amount_minor: amount.minor, paid_out_at: payout.at, arrived_on: None, why: None };
     let taken_for = format!("payout of {} of {}", payout.account, payout.day);
     let since = payout.day.plus_days(-1);
     let banks = accounts.iter().filter(|a| a.merchant == payout.merchant && a.channel == ChannelKind::Bank);

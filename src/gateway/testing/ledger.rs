@@ -18,9 +18,15 @@ async fn balances_are_those_of_the_merchant_and_its_channel_accounts() {
     house.order("n-2").await;
     let all = house.get("/v1/ledger/balances").await.expect(200).json();
     let clearing = balance(&all, "clearing");
-    assert_eq!((clearing["owner"].as_str(), clearing["balance_minor"].as_i64()), (Some(&*house.account.to_string()), Some(12_800)));
+    assert_eq!(
+        (clearing["owner"].as_str(), clearing["balance_minor"].as_i64()),
+        (Some(&*house.account.to_string()), Some(12_800))
+    );
     let earnings = balance(&all, "earnings");
-    assert_eq!((text(&earnings["owner"]), &earnings["balance_minor"]), (&*house.merchant.to_string(), &(-25_600).into()));
+    assert_eq!(
+        (text(&earnings["owner"]), &earnings["balance_minor"]),
+        (&*house.merchant.to_string(), &(-25_600).into())
+    );
     assert_eq!(balance(&all, "receivable")["balance_minor"], 12_800);
     let sum: i64 = all["balances"].as_array().unwrap().iter().map(|b| b["balance_minor"].as_i64().unwrap()).sum();
     assert_eq!(sum, 0);
@@ -80,7 +86,11 @@ async fn accounts_of_others_and_of_nobody_do_not_exist() {
         "clearing/acc_01kaqv0x5sfj3te9v9v5vyr7b8".to_owned(),
         "clearing/%ff".to_owned(),
     ] {
-        assert_eq!(house.get(&format!("/v1/ledger/accounts/{path}")).await.expect(404).problem(), "not-found", "{path}");
+        assert_eq!(
+            house.get(&format!("/v1/ledger/accounts/{path}")).await.expect(404).problem(),
+            "not-found",
+            "{path}"
+        );
     }
     house.get(&format!("/v1/ledger/accounts/earnings/{merchant}")).await.expect(200);
     house.get_as_other(&format!("/v1/ledger/accounts/earnings/{merchant}")).await.expect(404);

@@ -50,10 +50,20 @@ async fn insights_tell_takings_apart_by_what_is_asked_for() {
 async fn reasons_of_failure_are_told() {
     let house = House::new().await;
     let order = sold(&house, "n-1", "nanny", false).await;
-    house.post(&format!("/v1/orders/{}/close", text(&order["id"])), "close", json!({ "reason": "nobody came" }).to_string()).await.expect(200);
+    house
+        .post(
+            &format!("/v1/orders/{}/close", text(&order["id"])),
+            "close",
+            json!({ "reason": "nobody came" }).to_string(),
+        )
+        .await
+        .expect(200);
     let report = house.get("/v1/reports/insights?group_by=channel").await.expect(200).json();
     let failed = &report["failures"][0];
-    assert_eq!((&failed["reason"], &failed["count"], &failed["channel"]), (&json!("by the merchant: nobody came"), &json!(1), &json!("wechat")));
+    assert_eq!(
+        (&failed["reason"], &failed["count"], &failed["channel"]),
+        (&json!("by the merchant: nobody came"), &json!(1), &json!("wechat"))
+    );
     assert_eq!(report["rows"][0]["success_rate_basis_points"], 0);
 }
 
@@ -65,7 +75,10 @@ async fn a_settlement_says_what_is_not_known_yet_and_why() {
     let row = &report["rows"][0];
     assert_eq!((&row["channel"], &row["account_id"]), (&json!("wechat"), &json!(house.account.to_string())));
     assert_eq!((&row["gross_minor"], &row["refunds_minor"]), (&json!(12_800), &json!(0)));
-    assert_eq!((&row["fees_minor"], &row["net_minor"], &row["paid_out_minor"]), (&Value::Null, &Value::Null, &json!(0)));
+    assert_eq!(
+        (&row["fees_minor"], &row["net_minor"], &row["paid_out_minor"]),
+        (&Value::Null, &Value::Null, &json!(0))
+    );
     assert_eq!(row["why"], "the channel's bill of this day is not here yet");
     let table = csv(&house, "/v1/reports/settlement").await;
     let line = table.lines().nth(1).unwrap();

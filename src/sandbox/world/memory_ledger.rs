@@ -84,9 +84,7 @@ impl Ledger for Memory {
             }
         }
         let rows = sums.into_iter().filter(|(_, minor)| *minor != 0);
-        Ok(rows
-            .map(|((subject, account, currency), minor)| Holding { subject, account, currency, minor })
-            .collect())
+        Ok(rows.map(|((subject, account, currency), minor)| Holding { subject, account, currency, minor }).collect())
     }
 
     async fn dossiers_after(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Dossier>> {

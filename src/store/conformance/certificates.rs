@@ -60,8 +60,12 @@ async fn a_certificate_counts_what_there_was(db: &Db) {
     let office = busy(db).await;
     let made = make(&*db.store, today(), NOW.plus_ms(DAY_MS)).await.unwrap();
     let c = &made[0].certificate;
-    assert_eq!(c.orders.iter().map(|s| (s.currency.as_str(), s.count, s.minor)).collect::<Vec<_>>(), [("CNY", 2, 1_040)]);
-    let moved: Vec<_> = c.movements.iter().map(|m| (m.account, m.channel.as_str(), m.kind.as_str(), m.sum.minor)).collect();
+    assert_eq!(
+        c.orders.iter().map(|s| (s.currency.as_str(), s.count, s.minor)).collect::<Vec<_>>(),
+        [("CNY", 2, 1_040)]
+    );
+    let moved: Vec<_> =
+        c.movements.iter().map(|m| (m.account, m.channel.as_str(), m.kind.as_str(), m.sum.minor)).collect();
     assert_eq!(moved, [(office.account, "wechat", "capture", 1_000)]);
     assert!(c.proof.holds && c.proof.payments == 2);
     assert_eq!((c.unknown.count, c.unknown.suspense[0].minor, c.unknown.oldest_at), (1, 40, Some(NOW)));
@@ -80,13 +84,21 @@ async fn what_was_changed_behind_our_back_is_named(db: &Db) {
     make(&*db.store, today().plus_days(1), NOW.plus_ms(3 * DAY_MS)).await.unwrap();
     let changed = async || {
         let found = verify(&*db.store, None).await.unwrap();
-        found.changed.into_iter().map(|(day, what)| (day, what.split(':').next().unwrap().to_owned())).collect::<Vec<_>>()
+        found
+            .changed
+            .into_iter()
+            .map(|(day, what)| (day, what.split(':').next().unwrap().to_owned()))
+            .collect::<Vec<_>>()
     };
     let named = |what: &str| vec![(today(), what.to_owned())];
     assert_eq!(changed().await, []);
     for (spoil, mend, what) in [
         ("update posting set at = at + 1", "update posting set at = at - 1", "postings"),
-        ("update orders set amount_minor = amount_minor + 1", "update orders set amount_minor = amount_minor - 1", "orders"),
+        (
+            "update orders set amount_minor = amount_minor + 1",
+            "update orders set amount_minor = amount_minor - 1",
+            "orders",
+        ),
     ] {
         db.meddle(spoil).await;
         assert_eq!(changed().await, named(what), "{spoil}");

@@ -104,24 +104,31 @@ async fn the_proof_names_what_was_changed_behind_our_back(db: &Db) {
     let first = db.store.dossiers_after(None, 1).await.unwrap().remove(0);
     let payment = first.payments[0].id.uuid();
     let literal = |id: Uuid| db.literal(id);
-    db.meddle(&format!("update posting set amount_minor = amount_minor + 7 where subject = {}", literal(payment))).await;
+    db.meddle(&format!("update posting set amount_minor = amount_minor + 7 where subject = {}", literal(payment)))
+        .await;
     let proof = prove(&*db.store).await.unwrap();
     assert!(!proof.holds() && proof.unbalanced.is_empty());
     assert!(proof.differences.iter().all(|d| d.subject == payment && d.order == Some(first.order.id)), "{proof:?}");
     let clearing = Account { kind: AccountKind::Clearing, owner: office.account.uuid() };
     let found = proof.differences.iter().find(|d| d.account == clearing).unwrap();
     assert_eq!((found.expected_minor, found.posted_minor, found.currency), (1_000, 1_007, Currency::CNY));
-    db.meddle(&format!("update posting set amount_minor = amount_minor - 7 where subject = {}", literal(payment))).await;
+    db.meddle(&format!("update posting set amount_minor = amount_minor - 7 where subject = {}", literal(payment)))
+        .await;
     assert!(prove(&*db.store).await.unwrap().holds());
 
     db.meddle(&format!("delete from posting where subject = {}", literal(payment))).await;
     let proof = prove(&*db.store).await.unwrap();
-    assert!(proof.differences.iter().any(|d| d.account == clearing && (d.expected_minor, d.posted_minor) == (1_000, 0)));
+    assert!(
+        proof.differences.iter().any(|d| d.account == clearing && (d.expected_minor, d.posted_minor) == (1_000, 0))
+    );
 
     db.meddle(&format!("delete from payment where id = {}", literal(payment))).await;
     assert!(prove(&*db.store).await.unwrap().holds(), "neither is there");
     let other = db.store.dossiers_after(Some(first.order.id), 1).await.unwrap().remove(0).payments[0].id.uuid();
     db.meddle(&format!("delete from payment where id = {}", literal(other))).await;
     let proof = prove(&*db.store).await.unwrap();
-    assert!(proof.different > 0 && proof.differences.iter().all(|d| d.order.is_none() && d.subject == other), "{proof:?}");
+    assert!(
+        proof.different > 0 && proof.differences.iter().all(|d| d.order.is_none() && d.subject == other),
+        "{proof:?}"
+    );
 }

@@ -67,15 +67,17 @@ async fn takings_are_told_apart_by_what_is_asked_for(db: &Db) {
     let mut by: Vec<_> =
         by.iter().map(|(g, t)| (g.service.clone().unwrap(), g.region.clone(), t.paid, t.taken_minor)).collect();
     by.sort();
-    let row = |service: &str, region: Option<&str>, paid, minor| {
-        (service.to_owned(), region.map(str::to_owned), paid, minor)
-    };
-    assert_eq!(by, [
-        row("cleaning", Some("上海"), 1, 1_000),
-        row("cleaning", Some("北京"), 1, 2_000),
-        row("nanny", None, 0, 0),
-        row("nanny", Some("上海"), 1, 4_000),
-    ]);
+    let row =
+        |service: &str, region: Option<&str>, paid, minor| (service.to_owned(), region.map(str::to_owned), paid, minor);
+    assert_eq!(
+        by,
+        [
+            row("cleaning", Some("上海"), 1, 1_000),
+            row("cleaning", Some("北京"), 1, 2_000),
+            row("nanny", None, 0, 0),
+            row("nanny", Some("上海"), 1, 4_000),
+        ]
+    );
     let by = db.store.takings(&of(&office, &[Dimension::Day, Dimension::Channel, Dimension::Method])).await.unwrap();
     let group = &by[0].0;
     assert_eq!(by.len(), 1);

@@ -78,7 +78,10 @@ async fn one(
     let now = facts(store, row.day).await?;
     if now.postings != certificate.postings {
         let (then, now) = (&certificate.postings, &now.postings);
-        changed(format!("postings: {} then, {} now, digest {} then, {} now", then.count, now.count, then.digest, now.digest));
+        changed(format!(
+            "postings: {} then, {} now, digest {} then, {} now",
+            then.count, now.count, then.digest, now.digest
+        ));
     }
     orders(row.day, &certificate.orders, &now.orders, found);
     movements(row.day, &certificate.movements, &now.movements, found);
@@ -108,9 +111,7 @@ fn orders(day: Day, then: &[Sum], now: &[Sum], found: &mut Verified) {
 
 /// Movements of a day may become known later, when a bill tells of them; those that were known stay.
 fn movements(day: Day, then: &[Moved], now: &[Moved], found: &mut Verified) {
-    let same = |a: &Moved, b: &Moved| {
-        a.account == b.account && a.kind == b.kind && a.sum.currency == b.sum.currency
-    };
+    let same = |a: &Moved, b: &Moved| a.account == b.account && a.kind == b.kind && a.sum.currency == b.sum.currency;
     for old in then {
         let nothing = Sum { count: 0, minor: 0, ..old.sum.clone() };
         let new = now.iter().find(|m| same(m, old)).map_or(nothing, |m| m.sum.clone());

@@ -42,7 +42,8 @@ fn sum(row: Reading<'_>) -> Result<Sum> {
 
 /// See [`crate::Certificates::moved_on`].
 pub async fn moved_on(db: &impl Dialect, day: Day) -> Result<Vec<Moved>> {
-    let sql = "select m.account, a.channel, m.kind, m.currency, count(*) as n, cast(sum(m.amount_minor) as bigint) as minor
+    let sql =
+        "select m.account, a.channel, m.kind, m.currency, count(*) as n, cast(sum(m.amount_minor) as bigint) as minor
                from channel_account a join movement m on m.account = a.id and m.day = $1
                group by m.account, a.channel, m.kind, m.currency
                order by m.account, m.kind, m.currency";

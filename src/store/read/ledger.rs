@@ -124,12 +124,10 @@ pub async fn entries_between(
     (from, until): (Timestamp, Timestamp),
     limit: u32,
 ) -> Result<Vec<Entry>> {
-    let sql = entry!(
-        "where (subject, sequence) > ($1, $2) and at >= $3 and at < $4 order by subject, sequence limit $5"
-    );
+    let sql =
+        entry!("where (subject, sequence) > ($1, $2) and at >= $3 and at < $4 order by subject, sequence limit $5");
     let limit = limit.min(MAX_DAY_ENTRIES);
-    let values =
-        vec![subject.into(), sequence.into(), from.as_millis().into(), until.as_millis().into(), limit.into()];
+    let values = vec![subject.into(), sequence.into(), from.as_millis().into(), until.as_millis().into(), limit.into()];
     db.rows(sql, values).await?.iter().map(read_entry).collect()
 }
 

@@ -43,8 +43,7 @@ macro_rules! by_group {
 }
 
 fn values(filter: &InsightFilter) -> Vec<Value> {
-    let (first, end) =
-        ids_between(filter.from.begins_in_beijing(), filter.until.plus_days(1).begins_in_beijing());
+    let (first, end) = ids_between(filter.from.begins_in_beijing(), filter.until.plus_days(1).begins_in_beijing());
     let by = |dimension: Dimension| Value::from(i32::from(filter.by.contains(&dimension)));
     let mut values = vec![first.into(), end.into(), filter.merchant.map(MerchantId::uuid).into()];
     values.extend(Dimension::ALL.map(by));
