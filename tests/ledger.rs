@@ -59,7 +59,7 @@ async fn the_morning_certifies_the_day_and_the_command_line_shows_and_verifies_i
     assert_eq!((&certificate["sequence"], &certificate["proof"]["holds"]), (&1.into(), &true.into()));
     assert_eq!(certificate["orders"][0]["minor"], 22_300);
     assert_eq!(
-        (&certificate["movements"][0]["kind"], &certificate["movements"][0]["minor"]),
+        (&certificate["movements"][0]["kind"], &certificate["movements"][0]["sum"]["minor"]),
         (&"receipt".into(), &16_800.into())
     );
     let (text, _) = bursar(&branch, &["ledger", "certificate"]);

@@ -31,7 +31,6 @@ pub struct Moved {
     /// What moved, by the name of its kind: `capture`, `refund`, `refund_returned`, `receipt`, `taken_back`.
     pub kind: String,
     /// How much; negative when it left.
-    #[serde(flatten)]
     pub sum: Sum,
 }
 
