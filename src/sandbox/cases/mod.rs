@@ -4,6 +4,7 @@
 mod admin;
 mod agreements;
 mod alipay;
+mod bills;
 mod certificates;
 mod debits;
 mod faults;

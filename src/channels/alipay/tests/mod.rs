@@ -2,6 +2,7 @@
 //! it is told to.
 
 mod agreements;
+mod bills;
 mod calls;
 mod certificates;
 mod debits;

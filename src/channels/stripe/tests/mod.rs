@@ -2,6 +2,7 @@
 //! told to.
 
 mod agreements;
+mod bills;
 mod calls;
 mod create;
 mod debits;

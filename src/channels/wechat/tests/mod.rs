@@ -2,6 +2,7 @@
 //! answers what it is told to.
 
 mod agreements;
+mod bills;
 mod calls;
 mod debits;
 mod keys;
