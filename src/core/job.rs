@@ -206,8 +206,8 @@ impl JobKind {
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
-            Self::SweepStuck | Self::Prune | Self::PlanReconciliations => Queue::Upkeep,
-            Self::Reconcile | Self::ProveDay => Queue::Books,
+            Self::SweepStuck | Self::Prune | Self::PlanReconciliations | Self::ProveDay => Queue::Upkeep,
+            Self::Reconcile => Queue::Books,
         }
     }
 
