@@ -30,9 +30,8 @@ macro_rules! each_channel {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn a_seeded_day_is_found_and_healed_on_postgres() {
-                let server = PrivatePostgres::start().await;
-                reconcile_a_seeded_day($kind, Some(server.database("books").await)).await;
-                server.stop().await;
+                let server = PrivatePostgres::start_with(&["fsync=off"]);
+                reconcile_a_seeded_day($kind, Some(server.database("books"))).await;
             }
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -41,6 +40,18 @@ macro_rules! each_channel {
             }
         }
     )*};
+}
+
+/// A file cannot be copied there: the server makes the copy.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_database_from_ten_minutes_ago_is_brought_together_on_postgres() {
+    let server = PrivatePostgres::start_with(&["fsync=off"]);
+    let database = server.database("books");
+    let copy = async |url: &str| {
+        server.sql("postgres", "create database backup template books");
+        url.replace("/books", "/backup")
+    };
+    restore_from_ten_minutes_ago(ChannelKind::Wechat, Some(database), copy).await;
 }
 
 each_channel! {

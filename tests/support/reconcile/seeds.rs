@@ -125,7 +125,10 @@ pub async fn reconcile_a_seeded_day(channel: ChannelKind, database: Option<Strin
     let paid = silence.store().dossier(silent_order).await.expect("the database").expect("the order");
     assert_eq!(paid.order.state, OrderState::Paid);
     let back = silence.store().dossier(by_hand_order).await.expect("the database").expect("the order");
-    assert_eq!(back.refunds.iter().map(|r| (r.state, r.amount.minor)).collect::<Vec<_>>(), [(RefundState::Succeeded, 800)]);
+    assert_eq!(
+        back.refunds.iter().map(|r| (r.state, r.amount.minor)).collect::<Vec<_>>(),
+        [(RefundState::Succeeded, 800)]
+    );
     assert_eq!(silence.state(&fine).await, PaymentState::Captured);
 
     // The next day's bill has what was told across midnight.

@@ -72,8 +72,7 @@ impl Town {
         let account = if channel == ChannelKind::Wechat {
             stage.actors[0].tills[0].account
         } else {
-            let settings =
-                accounts::settings(channel, keys, "shop", &stage.sandbox.base_url(), Dialect::Usual);
+            let settings = accounts::settings(channel, keys, "shop", &stage.sandbox.base_url(), Dialect::Usual);
             let at = (program.clock.now(), program.chance.as_ref());
             accounts::open(program.store.as_ref(), merchant, channel, settings, None, at).await.expect("an account")
         };
