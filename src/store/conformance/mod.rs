@@ -6,6 +6,7 @@
 
 mod billing;
 mod billing_news;
+mod books;
 mod cash;
 mod choosing;
 mod claims;
