@@ -29,6 +29,7 @@ mod posted;
 mod prefer;
 pub mod problem;
 mod query;
+pub mod reconcile;
 pub mod refunds;
 pub mod schedules;
 pub mod serve;
@@ -156,6 +157,15 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/schedules/{id}/remove", post(schedules::state::remove))
         .route("/v1/schedules/{id}/run", post(schedules::run::run))
         .route("/v1/schedules/{id}/backfill", post(schedules::backfill::backfill))
+        .route("/v1/breaks", get(reconcile::breaks::list))
+        .route("/v1/breaks/{id}", get(reconcile::show::show))
+        .route("/v1/breaks/{id}/end", post(reconcile::judge::end))
+        .route("/v1/breaks/{id}/agree", post(reconcile::judge::agree))
+        .route("/v1/breaks/{id}/refuse", post(reconcile::judge::refuse))
+        .route("/v1/bills", get(reconcile::bills::list))
+        .route("/v1/bills/{id}", get(reconcile::bills::show))
+        .route("/v1/bills/{id}/lines", get(reconcile::lines::list))
+        .route("/v1/reconciliations", post(reconcile::begin::begin).get(reconcile::days::list))
         .layer(from_fn_with_state(app.clone(), guard::api));
     let notifications = Router::new()
         .route("/notify/{channel}/{account}", post(notify::receive))

@@ -155,6 +155,7 @@ through! {
     bill_lines(bill: BillId, after: u32, limit: u32) -> Vec<BillLineRow>;
     lines_about(account: ChannelAccountId, subjects: &[Uuid]) -> Vec<ToldLine>;
     lines_numbered(account: ChannelAccountId, channel_ids: &[String]) -> Vec<ToldLine>;
+    captures_numbered(account: ChannelAccountId, channel_ids: &[String]) -> Vec<ToldLine>;
     lines_withdrawn(bill: &Bill, limit: u32) -> Vec<ToldLine>;
     open_payouts(account: ChannelAccountId, since: Day, limit: u32) -> Vec<Movement>;
     reconciliation(id: ReconciliationId) -> Option<Reconciliation>;

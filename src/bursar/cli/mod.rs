@@ -22,6 +22,7 @@ mod plan_view;
 mod policy;
 mod questions;
 mod races;
+mod reconcile;
 mod refund;
 mod refund_ask;
 mod refund_view;
@@ -145,6 +146,8 @@ enum Verb {
     /// Import statements of banks, see their lines, and say whose a line is that nothing names.
     #[command(subcommand)]
     Statement(statement::Statement),
+    /// Reconcile a day of a channel with our books; see differences, and say how they end.
+    Reconcile(reconcile::Reconcile),
     /// See drawers and collections of cash; confirm them, and take over, approve, bank and pay out what was
     /// collected.
     #[command(subcommand)]
@@ -249,6 +252,7 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Agreement(verb) => agreement::run(&globals, verb).await,
         Verb::Plan(verb) => plan::run(&globals, verb).await,
         Verb::Statement(verb) => statement::run(&globals, verb).await,
+        Verb::Reconcile(flags) => reconcile::run(&globals, flags).await,
         Verb::Cash(verb) => cash::run(&globals, verb).await,
         Verb::Schedule(verb) => schedule::run(&globals, verb).await,
         Verb::Job(verb) => job::run(&globals, verb).await,

@@ -132,6 +132,7 @@ fn line(bill: &Bill, ordinal: u32, subject: Option<Uuid>) -> BillLineRow {
             status: EntryStatus::Done,
             number: "n".to_owned(),
             payment_number: None,
+            payment_channel_id: None,
             channel_id: format!("4200{ordinal}"),
             amount_minor: 12_345,
             currency: "CNY".to_owned(),
@@ -283,6 +284,8 @@ async fn a_reconciliation_without_its_job_is_stuck(db: &Db) {
     assert_eq!(stuck, [(run.id, merchant)]);
     add_jobs(&*db.store, vec![job(JobKind::Reconcile, run.id.uuid(), merchant, NOW)]).await;
     assert!(db.store.stuck_reconciliations(NOW.plus_ms(1), 10).await.unwrap().is_empty());
+    let under_way = || async { db.store.reconciliations_under_way(5_000).await.unwrap() };
+    assert!(under_way().await.iter().any(|r| r.id == run.id && r.state == RunState::Waiting));
     let mut figures = RunFigures { lines: 7, ..RunFigures::default() };
     figures.found.insert(BreakKind::Fee, 2);
     let done = Reconciliation {
@@ -299,5 +302,6 @@ async fn a_reconciliation_without_its_job_is_stuck(db: &Db) {
     let done = Reconciliation { version: 2, ..done };
     assert_eq!(db.store.reconciliation(done.id).await.unwrap(), Some(done.clone()));
     let filter = DayFilter { account: Some(account), limit: 10, ..DayFilter::default() };
+    assert!(under_way().await.iter().all(|r| r.id != done.id));
     assert_eq!(db.store.reconciliations(&filter).await.unwrap(), [done]);
 }
