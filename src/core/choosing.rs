@@ -118,6 +118,8 @@ mod tests {
             late_money: false,
             installment: None,
             part_payment: false,
+            service: None,
+            region: None,
             offers: OFFERED.to_vec(),
             payer: Some("p".into()),
             due_at: None,

@@ -53,6 +53,8 @@ fn start() -> Dossier {
         late_money: false,
         installment: None,
         part_payment: false,
+        service: None,
+        region: None,
         offers: Vec::new(),
         payer: None,
         due_at: None,

@@ -109,11 +109,13 @@ pub enum JobKind {
     PlanReconciliations,
     /// Fetch the bills of a day and match them with our books. Subject: reconciliation.
     Reconcile,
+    /// Prove that the ledger agrees with the payments, and certify the day before. Subject: nil.
+    ProveDay,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -133,6 +135,7 @@ impl JobKind {
         Self::Prune,
         Self::PlanReconciliations,
         Self::Reconcile,
+        Self::ProveDay,
     ];
 
     /// The stable number in the database.
@@ -157,6 +160,7 @@ impl JobKind {
             Self::FollowPlan => 17,
             Self::PlanReconciliations => 18,
             Self::Reconcile => 19,
+            Self::ProveDay => 20,
         }
     }
 
@@ -171,6 +175,7 @@ impl JobKind {
             Self::DeliverWebhook => "deliver_webhook",
             Self::SweepStuck => "sweep_stuck",
             Self::Prune => "prune",
+            Self::ProveDay => "prove_day",
             Self::SendRefund => "send_refund",
             Self::PollRefund => "poll_refund",
             Self::SettleLateMoney => "settle_late_money",
@@ -201,7 +206,7 @@ impl JobKind {
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
-            Self::SweepStuck | Self::Prune | Self::PlanReconciliations => Queue::Upkeep,
+            Self::SweepStuck | Self::Prune | Self::PlanReconciliations | Self::ProveDay => Queue::Upkeep,
             Self::Reconcile => Queue::Books,
         }
     }
@@ -228,7 +233,7 @@ impl JobKind {
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
             // Housekeeping must never stop for good.
-            Self::SweepStuck | Self::Prune | Self::PlanReconciliations => i32::MAX,
+            Self::SweepStuck | Self::Prune | Self::PlanReconciliations | Self::ProveDay => i32::MAX,
             // A day's books are worth as many tries as money; what stays wrong is told by its own row.
             Self::Reconcile => 12,
         }
@@ -241,6 +246,8 @@ impl JobKind {
             Self::SweepStuck | Self::Prune | Self::PlanReconciliations => 120_000,
             // A slice of a bill with a hundred thousand lines, on a slow day of the database.
             Self::Reconcile => 900_000,
+            // It reads every order; nobody waits for it.
+            Self::ProveDay => 3_600_000,
             _ => 60_000,
         }
     }

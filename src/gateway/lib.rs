@@ -19,6 +19,7 @@ mod guard;
 mod health;
 mod idempotency;
 mod json;
+pub mod ledger;
 pub mod limits;
 pub mod metrics;
 mod notify;
@@ -31,6 +32,7 @@ pub mod problem;
 mod query;
 pub mod reconcile;
 pub mod refunds;
+pub mod reports;
 pub mod schedules;
 pub mod serve;
 
@@ -149,6 +151,10 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/plans/{id}/give-back", post(plans::wishes::give_back))
         .route("/v1/plans/{id}/reprice", post(plans::wishes::reprice))
         .route("/v1/plans/{id}/agreement", post(plans::wishes::charge_by))
+        .route("/v1/reports/insights", get(reports::insights::insights))
+        .route("/v1/reports/settlement", get(reports::settlement::settlement))
+        .route("/v1/ledger/balances", get(ledger::balances::list))
+        .route("/v1/ledger/accounts/{kind}/{owner}", get(ledger::account::statement))
         .route("/v1/schedules", post(schedules::create::create).get(schedules::list::list))
         .route("/v1/schedules/{id}", get(schedules::show::show))
         .route("/v1/schedules/{id}/fires", get(schedules::fires::list))

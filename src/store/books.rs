@@ -220,6 +220,8 @@ pub trait Books: Send + Sync {
     async fn lines_about(&self, account: ChannelAccountId, subjects: &[Uuid]) -> Result<Vec<ToldLine>>;
     /// Lines about nothing of ours with these numbers of the channel (at most 5000).
     async fn lines_numbered(&self, account: ChannelAccountId, channel_ids: &[String]) -> Result<Vec<ToldLine>>;
+    /// Captures about payments of ours with these numbers of the channel (at most 5000).
+    async fn captures_numbered(&self, account: ChannelAccountId, channel_ids: &[String]) -> Result<Vec<ToldLine>>;
     /// Lines of earlier issues of this bill that it does not tell again.
     async fn lines_withdrawn(&self, bill: &Bill, limit: u32) -> Result<Vec<ToldLine>>;
     /// Payouts of an account on day `since` or later that no bank has shown yet, the earliest first.
@@ -286,6 +288,9 @@ impl<D: Dialect> Books for D {
     }
     async fn lines_numbered(&self, account: ChannelAccountId, channel_ids: &[String]) -> Result<Vec<ToldLine>> {
         books::lines_numbered(self, account, channel_ids).await
+    }
+    async fn captures_numbered(&self, account: ChannelAccountId, channel_ids: &[String]) -> Result<Vec<ToldLine>> {
+        books::captures_numbered(self, account, channel_ids).await
     }
     async fn lines_withdrawn(&self, bill: &Bill, limit: u32) -> Result<Vec<ToldLine>> {
         books::lines_withdrawn(self, bill, limit).await

@@ -165,6 +165,8 @@ impl Bench {
             late_money: false,
             installment: None,
             part_payment: false,
+            service: None,
+            region: None,
             offers: Vec::new(),
             payer: None,
             due_at: None,

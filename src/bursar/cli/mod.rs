@@ -6,12 +6,14 @@
 mod agreement;
 mod bench;
 mod cash;
+mod certificate;
 mod config;
 mod demo;
 mod diagram;
 mod doctor;
 mod dunning;
 mod job;
+mod ledger;
 mod merchant;
 mod migrate;
 mod order;
@@ -26,6 +28,7 @@ mod reconcile;
 mod refund;
 mod refund_ask;
 mod refund_view;
+mod report;
 mod sandbox;
 mod schedule;
 mod serve;
@@ -155,6 +158,13 @@ enum Verb {
     /// Make, list, pause, run and backfill schedules, which open orders again and again.
     #[command(subcommand)]
     Schedule(schedule::Schedule),
+    /// See the ledger: balances, statements of accounts, the proof that it agrees with the payments, and the
+    /// certificates of days.
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
+    /// See how business went and what was settled, as tables, CSV or JSON.
+    #[command(subcommand)]
+    Report(report::Report),
     /// List, retry and cancel jobs; pause and resume queues.
     #[command(subcommand)]
     Job(job::Job),
@@ -255,6 +265,8 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Reconcile(flags) => reconcile::run(&globals, flags).await,
         Verb::Cash(verb) => cash::run(&globals, verb).await,
         Verb::Schedule(verb) => schedule::run(&globals, verb).await,
+        Verb::Ledger(verb) => ledger::run(&globals, verb).await,
+        Verb::Report(verb) => report::run(&globals, verb).await,
         Verb::Job(verb) => job::run(&globals, verb).await,
         Verb::Doctor(_) => doctor::run(&globals).await,
         Verb::Config(verb) => config::run(&globals, &verb),

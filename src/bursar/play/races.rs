@@ -315,6 +315,8 @@ impl House {
             late_money: false,
             installment: None,
             part_payment: false,
+            service: None,
+            region: None,
             offers: Vec::new(),
             payer: None,
             due_at: None,

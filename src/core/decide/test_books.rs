@@ -73,6 +73,8 @@ pub fn parts(amounts: &[i64]) -> (Order, Vec<Payment>) {
         late_money: false,
         installment: None,
         part_payment: false,
+        service: None,
+        region: None,
         offers: Vec::new(),
         payer: None,
         due_at: None,

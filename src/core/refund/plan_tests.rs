@@ -36,6 +36,8 @@ fn paid(amounts: &[i64]) -> Dossier {
         late_money: false,
         installment: None,
         part_payment: false,
+        service: None,
+        region: None,
         offers: Vec::new(),
         payer: None,
         due_at: None,

@@ -284,14 +284,15 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
             .replace("{id}", id)
             .replace("{channel}", "wechat")
             .replace("{account}", &account.to_string())
-            .replace("{kind}", "not-found");
+            .replace("{kind}", if path.starts_with("/v1/ledger") { "clearing" } else { "not-found" })
+            .replace("{owner}", &house.account.to_string());
         let answer = house.send(house.request(&method, &concrete, &[], Body::empty())).await;
         assert_ne!(answer.status, 404, "{method} {path} does not exist");
         assert!(answer.status < 300 || path.starts_with("/notify"), "{method} {path}: {}", answer.text());
         assert_described(&document, &operation, &answer, &format!("{method} {path}"));
         called.insert(format!("{method} {path}"));
     }
-    assert_eq!(called.len(), 74, "{called:?}");
+    assert_eq!(called.len(), 78, "{called:?}");
 }
 
 #[test]

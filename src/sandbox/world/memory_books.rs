@@ -82,6 +82,10 @@ impl Books for Memory {
         Ok(Vec::new())
     }
 
+    async fn captures_numbered(&self, _: ChannelAccountId, _: &[String]) -> Result<Vec<ToldLine>> {
+        Ok(Vec::new())
+    }
+
     async fn lines_withdrawn(&self, _: &Bill, _: u32) -> Result<Vec<ToldLine>> {
         Ok(Vec::new())
     }

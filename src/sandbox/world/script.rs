@@ -282,6 +282,8 @@ impl Script {
             late_money: false,
             installment: None,
             part_payment: self.part_payment,
+            service: None,
+            region: None,
             offers: self.offers.clone(),
             payer: None,
             due_at: None,

@@ -132,6 +132,7 @@ fn line(bill: &Bill, ordinal: u32, subject: Option<Uuid>) -> BillLineRow {
             status: EntryStatus::Done,
             number: "n".to_owned(),
             payment_number: None,
+            payment_channel_id: None,
             channel_id: format!("4200{ordinal}"),
             amount_minor: 12_345,
             currency: "CNY".to_owned(),

@@ -48,6 +48,8 @@ pub fn order(merchant: MerchantId, number: &str) -> Order {
         late_money: false,
         installment: None,
         part_payment: false,
+        service: None,
+        region: None,
         offers: Vec::new(),
         payer: None,
         due_at: None,

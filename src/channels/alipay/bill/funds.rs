@@ -74,6 +74,7 @@ impl Funds {
             status: EntryStatus::Done,
             number,
             payment_number,
+            payment_channel_id: None,
             channel_id: row.cell(if kind == EntryKind::Capture { BUSINESS } else { FLOW }).to_owned(),
             amount_minor,
             currency: "CNY".to_owned(),

@@ -79,6 +79,7 @@ impl Trade {
             status: EntryStatus::Done,
             number,
             payment_number: None,
+            payment_channel_id: None,
             channel_id: row.cell(TRADE).to_owned(),
             amount_minor: total,
             currency: "CNY".to_owned(),
@@ -99,6 +100,7 @@ impl Trade {
         Ok(BillLine {
             kind: EntryKind::Refund,
             payment_number: own::some(&line.number),
+            payment_channel_id: None,
             channel_id: leg.clone(),
             number: leg,
             amount_minor: -total,

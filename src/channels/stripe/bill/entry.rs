@@ -88,6 +88,7 @@ impl Entry {
             status: EntryStatus::Done,
             number: String::new(),
             payment_number: None,
+            payment_channel_id: None,
             channel_id: source.map_or_else(|| self.id.clone(), |source| source.id.clone()),
             amount_minor: signed,
             currency: self.currency.to_ascii_uppercase(),
@@ -109,6 +110,7 @@ impl Entry {
             EntryKind::Refund => {
                 line.number = source.mark(LEG).map(|number| own::spelled(&number)).unwrap_or_default();
                 line.payment_number = source.mark(PAYMENT).map(|number| own::spelled(&number));
+                line.payment_channel_id = source.payment_intent.as_ref().map(|intent| intent.id().to_owned());
                 line.status = match (leaves, source.status.as_deref()) {
                     // Its money is back in the balance.
                     (false, _) | (true, Some("failed" | "canceled")) => EntryStatus::Failed,

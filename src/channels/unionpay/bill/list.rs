@@ -8,7 +8,9 @@ use bursar_core::clock::{DAY_MS, HOUR_MS};
 use bursar_core::reconcile::{BillLine, EntryKind, EntryStatus};
 use encoding_rs::GB18030;
 
-use super::record::{AMOUNT, FEE, MER_ID, ORDER_ID, QUERY_ID, Record, SETTLED, TIME, TOLD_BACK, TXN_TYPE};
+use super::record::{
+    AMOUNT, FEE, MER_ID, ORDER_ID, ORIGINAL_QUERY_ID, QUERY_ID, Record, SETTLED, TIME, TOLD_BACK, TXN_TYPE,
+};
 use crate::bill::lines::{Charset, Lines};
 use crate::bill::unpack::{self, Member};
 use crate::bill::{BillError, BillFile, BillLines, decimal, own};
@@ -140,6 +142,7 @@ impl List {
             number: own::spelled(number),
             // The file names the payment of a refund by the channel's number only.
             payment_number: None,
+            payment_channel_id: own::some(record.text(ORIGINAL_QUERY_ID)).filter(|_| kind == EntryKind::Refund),
             channel_id: record.text(QUERY_ID).to_owned(),
             amount_minor: if kind == EntryKind::Other { settled } else { amount },
             currency: "CNY".to_owned(),
@@ -169,6 +172,7 @@ impl List {
             status: EntryStatus::Done,
             number: String::new(),
             payment_number: None,
+            payment_channel_id: None,
             channel_id: format!("settle-{}", self.day.to_string().replace('-', "")),
             amount_minor: self.net,
             currency: "CNY".to_owned(),

@@ -16,6 +16,8 @@ pub(super) const LINE_BYTES: usize = 607;
 pub(super) const TIME: usize = 4;
 pub(super) const AMOUNT: usize = 6;
 pub(super) const QUERY_ID: usize = 9;
+/// Of what went back: that of the payment.
+pub(super) const ORIGINAL_QUERY_ID: usize = 26;
 pub(super) const ORDER_ID: usize = 11;
 pub(super) const FEE: usize = 15;
 pub(super) const SETTLED: usize = 16;

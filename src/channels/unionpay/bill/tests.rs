@@ -116,6 +116,7 @@ fn captured() -> BillLine {
         status: EntryStatus::Done,
         number: OURS.to_owned(),
         payment_number: None,
+        payment_channel_id: None,
         channel_id: "442611221011127846491".to_owned(),
         amount_minor: 1234,
         currency: "CNY".to_owned(),

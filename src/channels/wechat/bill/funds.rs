@@ -77,6 +77,7 @@ impl Funds {
             status: EntryStatus::Done,
             number: if of_order && own::is_ours(voucher) { own::spelled(voucher) } else { String::new() },
             payment_number: None,
+            payment_channel_id: None,
             channel_id: row.cell(if of_order { BUSINESS } else { FLOW })?.to_owned(),
             amount_minor,
             currency: "CNY".to_owned(),

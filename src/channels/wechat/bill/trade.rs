@@ -118,6 +118,7 @@ impl Trade {
             status: EntryStatus::Done,
             number,
             payment_number: None,
+            payment_channel_id: None,
             channel_id: row.cell(TRANSACTION)?.to_owned(),
             amount_minor: 0,
             currency: row.cell(CURRENCY)?.to_owned(),
@@ -139,6 +140,7 @@ impl Trade {
                 status: refund_status(row)?,
                 amount_minor: not_negative(if newer { ASKED } else { REFUNDED }, row)?,
                 payment_number: own::some(&line.number),
+                payment_channel_id: None,
                 number: own::spelled(row.cell(REFUND_NUMBER)?),
                 channel_id: row.cell(REFUND_ID)?.to_owned(),
                 ..line

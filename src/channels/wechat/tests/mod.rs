@@ -120,6 +120,8 @@ pub(super) fn order() -> Order {
         number: "2027-0001".into(),
         amount: Money::new(1234, Currency::CNY),
         part_payment: false,
+        service: None,
+        region: None,
         description: "日常保洁 \"2 小时\"".into(),
         state: OrderState::Paying,
         close_reason: None,
