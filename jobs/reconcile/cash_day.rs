@@ -57,7 +57,8 @@ impl Work<'_> {
             return None;
         }
         let (counted, expected) = (money(row.counted_minor), money(row.expected_minor));
-        let text = format!("{} of {} was counted as {counted} instead of {expected}. Is that right?", row.id, row.worker);
+        let text =
+            format!("{} of {} was counted as {counted} instead of {expected}. Is that right?", row.id, row.worker);
         let about = (BreakSubject::Line, row.id.uuid());
         let amount = (money(row.variance_minor), number_of(row));
         Some(self.break_without_line(BreakKind::Amount, BreakState::Parked, about, amount, text))

@@ -143,9 +143,12 @@ pub async fn reconcile_days_of_a_bank(database: Option<String>) {
     use BreakState::{Healed, Parked};
     let branch = Branch::open_on(database).await;
     let (bank, day) = (branch.account.clone(), Day::in_beijing(branch.clock_now()));
-    let [fine, returned, silent, claimed] =
-        [branch.order(12_800, None).await, branch.order(10_000, None).await, branch.order(9_000, None).await,
-         branch.order(7_700, None).await];
+    let [fine, returned, silent, claimed] = [
+        branch.order(12_800, None).await,
+        branch.order(10_000, None).await,
+        branch.order(9_000, None).await,
+        branch.order(7_700, None).await,
+    ];
     let words = [fine, returned, silent].map(|payment| reference(payment.uuid()));
     let entries = [
         Entry::received("128.00", "B1", &words[0]),

@@ -192,7 +192,10 @@ pub async fn follow_payouts_to_the_bank(channel: ChannelKind, database: Option<S
     for (later, payout) in [(1, first), (2, second)] {
         let row = settlement(&town, day.plus_days(later)).await;
         let shown = &row["payouts"][0];
-        assert_eq!((&row["paid_out_minor"], &shown["amount_minor"]), (&json!(payout.amount_minor), &row["paid_out_minor"]));
+        assert_eq!(
+            (&row["paid_out_minor"], &shown["amount_minor"]),
+            (&json!(payout.amount_minor), &row["paid_out_minor"])
+        );
         assert!(shown["arrived_on"].is_string() && shown["why"].is_null(), "{row}");
     }
     town.house.close().await;
