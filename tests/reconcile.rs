@@ -2,7 +2,10 @@
 //! adapters against the sandbox's bills over HTTP. What is seeded stands in `support/reconcile/seeds.rs`.
 
 use bursar_core::channel::ChannelKind;
-use bursar_tests::{PrivatePostgres, reconcile_a_seeded_day, restore_from_ten_minutes_ago};
+use bursar_tests::{
+    PrivatePostgres, follow_payouts_to_the_bank, reconcile_a_seeded_day, reconcile_days_of_a_bank,
+    reconcile_days_of_cash, restore_from_ten_minutes_ago,
+};
 
 /// A file of its own beside the database that is copied.
 async fn copy_sqlite(url: &str) -> String {
@@ -59,4 +62,37 @@ each_channel! {
     alipay = ChannelKind::Alipay;
     unionpay = ChannelKind::Unionpay;
     stripe = ChannelKind::Stripe;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn days_of_a_bank_ask_what_nobody_claims_and_no_statement_shows_on_sqlite() {
+    reconcile_days_of_a_bank(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn days_of_a_bank_ask_what_nobody_claims_and_no_statement_shows_on_postgres() {
+    let server = PrivatePostgres::start_with(&["fsync=off"]);
+    reconcile_days_of_a_bank(Some(server.database("books"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn days_of_cash_ask_what_did_not_come_to_the_bank_on_sqlite() {
+    reconcile_days_of_cash(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn days_of_cash_ask_what_did_not_come_to_the_bank_on_postgres() {
+    let server = PrivatePostgres::start_with(&["fsync=off"]);
+    reconcile_days_of_cash(Some(server.database("books"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn payouts_are_found_at_the_bank_or_asked_about_on_sqlite() {
+    follow_payouts_to_the_bank(ChannelKind::Wechat, None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn payouts_are_found_at_the_bank_or_asked_about_on_postgres() {
+    let server = PrivatePostgres::start_with(&["fsync=off"]);
+    follow_payouts_to_the_bank(ChannelKind::Wechat, Some(server.database("books"))).await;
 }

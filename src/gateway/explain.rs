@@ -158,7 +158,9 @@ fn action(payment: &Payment, timeline: &Timeline, now: Timestamp) -> String {
         JobKind::FollowAgreement => "The agreement is looked at",
         JobKind::FollowPlan => "The plan is looked at",
         JobKind::Reconcile => "The bills of a day are matched",
-        JobKind::SweepStuck | JobKind::Prune | JobKind::PlanReconciliations | JobKind::ProveDay => "Housekeeping runs",
+        JobKind::SweepStuck | JobKind::Prune | JobKind::PlanReconciliations | JobKind::ProveDay | JobKind::SelfTest => {
+            "Housekeeping runs"
+        }
     };
     let last = job.note.as_ref().map(|n| format!(" Last: {n}.")).unwrap_or_default();
     format!("{what} {}.{last}", when(job, now))
