@@ -117,6 +117,7 @@ mod tests {
             close_reason: None,
             late_money: false,
             installment: None,
+            shares: Vec::new(),
             part_payment: false,
             offers: OFFERED.to_vec(),
             payer: Some("p".into()),

@@ -109,11 +109,13 @@ pub enum JobKind {
     PlanReconciliations,
     /// Fetch the bills of a day and match them with our books. Subject: reconciliation.
     Reconcile,
+    /// Give receivers their shares of a payment, and pull back what its refunds need. Subject: payment.
+    SharePayment,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -133,6 +135,7 @@ impl JobKind {
         Self::Prune,
         Self::PlanReconciliations,
         Self::Reconcile,
+        Self::SharePayment,
     ];
 
     /// The stable number in the database.
@@ -157,6 +160,7 @@ impl JobKind {
             Self::FollowPlan => 17,
             Self::PlanReconciliations => 18,
             Self::Reconcile => 19,
+            Self::SharePayment => 21,
         }
     }
 
@@ -182,6 +186,7 @@ impl JobKind {
             Self::FireSchedule => "fire_schedule",
             Self::PlanReconciliations => "plan_reconciliations",
             Self::Reconcile => "reconcile",
+            Self::SharePayment => "share_payment",
         }
     }
 
@@ -198,6 +203,7 @@ impl JobKind {
             | Self::FollowAgreement
             | Self::FollowPlan
             | Self::FireSchedule
+            | Self::SharePayment
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
@@ -224,6 +230,7 @@ impl JobKind {
             | Self::FollowAgreement
             | Self::FollowPlan
             | Self::FireSchedule
+            | Self::SharePayment
             | Self::SettleLateMoney => 12,
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,

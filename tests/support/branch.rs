@@ -173,6 +173,7 @@ impl Branch {
             close_reason: None,
             late_money: false,
             installment: None,
+            shares: Vec::new(),
             part_payment: false,
             offers: Vec::new(),
             payer: None,

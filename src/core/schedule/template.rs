@@ -82,6 +82,7 @@ impl Template {
             close_reason: None,
             late_money: false,
             installment: None,
+            shares: Vec::new(),
             part_payment: false,
             offers,
             payer,

@@ -250,6 +250,7 @@ pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Vec<Payme
         close_reason: None,
         late_money: false,
         installment: None,
+        shares: Vec::new(),
         part_payment: request.part_payment.unwrap_or_default(),
         offers,
         payer: request.customer,
