@@ -26,6 +26,7 @@ mod read;
 pub mod record;
 mod returned;
 pub mod schedules;
+pub mod sharings;
 pub mod sqlite;
 mod statements;
 mod value;
@@ -56,6 +57,7 @@ pub use record::{
     ObservationRow, OrderFilter, ParkedRow, PlanTimeline, PostingRow, RefundFilter, RefundLine, Timeline,
 };
 pub use schedules::{ScheduleFilter, ScheduleGauges, ScheduleRows, Schedules};
+pub use sharings::Sharings;
 pub use statements::Statements;
 
 /// A result of the store.
@@ -64,7 +66,7 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What the rest of the program asks of a database. Every method may fail with
 /// [`StoreError::Unavailable`] (try again later) and says so instead of blocking for ever.
 #[async_trait]
-pub trait Store: Statements + Till + Billing + Books + Schedules + Send + Sync + std::fmt::Debug {
+pub trait Store: Statements + Till + Billing + Books + Schedules + Sharings + Send + Sync + std::fmt::Debug {
     /// Writes all `changes` in as few transactions as possible and answers each, in order. A change
     /// that is refused leaves nothing behind and does not spoil its neighbours.
     ///

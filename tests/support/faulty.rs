@@ -20,12 +20,13 @@ use bursar_core::order::Dossier;
 use bursar_core::reconcile::{Bill, Break, BreakKind, BreakState, LegSide, Movement, PaymentSide, Reconciliation};
 use bursar_core::refund::Refund;
 use bursar_core::schedule::{Fire, Schedule};
+use bursar_core::sharing::Sharing;
 use bursar_core::{Money, Timestamp};
 use bursar_store::{
     AgreementFilter, Answer, BillLineRow, Billing, BookLine, Books, BreakFilter, Change, ClaimRequest, Claimed,
     CollectionFilter, Contents, Counts, DayFilter, DeliveryRow, Extent, HandInFilter, IdempotencyRow, JobFilter,
     JobRow, LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, PlanFilter, PlanTimeline, RefundFilter,
-    RefundLine, Result, ScheduleFilter, ScheduleGauges, Schedules, Statements, Store, StoreError, Till, Timeline,
+    RefundLine, Result, ScheduleFilter, ScheduleGauges, Schedules, Sharings, Statements, Store, StoreError, Till, Timeline,
     ToldLine,
 };
 use uuid::Uuid;
@@ -89,6 +90,11 @@ macro_rules! through {
             $($written_out)*
         }
     };
+}
+
+through! {
+    Sharings {}
+    sharing(order: OrderId) -> Option<Sharing>;
 }
 
 through! {

@@ -102,6 +102,14 @@ pub enum SharingClaim {
     Returned(u8, Ended),
 }
 
+impl SharingClaim {
+    /// Whether it tells of a call that had no effect, or that may have had none.
+    pub const fn is_vain(&self) -> bool {
+        let (Self::Share(call) | Self::Unfreeze(call) | Self::Return(_, call)) = self else { return false };
+        matches!(call, CallClaim::NoAnswer | CallClaim::NotSent)
+    }
+}
+
 /// Money to be pulled back from a receiver, fixed once written.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -139,7 +139,7 @@ impl Sharing {
         let left = |p: &crate::payment::Payment| p.taken_minor().saturating_sub(dossier.returned_minor(p.id)).max(0);
         let took = dossier.payments.iter().filter(|p| p.state == PaymentState::Captured && whole(p.taken_minor()));
         // Of two that took it, the one that keeps it.
-        let payment = took.max_by_key(|p| (left(p), std::cmp::Reverse(p.id)))?;
+        let payment = took.max_by_key(|p| (left(p), std::cmp::Reverse(p.id))).filter(|p| left(p) > 0)?;
         let weights: Vec<i64> = order.shares.iter().map(|s| s.amount_minor.max(0)).collect();
         let asked = weights.iter().copied().fold(0, i64::saturating_add);
         let amounts = apportion(asked.min(left(payment)), &weights);

@@ -36,6 +36,7 @@ mod memory;
 mod memory_billing;
 mod memory_books;
 mod memory_schedules;
+mod memory_sharings;
 mod memory_statements;
 mod memory_till;
 mod message;

@@ -26,6 +26,7 @@ mod refund_guards;
 mod refund_rows;
 mod schedules;
 mod schema;
+mod sharings;
 mod statements;
 mod upkeep;
 mod world;
