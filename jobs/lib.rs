@@ -26,6 +26,7 @@ pub mod prune;
 pub mod reconcile;
 pub mod send_refund;
 pub mod settle_late_money;
+pub mod share_payment;
 pub mod sweep_stuck;
 pub mod watch_payment;
 
@@ -58,6 +59,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::Prune => prune::run(context, job).await,
         JobKind::PlanReconciliations => plan_reconciliations::run(context, job).await,
         JobKind::Reconcile => reconcile::run(context, job).await,
+        JobKind::SharePayment => share_payment::run(context, job).await,
         JobKind::FollowAgreement => follow_agreement::run(context, job).await,
         JobKind::FollowPlan => follow_plan::run(context, job).await,
     }

@@ -9,6 +9,7 @@ use crate::debiting::Debit;
 use crate::own::Own;
 use crate::payer::Behaviour;
 use crate::refunds::Refunds;
+use crate::wechat::share_calls::ShareBooks;
 use crate::{BookEntry, Channel};
 
 /// One order.
@@ -104,6 +105,8 @@ pub(crate) struct Orders {
     pub(crate) refunds: Refunds,
     /// Likewise: what is debited depends on what was signed.
     pub(crate) agreements: Agreements,
+    /// Likewise: what is refunded depends on what was shared.
+    pub(crate) shares: ShareBooks,
     serial: u64,
 }
 

@@ -9,6 +9,7 @@ use bursar_store::directory::Entries;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::shares::{self, CreateShare};
 use super::{checks, tender};
 use crate::json::Reader;
 use crate::limits::{self, GatewaySettings};
@@ -73,6 +74,10 @@ pub struct CreateOrder {
     /// than the order (a deposit), and the rest is a further payment later. Otherwise, and when left out, an order that does not become whole gives everything back.
     #[schema(nullable = false, default = false)]
     pub part_payment: Option<bool>,
+    /// Who gets a share of the money once the order is paid, 1 to 50; the rest stays with the merchant. Only with a
+    /// `method` whose channel account shares (`wechat_native`, `wechat_jsapi`, `wechat_h5`, `wechat_app`).
+    #[schema(nullable = false, min_items = 1, max_items = 50)]
+    pub shares: Option<Vec<CreateShare>>,
 }
 
 /// One part of a combined order.
@@ -160,6 +165,9 @@ pub fn read(body: &[u8]) -> Result<CreateOrder, Problem> {
         offers: reader.optional_texts("offers"),
         customer: reader.optional_text("customer"),
         part_payment: reader.optional_bool("part_payment"),
+        shares: reader
+            .optional_objects("shares")
+            .map(|shares| shares.into_iter().map(|s| shares::read(s, &mut reader)).collect()),
     };
     reader.finish()?;
     Ok(request)

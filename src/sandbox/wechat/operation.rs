@@ -10,6 +10,7 @@ use crate::wechat::refund_body::read_refund;
 use crate::wechat::refund_calls::RefundCall;
 use crate::wechat::refusal::Refusal;
 use crate::wechat::service_calls::ServiceCall;
+use crate::wechat::share_calls::ShareCall;
 use crate::wechat::verify::Received;
 
 /// A call whose request is well formed.
@@ -22,6 +23,7 @@ pub(crate) enum Call {
     Refund(RefundCall),
     Contract(Box<ContractCall>),
     Service(Box<ServiceCall>),
+    Share(Box<ShareCall>),
     Certificates,
 }
 
@@ -74,6 +76,7 @@ impl Call {
             (_, ["v3", "payscore", ..]) => {
                 Ok(Self::Service(Box::new(ServiceCall::read(request, &parts, query, merchant)?)))
             }
+            (_, ["v3", "profitsharing", ..]) => Ok(Self::Share(Box::new(ShareCall::read(request, &parts, query)?))),
             ("GET", ["v3", "certificates"]) => Ok(Self::Certificates),
             _ => Err(Refusal::new(404, "RESOURCE_NOT_EXISTS", "there is no such method and path")),
         }
@@ -92,6 +95,7 @@ impl Call {
             Self::Refund(call) => call.subject(),
             Self::Contract(call) => call.subject(),
             Self::Service(call) => call.subject(),
+            Self::Share(call) => call.subject(),
             Self::QueryByTransaction(_) | Self::Certificates => Subject::Other,
         }
     }
@@ -104,6 +108,7 @@ impl Call {
             Self::Refund(call) => call.name(),
             Self::Contract(call) => call.name(),
             Self::Service(call) => call.name(),
+            Self::Share(call) => call.name(),
             Self::Certificates => "certificates",
         }
     }
