@@ -26,8 +26,8 @@ use bursar_store::{
     AgreementFilter, Answer, BillLineRow, Billing, BookLine, Books, BreakFilter, Change, ClaimRequest, Claimed,
     CollectionFilter, Contents, Counts, DayFilter, DeliveryRow, Extent, HandInFilter, IdempotencyRow, JobFilter,
     JobRow, LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, PlanFilter, PlanTimeline, RefundFilter,
-    RefundLine, Result, ScheduleFilter, ScheduleGauges, Schedules, Sharings, Statements, Store, StoreError, Till, Timeline,
-    ToldLine,
+    RefundLine, Result, ScheduleFilter, ScheduleGauges, Schedules, Sharings, Statements, Store, StoreError, Till,
+    Timeline, ToldLine,
 };
 use uuid::Uuid;
 
