@@ -22,6 +22,7 @@ mod observe;
 pub mod plan_reconciliations;
 pub mod poll_payment;
 mod poll_refund;
+pub mod prove_day;
 pub mod prune;
 pub mod reconcile;
 pub mod send_refund;
@@ -57,6 +58,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::DeliverWebhook => deliver_webhook::run(context, job).await,
         JobKind::SweepStuck => sweep_stuck::run(context, job).await,
         JobKind::Prune => prune::run(context, job).await,
+        JobKind::ProveDay => prove_day::run(context, job).await,
         JobKind::PlanReconciliations => plan_reconciliations::run(context, job).await,
         JobKind::Reconcile => reconcile::run(context, job).await,
         JobKind::SharePayment => share_payment::run(context, job).await,

@@ -5,6 +5,7 @@
 //! schedules are rows ([`bursar_core::schedule`]) that the job `fire_schedule` fires.
 
 mod plan_reconciliations;
+mod prove_day;
 mod prune;
 mod schedule;
 mod sweep_stuck;
@@ -15,7 +16,8 @@ use bursar_core::job::JobKind;
 pub use schedule::{Schedule, ScheduleError};
 
 /// All schedules of housekeeping.
-pub const ALL: [&Schedule; 3] = [&sweep_stuck::SCHEDULE, &prune::SCHEDULE, &plan_reconciliations::SCHEDULE];
+pub const ALL: [&Schedule; 4] =
+    [&sweep_stuck::SCHEDULE, &prune::SCHEDULE, &plan_reconciliations::SCHEDULE, &prove_day::SCHEDULE];
 
 /// The next instant after `after` at which `kind` is due; a minute later when no schedule names it.
 pub fn next(kind: JobKind, after: Timestamp) -> Timestamp {

@@ -20,6 +20,8 @@ async fn monthly(branch: &Branch, catch_up: CatchUp) -> ScheduleId {
         description: "住家阿姨 月费".to_owned(),
         tender: Tender::Named { method: Method::BankTransfer, account: branch.account.id, payer },
         life_s: 7 * DAY_MS / SECOND_MS,
+        service: None,
+        region: None,
     });
     let (merchant, now) = (branch.account.merchant, branch.clock_now());
     let wish = Draft { merchant, name: "nanny", cron: "30 9 1 * *", zone: "Asia/Shanghai" };

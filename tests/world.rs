@@ -99,6 +99,7 @@ fn planted_bugs_are_found() {
         Planted::VoidForgotten,
         Planted::PickedAtOnce,
         Planted::ByHandExpires,
+        Planted::BookNobody,
     ] {
         let found = hunt(planted, 1);
         assert!(found.seeds.is_some(), "{} is not found", planted.name());

@@ -27,29 +27,41 @@ impl Work<'_> {
         else {
             return Ok(true);
         };
-        let (_file, mut lines) = self.lines_of(&bill).await?;
         let broken = |error| JobError::Configuration(format!("a bill that was read before: {error}"));
-        let mut skip = u64::try_from(bill.taken).unwrap_or(0);
+        let count = bill.sums.lines;
         let mut slice = 0;
         loop {
-            let mut batch = Vec::with_capacity(BATCH);
-            while batch.len() < BATCH {
-                match lines.next().map_err(broken)? {
-                    Some(_) if skip > 0 => skip -= 1,
-                    Some(line) => batch.push(line),
-                    None => break,
+            let done = u64::try_from(bill.taken).unwrap_or(0);
+            // What went back is looked at when all that came is known, in whatever order the bill tells it.
+            let (second, mut skip) = if done < count { (false, done) } else { (true, done - count) };
+            let (_file, mut lines) = self.lines_of(&bill).await?;
+            loop {
+                let (mut batch, mut read) = (Vec::with_capacity(BATCH), 0);
+                while batch.len() < BATCH && read < SLICE {
+                    match lines.next().map_err(broken)? {
+                        Some(_) if skip > 0 => skip -= 1,
+                        Some(line) => {
+                            read += 1;
+                            if (line.kind == EntryKind::Refund) == second {
+                                batch.push(line);
+                            }
+                        }
+                        None => break,
+                    }
+                }
+                if read == 0 {
+                    break;
+                }
+                slice += read;
+                if !self.take_batch(&mut bill, batch, read).await? {
+                    return Ok(false);
+                }
+                if slice >= SLICE {
+                    return Ok(false);
                 }
             }
-            let last = batch.len() < BATCH;
-            slice += batch.len();
-            if !batch.is_empty() && !self.take_batch(&mut bill, batch).await? {
-                return Ok(false);
-            }
-            if last {
+            if second {
                 return self.end_bill(bill).await;
-            }
-            if slice >= SLICE {
-                return Ok(false);
             }
         }
     }
@@ -58,13 +70,14 @@ impl Work<'_> {
         Page { bill: bill.id, account: self.account.id, kind: bill.kind, day: bill.day, fees: self.channel.fees() }
     }
 
-    /// Takes a batch in; `false` when somebody else is at it.
+    /// Takes a batch in, for which so many lines were read; `false` when somebody else is at it.
     async fn take_batch(
         &mut self,
         bill: &mut Bill,
         batch: Vec<bursar_core::reconcile::BillLine>,
+        read: usize,
     ) -> Result<bool, JobError> {
-        let count = i64::try_from(batch.len()).unwrap_or(0);
+        let count = i64::try_from(read).unwrap_or(0);
         let store = self.context.desk.gatherer.store().clone();
         let Looked { seen, breaks } = examine(store.as_ref(), &self.page(bill), batch).await?;
         let mut change = Change::default();

@@ -102,7 +102,7 @@ impl Work<'_> {
         }
         let channel = self.channel.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let outcome = channel.read_bill(request, &file).and_then(|lines| checked(lines));
+            let outcome = channel.read_bill(request, &file).and_then(checked);
             (file, outcome)
         });
         let (file, outcome) =

@@ -73,7 +73,8 @@ fn is_matched(page: &Page, line: &BillLine) -> bool {
 type Key = (EntryKind, Uuid);
 
 /// Reads what our books have about `lines`, and judges each.
-pub(super) async fn examine(store: &dyn Store, page: &Page, lines: Vec<BillLine>) -> Result<Looked, JobError> {
+pub(super) async fn examine(store: &dyn Store, page: &Page, mut lines: Vec<BillLine>) -> Result<Looked, JobError> {
+    name_payments(store, page, &mut lines).await?;
     let number = |line: &BillLine| our_number(&line.number).filter(|_| is_matched(page, line));
     let of = |kind: EntryKind| -> Vec<Uuid> {
         lines.iter().filter(|l| l.kind == kind).filter_map(number).collect::<BTreeSet<_>>().into_iter().collect()
@@ -102,14 +103,42 @@ pub(super) async fn examine(store: &dyn Store, page: &Page, lines: Vec<BillLine>
     for line in lines {
         let (about, ours) = (about(&line), ours(&line));
         let fate = fate(page, &line, about, &ours, &told, &mut here);
-        let judged = matches!(fate, Fate::Judged(_)) && is_matched(page, &line);
-        let fee = judge_fee(&line, page.fees).filter(|_| judged);
+        let fee = judge_fee(&line, page.fees).filter(|_| is_matched(page, &line) && amount_agrees(&fate));
         seen.push(Seen { line, about, ours, fate, fee });
     }
     let ids: BTreeSet<BreakId> = seen.iter().flat_map(ids_of_breaks).collect();
     let ids: Vec<BreakId> = ids.into_iter().collect();
     let breaks = if ids.is_empty() { Vec::new() } else { store.breaks_of(&ids).await? };
     Ok(Looked { seen, breaks: breaks.into_iter().map(|b| (b.id, b)).collect() })
+}
+
+/// Where a refund names its payment by the channel's number only, the bill that told that payment has ours.
+async fn name_payments(store: &dyn Store, page: &Page, lines: &mut [BillLine]) -> Result<(), JobError> {
+    let nameless = |l: &BillLine| {
+        let named = l.payment_number.is_some() || l.kind != EntryKind::Refund;
+        l.payment_channel_id.clone().filter(|_| !named)
+    };
+    let ids: Vec<String> = lines.iter().filter_map(nameless).collect();
+    if page.kind != BillKind::Trade || ids.is_empty() {
+        return Ok(());
+    }
+    let captures = store.captures_numbered(page.account, &ids).await?;
+    let known: BTreeMap<&str, Uuid> =
+        captures.iter().filter_map(|t| Some((t.row.line.channel_id.as_str(), t.row.subject?))).collect();
+    for line in lines.iter_mut() {
+        let payment = nameless(line).and_then(|id| known.get(id.as_str()).copied());
+        line.payment_number = line.payment_number.take().or_else(|| payment.map(bursar_core::id::to_text));
+    }
+    Ok(())
+}
+
+/// Whether both sides have the same amount: one that differs makes its fee differ too, which is no question of its own.
+const fn amount_agrees(fate: &Fate) -> bool {
+    match fate {
+        Fate::Judged(Verdict::Mends { found, .. }) => !matches!(found.kind, BreakKind::Amount | BreakKind::Currency),
+        Fate::Judged(Verdict::Agrees | Verdict::Recovers { .. } | Verdict::RecoversRefund { .. }) => true,
+        Fate::Taken | Fate::ToldAgain(_) | Fate::Twice(_) | Fate::Judged(Verdict::Told | Verdict::Differs(_)) => false,
+    }
 }
 
 /// Lines about the same that bills have told before.

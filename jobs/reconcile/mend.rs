@@ -171,6 +171,8 @@ impl Work<'_> {
             close_reason: None,
             late_money: false,
             part_payment: false,
+            service: None,
+            region: None,
             offers: Vec::new(),
             payer: None,
             installment: None,

@@ -143,6 +143,8 @@ pub(crate) mod tests {
             close_reason: None,
             late_money: false,
             part_payment: false,
+            service: None,
+            region: None,
             offers: Vec::new(),
             payer: None,
             installment: None,

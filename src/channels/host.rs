@@ -2,6 +2,17 @@
 
 use url::{Host, Url};
 
+/// Whether what is sent to `url` is read by nobody else: in clear only on this machine, unless allowed.
+pub(crate) fn is_safe(url: &Url, allow_http: bool) -> bool {
+    let loopback = match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && (loopback || allow_http))
+}
+
 /// An address without anything after the host. In clear only on this machine, unless allowed.
 ///
 /// # Errors
@@ -9,13 +20,7 @@ use url::{Host, Url};
 pub(crate) fn host(member: &str, text: &str, allow_http: bool) -> Result<Url, String> {
     let wrong = |what: &str| format!("settings: `{member}`: `{text}` {what}");
     let url = Url::parse(text).map_err(|_| wrong("is not an address such as https://api.mch.weixin.qq.com"))?;
-    let loopback = match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if url.scheme() != "https" && !(url.scheme() == "http" && (loopback || allow_http)) {
+    if !is_safe(&url, allow_http) {
         return Err(wrong("must be https (http is taken for this machine only, or with `allow_http`: true)"));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {

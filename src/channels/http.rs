@@ -2,6 +2,7 @@
 //! is sent.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -102,4 +103,17 @@ pub(crate) async fn read_bounded(mut response: Response, max_bytes: usize) -> Re
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.freeze())
+}
+
+/// Takes a body piece by piece.
+pub(crate) type Sink<'a> = dyn FnMut(&[u8]) -> io::Result<()> + Send + 'a;
+
+/// Gives a body of any length to `sink`; each piece must come within `each`.
+pub(crate) async fn read_into(mut response: Response, each: Duration, sink: &mut Sink<'_>) -> Result<(), Why> {
+    loop {
+        let next = tokio::time::timeout(each, response.chunk()).await;
+        let next = next.map_err(|_| Why::new(WhyKind::Timeout, "no more of the file comes"))?;
+        let Some(chunk) = next.map_err(why)? else { return Ok(()) };
+        sink(&chunk).map_err(|error| Why::new(WhyKind::Unreadable, format!("the file is not taken: {error}")))?;
+    }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use bursar_core::reconcile::FeeRule;
 use serde_json::{Map, Value, json};
 
 use crate::bank::statement::{Columns, Mapping};
@@ -162,6 +163,15 @@ fn the_page_says_what_agreements_need() {
     agreements_agree::<wechat::Settings>("## WeChat Pay");
     agreements_agree::<alipay::Settings>("## Alipay");
     agreements_agree::<unionpay::Settings>("## UnionPay");
+}
+
+#[test]
+fn the_page_says_what_fees_are() {
+    let read = |value: &Value| located::<FeeRule>(value).map(shown);
+    assert_eq!(members("### Fees"), taken(&read));
+    let example = json!({"basis_points": 60});
+    assert_eq!(called_needed("### Fees"), needed(&read, &example));
+    defaults_agree("### Fees", &example, &read(&example).unwrap());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use bursar_core::id::ChannelAccountId;
+use bursar_core::reconcile::FeeRule;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -77,10 +78,11 @@ struct Raw {
     refund_rate_per_second: Option<u32>,
     breaker_failures: Option<u32>,
     breaker_open_ms: Option<i64>,
+    fees: Option<FeeRule>,
 }
 
 /// The names of [`Raw`]'s members.
-pub(crate) const MEMBERS: [&str; 8] = [
+pub(crate) const MEMBERS: [&str; 9] = [
     "base_urls",
     "allow_http",
     "connect_timeout_ms",
@@ -89,6 +91,7 @@ pub(crate) const MEMBERS: [&str; 8] = [
     "refund_rate_per_second",
     "breaker_failures",
     "breaker_open_ms",
+    "fees",
 ];
 
 /// What the settings of every remote channel have in common, checked.
@@ -108,6 +111,8 @@ pub(crate) struct Common {
     pub(crate) refund_rate_per_second: u32,
     breaker_failures: u32,
     breaker_open_ms: i64,
+    /// What the contract lets the channel keep, where somebody has said.
+    pub(crate) fees: Option<FeeRule>,
 }
 
 /// Reads the settings of an account: its common members, and a channel's own as `T`, which should deny
@@ -182,6 +187,7 @@ impl Common {
             refund_rate_per_second: raw.refund_rate_per_second.unwrap_or(defaults.refund_rate_per_second),
             breaker_failures: raw.breaker_failures.unwrap_or(BREAKER_FAILURES),
             breaker_open_ms: raw.breaker_open_ms.unwrap_or(BREAKER_OPEN_MS),
+            fees: raw.fees,
         };
         let expected = format!("1 to {MAX_TIMEOUT_MS} milliseconds");
         for (member, ms) in [("connect_timeout_ms", common.connect_timeout_ms), ("timeout_ms", common.timeout_ms)] {
@@ -195,6 +201,11 @@ impl Common {
         }
         check(common.breaker_failures > 0, "breaker_failures", "1 or more")?;
         check((1..=600_000).contains(&common.breaker_open_ms), "breaker_open_ms", "1 to 600000 milliseconds")?;
+        if let Some(fees) = &common.fees {
+            check(fees.basis_points <= 10_000, "fees.basis_points", "0 to 10000 hundredths of a percent")?;
+            check(fees.fixed_minor >= 0, "fees.fixed_minor", "0 or more minor units")?;
+            check(fees.tolerance_minor >= 0, "fees.tolerance_minor", "0 or more minor units")?;
+        }
         Ok(common)
     }
 
@@ -240,6 +251,8 @@ mod tests {
             (json!({"name": "n", "base_urls": ["http://channel.example"]}), "`base_urls`"),
             (json!({"name": "n", "base_urls": [1]}), "`base_urls[0]`"),
             (json!({"name": 1}), "`name`"),
+            (json!({"name": "n", "fees": {"basis_points": 10_001}}), "`fees.basis_points`"),
+            (json!({"name": "n", "fees": {"basis_points": 60, "rate": 1}}), "`fees.rate`"),
             (json!({"name": "n", "other": 1}), "`other`"),
             (json!({}), "`name`"),
             (json!([]), "settings"),

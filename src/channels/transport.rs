@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, Request, Url};
 
 use crate::headers::HeaderLookup;
-use crate::http;
+use crate::http::{self, Sink};
 use crate::limit::Limit;
 use crate::outcome::{Why, WhyKind};
 use crate::parts::Parts;
@@ -86,6 +86,36 @@ impl Transport {
         quota: Quota,
         write: impl Fn(&Client, &Url) -> Result<Request, Why> + Sync,
     ) -> Result<Answer, Why> {
+        self.admitted(quota, self.send(&self.hosts, write, None)).await
+    }
+
+    /// The same for an answer of any length: the body of a 2xx goes to `sink` piece by piece, and the answer has none.
+    /// The time-out counts for the head and for each piece.
+    pub(crate) async fn download(
+        &self,
+        quota: Quota,
+        write: impl Fn(&Client, &Url) -> Result<Request, Why> + Sync,
+        sink: &mut Sink<'_>,
+    ) -> Result<Answer, Why> {
+        self.admitted(quota, self.send(&self.hosts, write, Some(sink))).await
+    }
+
+    /// The same from another host than the account's own.
+    pub(crate) async fn download_from(
+        &self,
+        host: &Url,
+        write: impl Fn(&Client, &Url) -> Result<Request, Why> + Sync,
+        sink: &mut Sink<'_>,
+    ) -> Result<Answer, Why> {
+        self.admitted(Quota::General, self.send(std::slice::from_ref(host), write, Some(sink))).await
+    }
+
+    /// Whether `url` is at one of the account's own hosts.
+    pub(crate) fn is_own(&self, url: &Url) -> bool {
+        self.hosts.iter().any(|host| host.origin() == url.origin())
+    }
+
+    async fn admitted(&self, quota: Quota, call: impl Future<Output = Result<Answer, Why>>) -> Result<Answer, Why> {
         let clock = &*self.parts.clock;
         let limit = match quota {
             Quota::General => &self.limit,
@@ -96,7 +126,7 @@ impl Transport {
                 .retry_after(ms)
         })?;
         limit.acquire(clock).await?;
-        let result = self.send(write).await;
+        let result = call.await;
         match &result {
             Ok(answer) if answer.status < 500 => admission.succeeded(),
             // An answer that cannot be read still shows that the other side is alive.
@@ -122,24 +152,45 @@ impl Transport {
 
     /// Tries the hosts in turn. The next host is tried only when no connection was made, so that the
     /// request certainly never left us: any other trouble, and any HTTP answer, ends the call.
-    async fn send(&self, write: impl Fn(&Client, &Url) -> Result<Request, Why>) -> Result<Answer, Why> {
+    async fn send(
+        &self,
+        hosts: &[Url],
+        write: impl Fn(&Client, &Url) -> Result<Request, Why>,
+        mut sink: Option<&mut Sink<'_>>,
+    ) -> Result<Answer, Why> {
         let now = self.parts.clock.now();
         // A clock that went back must not keep the detour for long.
         let left_ms = self.detour_until_ms.load(Ordering::Relaxed).saturating_sub(now.as_millis());
-        let detour = (1..=DETOUR_MS).contains(&left_ms) && self.hosts.len() > 1;
-        let order = self.hosts.iter().cycle().skip(usize::from(detour)).take(self.hosts.len());
+        let detour = (1..=DETOUR_MS).contains(&left_ms) && hosts.len() > 1;
+        let order = hosts.iter().cycle().skip(usize::from(detour)).take(hosts.len());
         let mut last = Why::not_sent(WhyKind::NotConnected, "there is no host");
         for (tried, host) in order.enumerate() {
             let mut request = write(&self.parts.http, host)?;
-            *request.timeout_mut() = Some(self.timeout);
-            match self.parts.http.execute(request).await {
+            // A file may take long to come; nothing else may.
+            *request.timeout_mut() = sink.is_none().then_some(self.timeout);
+            let call = self.parts.http.execute(request);
+            let result = if sink.is_none() {
+                call.await
+            } else {
+                tokio::time::timeout(self.timeout, call).await.map_err(|_| late())?
+            };
+            match result {
                 Ok(response) => {
                     if tried > 0 && !detour {
                         let until = self.parts.clock.now().plus_ms(DETOUR_MS);
                         self.detour_until_ms.store(until.as_millis(), Ordering::Relaxed);
                     }
                     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-                    let body = http::read_bounded(response, MAX_ANSWER_BYTES).await?;
+                    let body = match sink.as_deref_mut() {
+                        Some(sink) if (200..300).contains(&status) => {
+                            http::read_into(response, self.timeout, sink).await?;
+                            Bytes::new()
+                        }
+                        _ => {
+                            let body = http::read_bounded(response, MAX_ANSWER_BYTES);
+                            tokio::time::timeout(self.timeout, body).await.map_err(|_| late())??
+                        }
+                    };
                     return Ok(Answer { status, headers, body });
                 }
                 Err(error) => {
@@ -154,6 +205,10 @@ impl Transport {
         }
         Err(last)
     }
+}
+
+fn late() -> Why {
+    Why::new(WhyKind::Timeout, "no answer in time")
 }
 
 /// Trouble with writing a call: a fault of ours, before anything was sent.

@@ -119,6 +119,8 @@ mod tests {
             installment: None,
             shares: Vec::new(),
             part_payment: false,
+            service: None,
+            region: None,
             offers: OFFERED.to_vec(),
             payer: Some("p".into()),
             due_at: None,

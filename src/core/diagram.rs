@@ -54,6 +54,8 @@ fn start() -> Dossier {
         installment: None,
         shares: Vec::new(),
         part_payment: false,
+        service: None,
+        region: None,
         offers: Vec::new(),
         payer: None,
         due_at: None,

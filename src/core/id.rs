@@ -26,6 +26,12 @@ pub fn fresh(now: Timestamp, chance: &dyn Chance) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(unix_ms, &random).into_uuid()
 }
 
+/// No id that [`fresh`] makes at or after `at` is smaller, and none that it makes before is as large.
+pub fn earliest_at(at: Timestamp) -> Uuid {
+    let unix_ms = u128::try_from(at.as_millis()).unwrap_or(0) & 0xffff_ffff_ffff;
+    Uuid::from_u128(unix_ms << 80)
+}
+
 /// When `id` was made, for one that [`fresh`] has made.
 pub fn made_at(id: Uuid) -> Timestamp {
     Timestamp::from_millis(i64::try_from(id.as_u128() >> 80).unwrap_or(0))
@@ -181,6 +187,8 @@ mod tests {
         assert!(a < b && a.to_string() < b.to_string());
         assert_eq!(a.bare().len(), TEXT_LENGTH);
         assert_eq!(made_at(b.uuid()), Timestamp::from_millis(1_800_000_000_001));
+        let between = earliest_at(Timestamp::from_millis(1_800_000_000_001));
+        assert!(a.uuid() < between && between <= b.uuid());
     }
 
     #[test]

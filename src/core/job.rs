@@ -109,13 +109,15 @@ pub enum JobKind {
     PlanReconciliations,
     /// Fetch the bills of a day and match them with our books. Subject: reconciliation.
     Reconcile,
+    /// Prove that the ledger agrees with the payments, and certify the day before. Subject: nil.
+    ProveDay,
     /// Give receivers their shares of a payment, and pull back what its refunds need. Subject: payment.
     SharePayment,
 }
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -135,6 +137,7 @@ impl JobKind {
         Self::Prune,
         Self::PlanReconciliations,
         Self::Reconcile,
+        Self::ProveDay,
         Self::SharePayment,
     ];
 
@@ -160,6 +163,7 @@ impl JobKind {
             Self::FollowPlan => 17,
             Self::PlanReconciliations => 18,
             Self::Reconcile => 19,
+            Self::ProveDay => 20,
             Self::SharePayment => 21,
         }
     }
@@ -175,6 +179,7 @@ impl JobKind {
             Self::DeliverWebhook => "deliver_webhook",
             Self::SweepStuck => "sweep_stuck",
             Self::Prune => "prune",
+            Self::ProveDay => "prove_day",
             Self::SendRefund => "send_refund",
             Self::PollRefund => "poll_refund",
             Self::SettleLateMoney => "settle_late_money",
@@ -207,7 +212,7 @@ impl JobKind {
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
-            Self::SweepStuck | Self::Prune | Self::PlanReconciliations => Queue::Upkeep,
+            Self::SweepStuck | Self::Prune | Self::PlanReconciliations | Self::ProveDay => Queue::Upkeep,
             Self::Reconcile => Queue::Books,
         }
     }
@@ -235,7 +240,7 @@ impl JobKind {
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
             // Housekeeping must never stop for good.
-            Self::SweepStuck | Self::Prune | Self::PlanReconciliations => i32::MAX,
+            Self::SweepStuck | Self::Prune | Self::PlanReconciliations | Self::ProveDay => i32::MAX,
             // A day's books are worth as many tries as money; what stays wrong is told by its own row.
             Self::Reconcile => 12,
         }
@@ -248,6 +253,8 @@ impl JobKind {
             Self::SweepStuck | Self::Prune | Self::PlanReconciliations => 120_000,
             // A slice of a bill with a hundred thousand lines, on a slow day of the database.
             Self::Reconcile => 900_000,
+            // It reads every order; nobody waits for it.
+            Self::ProveDay => 3_600_000,
             _ => 60_000,
         }
     }

@@ -4,15 +4,19 @@
 //! A posting is one transfer: it debits one account and credits another by the same amount, so every
 //! set of postings sums to zero by construction. Balances are debits less credits.
 
-use serde::Serialize;
+mod expected;
+
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::money::Money;
 use crate::payment::{Payment, PaymentState};
 use crate::refund::{Leg, LegState, Refund, RefundState, Route};
 
+pub use expected::{Holdings, expected};
+
 /// What kind of account.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountKind {
     /// What payers owe for a merchant's open orders. Owner: merchant.
@@ -102,6 +106,24 @@ impl AccountKind {
     /// The kind with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|k| k.code() == code)
+    }
+
+    /// Whether its accounts belong to channel accounts; otherwise they belong to merchants.
+    pub const fn is_of_a_channel(self) -> bool {
+        matches!(
+            self,
+            Self::Clearing | Self::Suspense | Self::Disputed | Self::Fees | Self::InTransit | Self::Unclaimed
+        )
+    }
+}
+
+impl std::str::FromStr for AccountKind {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|k| k.name() == text).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.into_iter().map(Self::name).collect();
+            format!("`{text}` is not a kind of account; there are {}", names.join(", "))
+        })
     }
 }
 

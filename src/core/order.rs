@@ -104,6 +104,10 @@ pub struct Order {
     /// Whether a part of the amount is enough to keep the order going (a deposit now, the rest after the
     /// service). Otherwise an order that does not become whole gives everything back.
     pub part_payment: bool,
+    /// What kind of service it is for, in the merchant's own words, so that takings can be told apart by it.
+    pub service: Option<String>,
+    /// Where, in the merchant's own words; for the same.
+    pub region: Option<String>,
     /// The ways among which the payer chooses; none when the merchant named the payments.
     pub offers: Vec<Method>,
     /// The merchant's own number of the payer: what he chose last is offered first.

@@ -9,6 +9,8 @@ use std::fmt::Display;
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bursar_core::Timestamp;
+use bursar_store::ledger::Place;
 use uuid::Uuid;
 
 const CHECK_BYTES: usize = 8;
@@ -37,6 +39,34 @@ pub fn read<I: Display>(scope: &str, text: &str, id: impl Fn(Uuid) -> I) -> Resu
     let bits: [u8; 16] = bits.try_into().map_err(|_| wrong())?;
     let id = id(Uuid::from_bytes(bits));
     if check(scope, &id) == sum { Ok(id) } else { Err(wrong()) }
+}
+
+/// The cursor of the page after the entry at `place` of a ledger's account.
+pub fn write_place(scope: &str, place: Place) -> String {
+    let (at, subject, sequence) = place;
+    let mut bytes = at.as_millis().to_be_bytes().to_vec();
+    bytes.extend(sequence.to_be_bytes());
+    bytes.extend(subject.as_bytes());
+    bytes.extend(check(scope, format_args!("{place:?}")));
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The place in a cursor that [`write_place`] has written for the same scope.
+///
+/// # Errors
+/// A sentence when it was not.
+pub fn read_place(scope: &str, text: &str) -> Result<Place, String> {
+    let place = |bytes: &[u8]| {
+        let (at, rest) = bytes.split_first_chunk::<8>()?;
+        let (sequence, rest) = rest.split_first_chunk::<8>()?;
+        let (subject, sum) = rest.split_first_chunk::<16>()?;
+        let at = Timestamp::from_millis(i64::from_be_bytes(*at));
+        let place = (at, Uuid::from_bytes(*subject), i64::from_be_bytes(*sequence));
+        (check(scope, format_args!("{place:?}")) == sum).then_some(place)
+    };
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+    let wrong = || "the cursor is not one that was given for these filters; start again without it".to_owned();
+    bytes.as_deref().and_then(place).ok_or_else(wrong)
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use crate::problem::{Kind, Problem};
-use crate::{App, agreements, bank, cash, health, notify, orders, plans, refunds, schedules};
+use crate::{
+    App, agreements, bank, cash, health, ledger, notify, orders, plans, reconcile, refunds, reports, schedules,
+};
 
 struct ApiKeyScheme;
 
@@ -54,6 +56,11 @@ impl Modify for ApiKeyScheme {
         schedules::create::create, schedules::list::list, schedules::show::show, schedules::fires::list,
         schedules::state::pause, schedules::state::resume, schedules::state::remove, schedules::run::run,
         schedules::backfill::backfill,
+        reconcile::breaks::list, reconcile::show::show, reconcile::judge::end, reconcile::judge::agree,
+        reconcile::judge::refuse, reconcile::bills::list, reconcile::bills::show, reconcile::lines::list,
+        reconcile::days::list, reconcile::begin::begin,
+        ledger::balances::list, ledger::account::statement,
+        reports::insights::insights, reports::settlement::settlement,
         notify::receive, health::livez, health::readyz, health::metrics, openapi, problem_page, index,
     ),
     modifiers(&ApiKeyScheme),
@@ -65,6 +72,9 @@ impl Modify for ApiKeyScheme {
         (name = "agreements", description = "Payers' standing consent to be charged."),
         (name = "plans", description = "Amounts that fall due on dates: fixed sums in parts, and subscriptions."),
         (name = "schedules", description = "What happens again and again."),
+        (name = "reconciliation", description = "What channels' bills say beside our books, and what people say about differences."),
+        (name = "ledger", description = "Double entry: what is where, and whose it is."),
+        (name = "reports", description = "How business went, and what was settled."),
         (name = "notifications", description = "What channels tell us."),
         (name = "health", description = "For operators and their tools."),
         (name = "documentation", description = "This, and what errors mean."),

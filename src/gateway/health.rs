@@ -61,5 +61,7 @@ pub async fn metrics(State(app): State<Arc<App>>) -> Response {
     let mut text = app.metrics.render();
     crate::adapters::render_metrics(app.channels.as_ref(), &mut text);
     crate::schedules::gauges::render(&app, &mut text).await;
+    crate::reconcile::gauges::render(&app, &mut text).await;
+    crate::ledger::gauges::render(&app, &mut text).await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -19,6 +19,7 @@ mod guard;
 mod health;
 mod idempotency;
 mod json;
+pub mod ledger;
 pub mod limits;
 pub mod metrics;
 mod notify;
@@ -29,7 +30,9 @@ mod posted;
 mod prefer;
 pub mod problem;
 mod query;
+pub mod reconcile;
 pub mod refunds;
+pub mod reports;
 pub mod schedules;
 pub mod serve;
 
@@ -148,6 +151,10 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/plans/{id}/give-back", post(plans::wishes::give_back))
         .route("/v1/plans/{id}/reprice", post(plans::wishes::reprice))
         .route("/v1/plans/{id}/agreement", post(plans::wishes::charge_by))
+        .route("/v1/reports/insights", get(reports::insights::insights))
+        .route("/v1/reports/settlement", get(reports::settlement::settlement))
+        .route("/v1/ledger/balances", get(ledger::balances::list))
+        .route("/v1/ledger/accounts/{kind}/{owner}", get(ledger::account::statement))
         .route("/v1/schedules", post(schedules::create::create).get(schedules::list::list))
         .route("/v1/schedules/{id}", get(schedules::show::show))
         .route("/v1/schedules/{id}/fires", get(schedules::fires::list))
@@ -156,6 +163,15 @@ pub fn router(context: GatewayContext) -> Router {
         .route("/v1/schedules/{id}/remove", post(schedules::state::remove))
         .route("/v1/schedules/{id}/run", post(schedules::run::run))
         .route("/v1/schedules/{id}/backfill", post(schedules::backfill::backfill))
+        .route("/v1/breaks", get(reconcile::breaks::list))
+        .route("/v1/breaks/{id}", get(reconcile::show::show))
+        .route("/v1/breaks/{id}/end", post(reconcile::judge::end))
+        .route("/v1/breaks/{id}/agree", post(reconcile::judge::agree))
+        .route("/v1/breaks/{id}/refuse", post(reconcile::judge::refuse))
+        .route("/v1/bills", get(reconcile::bills::list))
+        .route("/v1/bills/{id}", get(reconcile::bills::show))
+        .route("/v1/bills/{id}/lines", get(reconcile::lines::list))
+        .route("/v1/reconciliations", post(reconcile::begin::begin).get(reconcile::days::list))
         .layer(from_fn_with_state(app.clone(), guard::api));
     let notifications = Router::new()
         .route("/notify/{channel}/{account}", post(notify::receive))

@@ -68,6 +68,8 @@ pub const NUMBER_MAX_CHARS: usize = 64;
 pub const REGION_MAX_CHARS: usize = 64;
 /// Longest description, in characters: the shortest limit among the channels (WeChat Pay).
 pub const DESCRIPTION_MAX_CHARS: usize = 127;
+/// Longest service or region of an order, in characters: they head rows of reports.
+pub const LABEL_MAX_CHARS: usize = 64;
 /// Longest reason of a close request, in characters: it is shown in lists.
 pub const REASON_MAX_CHARS: usize = 127;
 /// Longest note of a collector, in characters: staff read it in lists.

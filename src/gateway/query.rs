@@ -1,6 +1,7 @@
 //! Strict query parameters: it knows that each may stand once, and must never know what they mean.
 
 use axum::extract::Query;
+use bursar_core::Timestamp;
 use http::Uri;
 
 use crate::limits::{GatewaySettings, NUMBER_MAX_CHARS, shown};
@@ -65,6 +66,14 @@ impl Parameters {
         }
         if self.errors.is_empty() { Ok(()) } else { Err(Problem::parameters(self.errors)) }
     }
+}
+
+/// An instant.
+///
+/// # Errors
+/// A sentence when it is none.
+pub fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(&shown(text)).map_err(|e| format!("{e}; in an address `+` must be written as %2B"))
 }
 
 /// A number of the merchant's own as the filter `name`.

@@ -2,6 +2,7 @@
 //! change settings over HTTP, and must never speak a channel's protocol.
 
 mod agreements;
+mod bills;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
         .route("/orders/{number}/dispute", post(dispute))
         .route("/disputes", get(disputes))
         .merge(agreements::router())
+        .merge(bills::router())
         .route("/stripe/{account}/endpoint", put(stripe_endpoint))
         .route("/open", post(open))
         .route("/rotate-certificate", post(rotate_certificate))

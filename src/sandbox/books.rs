@@ -45,6 +45,17 @@ pub struct BookEntry {
     pub closed_at_ms: Option<i64>,
     /// Notifications of this order that the merchant acknowledged.
     pub notifications_accepted: u32,
+    /// It was paid on the channel, but not asked for by the merchant's requests to this sandbox.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub foreign: bool,
+    /// The channel has forgotten its payment: `charges` and `captured_minor` tell what was really taken, while
+    /// `state`, queries and bills know of no payment.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub forgotten: bool,
+}
+
+pub(crate) const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// What happened to the money of one order.
@@ -58,6 +69,19 @@ pub(crate) struct Tab {
     pub(crate) authorized_at_ms: Option<i64>,
     pub(crate) paid_at_ms: Option<i64>,
     pub(crate) closed_at_ms: Option<i64>,
+    /// Each time that money was taken, in order.
+    pub(crate) takings: Vec<Taking>,
+    /// The channel does not know of them any more.
+    pub(crate) forgotten: bool,
+}
+
+/// One time that money was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Taking {
+    pub(crate) at_ms: i64,
+    pub(crate) amount_minor: i64,
+    /// The channel's number of it.
+    pub(crate) transaction_id: String,
 }
 
 /// An order's state as the books imply it.
@@ -79,7 +103,14 @@ impl Tab {
         self.charges += 1;
         self.captured_minor = self.captured_minor.saturating_add(amount_minor);
         self.paid_at_ms = Some(now_ms);
+        self.takings.push(Taking { at_ms: now_ms, amount_minor, transaction_id: transaction_id.clone() });
         self.transaction_id = Some(transaction_id);
+    }
+
+    /// The channel loses every trace of the payment; what was really taken stays counted.
+    pub(crate) fn forget(&mut self) {
+        self.forgotten = true;
+        (self.paid_at_ms, self.authorized_at_ms, self.transaction_id) = (None, None, None);
     }
 
     /// The payer's money is reserved.
@@ -95,7 +126,8 @@ impl Tab {
 
     /// Money taken beats closed: that is what late money means.
     pub(crate) fn state(&self) -> State {
-        match (self.charges, self.closed_at_ms, self.authorized_at_ms) {
+        let charges = if self.forgotten { 0 } else { self.charges };
+        match (charges, self.closed_at_ms, self.authorized_at_ms) {
             (0, None, None) => State::NotPay,
             (0, None, Some(_)) => State::Authorized,
             (0, Some(_), _) => State::Closed,

@@ -1,14 +1,15 @@
 //! What a sandbox is started with: it knows settings and their defaults, and must never read the
 //! environment or a file.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use bursar_core::clock::Clock;
 
 use crate::{
-    AlipayAccount, AlipayKeys, Faults, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits, RefundMix,
-    StripeAccount, UnionpayAccount, UnionpayKeys,
+    AlipayAccount, AlipayKeys, Faults, FeeTerms, MerchantAccount, PayerMix, PlatformKeys, Provisioned, RefundLimits,
+    RefundMix, StripeAccount, UnionpayAccount, UnionpayKeys,
 };
 
 /// The settings of a sandbox.
@@ -29,6 +30,9 @@ pub struct SandboxConfig {
     pub refunds: RefundMix,
     /// What a merchant may not exceed when it refunds.
     pub refund_limits: RefundLimits,
+    /// What accounts pay the channels, by the account's number; the others pay what is usual on their channel: on
+    /// WeChat and Alipay 0.6 percent, given back with refunds, on UnionPay 0.6 percent, on Stripe 2.9 percent and 30.
+    pub fees: BTreeMap<String, FeeTerms>,
     /// How long the faults `timeout_before_effect` and `slow` hold a connection, in real milliseconds.
     pub fault_hold_ms: u64,
     /// The merchants' accounts on WeChat.
@@ -58,6 +62,7 @@ impl SandboxConfig {
             payers: PayerMix::default(),
             refunds: RefundMix::default(),
             refund_limits: RefundLimits::default(),
+            fees: BTreeMap::new(),
             // Short, so that runs do not crawl; clients with a shorter time-out see a time-out.
             fault_hold_ms: 300,
             accounts: vec![keys.account.clone()],

@@ -7,8 +7,11 @@ use http::HeaderMap;
 
 use crate::SandboxError;
 use crate::agreements::{Agreement, AgreementNews};
+use crate::bills::movement::What;
+use crate::bills::terms::BillTerms;
+use crate::by_hand::{HandMade, HandRefund, Sale, Sold};
 use crate::door::{Door, Opened};
-use crate::orders::{Happened, Order};
+use crate::orders::{Happened, Order, Orders};
 use crate::refunds::Refund;
 use crate::shared::Shared;
 use crate::timers::About;
@@ -63,6 +66,25 @@ pub(crate) trait Front: Send + Sync {
 
     /// Something is due that the front asked for ([`crate::timers::Due::Errand`]).
     fn runs_errand(&self, _world: &Shared, _position: usize, _errand: u8) {}
+
+    /// What the channel's documents say of its bills and payouts.
+    fn bills(&self) -> BillTerms;
+
+    /// The currency of an order, as the channel writes it.
+    fn currency(&self, _order: &Order) -> String {
+        "CNY".to_owned()
+    }
+
+    /// What the payer's bank withdrew and gave back: what, when and how much.
+    fn complaints(&self, _order: &Order) -> Vec<(What, i64, i64)> {
+        Vec::new()
+    }
+
+    /// A sale of the merchant's elsewhere; `None` when there is no such account or the number cannot be one.
+    fn sold_elsewhere(&self, orders: &Orders, sale: &Sale<'_>) -> Option<Sold>;
+
+    /// A refund that a person makes on the channel's own pages.
+    fn refunded_by_hand(&self, order: &Order, wish: &HandRefund<'_>) -> Option<HandMade>;
 
     /// A payer's device opens what the merchant shows; `None` when it is nothing of this channel.
     fn open(&self, world: &Shared, door: &Door) -> Option<Result<Opened, String>>;

@@ -32,13 +32,21 @@
 //!
 //! On Stripe, a complaint of the payer can be asked for in the description: `[dispute:won]`, `[dispute:lost]` or
 //! `[dispute:open]`; and `[card:3ds]` for a payer whose bank wants to see him first.
+//!
+//! Each channel issues its bills from these books, when its documents say: WeChat's of trades and of funds, Alipay's of
+//! both, UnionPay's file of a day, Stripe's balance transactions. What it keeps of payments is [`FeeTerms`]; the net of a
+//! day is paid out on the next ([`Sandbox::payouts`]). Lines and whole bills can be told wrongly
+//! ([`Sandbox::distort`], [`Sandbox::spoil_bill`]), and things can happen that no request asked for
+//! ([`Sandbox::take_foreign`], [`Sandbox::refund_by_hand`], [`Sandbox::forget`]).
 
 mod admin;
 mod agreement_books;
 mod agreements;
 mod alipay;
 mod bank;
+mod bills;
 mod books;
+mod by_hand;
 #[cfg(test)]
 mod cases;
 mod channel;
@@ -86,6 +94,9 @@ pub use alipay::account::AlipayAccount;
 pub use alipay::keys::AlipayKeys;
 pub use alipay::provision::ProvisionedAlipay;
 pub use bank::{Bank, BankBooks, Meaning, StatementFile, StatementFormat, Transfer};
+pub use bills::fees::FeeTerms;
+pub use bills::flaws::{BillFlaw, BillFlaws, BillName, FlawedBill, FlawedLine, LineFlaw};
+pub use bills::payouts::Payout;
 pub use books::BookEntry;
 pub use channel::Channel;
 pub use config::SandboxConfig;

@@ -1,7 +1,7 @@
 //! The orders of all channels, and what is true of them everywhere: numbers, life, close. It must never know
 //! a channel's words, read a clock, send anything or draw faults.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::agreements::Agreements;
 use crate::books::{State, Tab};
@@ -10,7 +10,7 @@ use crate::own::Own;
 use crate::payer::Behaviour;
 use crate::refunds::Refunds;
 use crate::wechat::share_calls::ShareBooks;
-use crate::{BookEntry, Channel};
+use crate::{BookEntry, Channel, FeeTerms};
 
 /// One order.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub(crate) struct Order {
     pub(crate) debit: Option<Debit>,
     /// In how many installments its payer pays the channel.
     pub(crate) installments: Option<u8>,
+    /// The merchant's requests to the sandbox did not ask for it.
+    pub(crate) foreign: bool,
     /// What only its front knows.
     pub(crate) own: Own,
 }
@@ -105,6 +107,8 @@ pub(crate) struct Orders {
     pub(crate) refunds: Refunds,
     /// Likewise: what is debited depends on what was signed.
     pub(crate) agreements: Agreements,
+    /// What accounts pay that have terms of their own.
+    pub(crate) fees: BTreeMap<String, FeeTerms>,
     /// Likewise: what is refunded depends on what was shared.
     pub(crate) shares: ShareBooks,
     serial: u64,
@@ -129,6 +133,11 @@ pub(crate) fn key(channel: Channel, account: &str, number: &str) -> String {
 }
 
 impl Orders {
+    /// No orders of accounts that pay so much.
+    pub(crate) fn with_fees(fees: BTreeMap<String, FeeTerms>) -> Self {
+        Self { fees, ..Self::default() }
+    }
+
     /// Runs through codes and numbers of the channels, so that none is given twice.
     pub(crate) fn next_serial(&mut self) -> u64 {
         self.serial += 1;
@@ -192,6 +201,7 @@ impl Orders {
             refunds: Vec::new(),
             debit: None,
             installments: None,
+            foreign: false,
             own: new.own,
         });
         position
@@ -232,7 +242,7 @@ impl Orders {
 impl Order {
     /// Whether a payer can start to pay.
     pub(crate) fn is_payable(&self, now_ms: i64) -> bool {
-        self.tab.state() == State::NotPay && now_ms < self.expires_at_ms
+        self.tab.state() == State::NotPay && now_ms < self.expires_at_ms && !self.tab.forgotten
     }
 
     fn entry(&self, refunds: &Refunds, agreements: &Agreements) -> BookEntry {
@@ -257,6 +267,8 @@ impl Order {
             paid_at_ms: self.tab.paid_at_ms,
             closed_at_ms: self.tab.closed_at_ms,
             notifications_accepted: self.notifications_accepted,
+            foreign: self.foreign,
+            forgotten: self.tab.forgotten,
         }
     }
 }

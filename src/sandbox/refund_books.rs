@@ -39,6 +39,9 @@ pub struct RefundEntry {
     pub succeeded_at_ms: Option<i64>,
     /// Notifications of this refund that the merchant acknowledged.
     pub notifications_accepted: u32,
+    /// A person made it on the channel's own pages: no request of the merchant asked for it.
+    #[serde(default, skip_serializing_if = "crate::books::is_false")]
+    pub by_hand: bool,
 }
 
 /// What happened to the money of one refund.

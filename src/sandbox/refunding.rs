@@ -59,7 +59,7 @@ impl Shared {
 
     /// The merchant is told of the last event, if its channel tells it.
     fn tell_of_refund(&self, now_ms: i64, position: usize, refund: &Refund) {
-        if !self.front(refund.channel).tells_refund(refund) {
+        if refund.by_hand || !self.front(refund.channel).tells_refund(refund) {
             return;
         }
         let event = refund.events.len().saturating_sub(1);

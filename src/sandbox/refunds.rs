@@ -32,6 +32,8 @@ pub(crate) struct Refund {
     /// What happened to it, in order; each is told to the merchant by itself.
     pub(crate) events: Vec<RefundEvent>,
     pub(crate) notifications_accepted: u32,
+    /// A person made it on the channel's own pages: the merchant is not told.
+    pub(crate) by_hand: bool,
     /// What only its front knows.
     pub(crate) own: Own,
 }
@@ -108,6 +110,7 @@ impl Orders {
             fate: new.fate,
             events: Vec::new(),
             notifications_accepted: 0,
+            by_hand: false,
             own: new.own,
         });
         Some(position)
@@ -202,6 +205,7 @@ impl Refund {
             created_at_ms: self.tab.created_at_ms,
             succeeded_at_ms: self.tab.succeeded_at_ms,
             notifications_accepted: self.notifications_accepted,
+            by_hand: self.by_hand,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What all parts of a running sandbox share: it knows where things are kept and under which lock, and
-//! must never hold two locks of its own at once except orders before timers or counters.
+//! must never hold two locks of its own at once except orders before timers, counters or flaws of bills.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -9,6 +10,8 @@ use axum::Router;
 use tokio::sync::mpsc;
 
 use crate::alipay::front::Alipay;
+use crate::bills::flaws::Flaws;
+use crate::bills::tickets::Tickets;
 use crate::counters::Tally;
 use crate::fates::{Asker, Drawn, Fates, Subject};
 use crate::front::Front;
@@ -20,8 +23,8 @@ use crate::timers::{Due, Timers};
 use crate::unionpay::front::Unionpay;
 use crate::wechat::front::Wechat;
 use crate::{
-    Channel, Counters, Faults, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, ShareEntry, alipay,
-    stripe, unionpay, wechat,
+    Channel, Counters, Faults, FeeTerms, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, ShareEntry,
+    alipay, stripe, unionpay, wechat,
 };
 
 /// The shared state.
@@ -40,6 +43,11 @@ pub(crate) struct Shared {
     pub(crate) tally: Tally,
     pub(crate) timers: Timers,
     pub(crate) outbox: mpsc::UnboundedSender<Delivery>,
+    /// What accounts pay that have terms of their own.
+    pub(crate) fees: BTreeMap<String, FeeTerms>,
+    pub(crate) flaws: Flaws,
+    /// Files of bills that wait to be fetched.
+    pub(crate) tickets: Tickets,
     orders: Mutex<Orders>,
     fates: Mutex<Fates>,
     faults: RwLock<Faults>,
@@ -70,7 +78,10 @@ impl Shared {
             tally: Tally::default(),
             timers: Timers::default(),
             outbox,
-            orders: Mutex::default(),
+            fees: config.fees.clone(),
+            flaws: Flaws::default(),
+            tickets: Tickets::default(),
+            orders: Mutex::new(Orders::with_fees(config.fees)),
             fates: Mutex::new(Fates::new(config.seed)),
             faults: RwLock::new(config.faults),
             outage: AtomicBool::new(false),

@@ -220,6 +220,8 @@ pub trait Books: Send + Sync {
     async fn lines_about(&self, account: ChannelAccountId, subjects: &[Uuid]) -> Result<Vec<ToldLine>>;
     /// Lines about nothing of ours with these numbers of the channel (at most 5000).
     async fn lines_numbered(&self, account: ChannelAccountId, channel_ids: &[String]) -> Result<Vec<ToldLine>>;
+    /// Captures about payments of ours with these numbers of the channel (at most 5000).
+    async fn captures_numbered(&self, account: ChannelAccountId, channel_ids: &[String]) -> Result<Vec<ToldLine>>;
     /// Lines of earlier issues of this bill that it does not tell again.
     async fn lines_withdrawn(&self, bill: &Bill, limit: u32) -> Result<Vec<ToldLine>>;
     /// Payouts of an account on day `since` or later that no bank has shown yet, the earliest first.
@@ -232,6 +234,8 @@ pub trait Books: Send + Sync {
     /// Reconciliations that were due before `before` and have no job (not even a parked one).
     async fn stuck_reconciliations(&self, before: Timestamp, limit: u32)
     -> Result<Vec<(ReconciliationId, MerchantId)>>;
+    /// Reconciliations that are not done, by id.
+    async fn reconciliations_under_way(&self, limit: u32) -> Result<Vec<Reconciliation>>;
 
     /// Breaks by id (at most 5000); unknown ids are left out.
     async fn breaks_of(&self, ids: &[BreakId]) -> Result<Vec<Break>>;
@@ -285,6 +289,9 @@ impl<D: Dialect> Books for D {
     async fn lines_numbered(&self, account: ChannelAccountId, channel_ids: &[String]) -> Result<Vec<ToldLine>> {
         books::lines_numbered(self, account, channel_ids).await
     }
+    async fn captures_numbered(&self, account: ChannelAccountId, channel_ids: &[String]) -> Result<Vec<ToldLine>> {
+        books::captures_numbered(self, account, channel_ids).await
+    }
     async fn lines_withdrawn(&self, bill: &Bill, limit: u32) -> Result<Vec<ToldLine>> {
         books::lines_withdrawn(self, bill, limit).await
     }
@@ -303,6 +310,9 @@ impl<D: Dialect> Books for D {
         limit: u32,
     ) -> Result<Vec<(ReconciliationId, MerchantId)>> {
         books::stuck(self, before, limit).await
+    }
+    async fn reconciliations_under_way(&self, limit: u32) -> Result<Vec<Reconciliation>> {
+        books::under_way(self, limit).await
     }
     async fn breaks_of(&self, ids: &[BreakId]) -> Result<Vec<Break>> {
         books::breaks_of(self, ids).await

@@ -154,6 +154,8 @@ pub fn order(record: &Record) -> Result<Order> {
         late_money: row.get("o_late_money")?,
         installment: billing::installment_key(row)?,
         part_payment: row.get("o_part_payment")?,
+        service: row.get("o_service")?,
+        region: row.get("o_region")?,
         offers: row.maybe_json("o_offers")?.unwrap_or_default(),
         payer: row.get("o_payer")?,
         shares: row.maybe_json("o_shares")?.unwrap_or_default(),

@@ -18,7 +18,8 @@ pub const NOW_SQLITE: &str = "(cast(unixepoch('subsec') * 1000 as integer))";
 
 /// A database. Statements given to `rows` and `write` are written once for both: parameters are `$1`,
 /// `$2`, …; `in_ids($1)` stands for "is one of the ids of parameter 1", `in_texts($1)` for the same of texts,
-/// `now_ms()` for the database's clock, and `matching(…)` for a join (see [`translate`]).
+/// `now_ms()` for the database's clock, `json_at(column name …)` for a text in JSON, and `matching(…)` for a join (see
+/// [`translate`]).
 #[async_trait]
 pub trait Dialect: Send + Sync + std::fmt::Debug {
     /// Runs a reading statement. Never takes a lock.
@@ -59,19 +60,23 @@ pub struct Words {
     pub now: &'static str,
     /// Whether `matching(…)` has to be kept from becoming anything but one look into an index per row.
     pub lateral: bool,
+    /// Whether `json_at(…)` is written with an array of names; otherwise with a path.
+    pub json_arrays: bool,
 }
 
-/// Replaces `in_ids($n)`, `in_texts($n)`, `now_ms()` and `matching(table alias where condition)` in a shared statement.
+/// Replaces `in_ids($n)`, `in_texts($n)`, `now_ms()`, `json_at(column name …)` and
+/// `matching(table alias where condition)` in a shared statement.
 ///
 /// `left join matching(…)` finds, for each row so far, the rows of a table that fit it. A planner that still
 /// believes the table to be empty must not read all of it instead.
 pub fn translate(sql: &'static str, words: Words) -> Cow<'static, str> {
-    if !["in_ids(", "in_texts(", "now_ms()", "matching("].iter().any(|word| sql.contains(word)) {
+    if !["in_ids(", "in_texts(", "now_ms()", "json_at(", "matching("].iter().any(|word| sql.contains(word)) {
         return sql.into();
     }
     let around = |(before, after): (&str, &str), parameter: &str| format!("{before}{parameter}{after}");
     let sql = replace_each(sql, "in_ids(", |parameter| around(words.in_ids, parameter));
     let sql = replace_each(&sql, "in_texts(", |parameter| around(words.in_texts, parameter));
+    let sql = replace_each(&sql, "json_at(", |inner| json_at(inner, words));
     let sql = replace_each(&sql, "matching(", |inner| {
         let (table, condition) = inner.split_once(" where ").unwrap_or((inner, "true"));
         let alias = table.rsplit(' ').next().unwrap_or(table);
@@ -82,6 +87,20 @@ pub fn translate(sql: &'static str, words: Words) -> Cow<'static, str> {
         }
     });
     sql.replace("now_ms()", words.now).into()
+}
+
+/// The text at a place in a column of JSON text, null when there is none: the column, then names and positions.
+fn json_at(inner: &str, words: Words) -> String {
+    let mut parts = inner.split(' ');
+    let column = parts.next().unwrap_or_default();
+    if words.json_arrays {
+        let names = parts.collect::<Vec<_>>().join(",");
+        // PostgreSQL reads no NUL, which a channel's words may have.
+        return format!(r"(cast(replace({column}, '\u0000', '\ufffd') as jsonb) #>> '{{{names}}}')");
+    }
+    let is_position = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let path: String = parts.map(|p| if is_position(p) { format!("[{p}]") } else { format!(".{p}") }).collect();
+    format!("json_extract({column}, '${path}')")
 }
 
 /// Replaces every `word…)`, `word` included, by what `with` makes of what stands between.
@@ -102,9 +121,15 @@ fn replace_each(sql: &str, word: &str, with: impl Fn(&str) -> String) -> String 
 mod tests {
     use super::*;
 
-    const ARRAYS: Words = Words { in_ids: ("= any(", ")"), in_texts: ("= any(", ")"), now: "now()", lateral: true };
-    const LISTS: Words =
-        Words { in_ids: ("in (select f(", "))"), in_texts: ("in (g(", "))"), now: "n", lateral: false };
+    const ARRAYS: Words =
+        Words { in_ids: ("= any(", ")"), in_texts: ("= any(", ")"), now: "now()", lateral: true, json_arrays: true };
+    const LISTS: Words = Words {
+        in_ids: ("in (select f(", "))"),
+        in_texts: ("in (g(", "))"),
+        now: "n",
+        lateral: false,
+        json_arrays: false,
+    };
 
     #[test]
     fn shared_statements_are_written_out_for_each_database() {
@@ -120,6 +145,12 @@ mod tests {
             "select 1 from a left join lateral (select * from b x where x.a = a.id and x.n = 1 offset 0) x on true where true"
         );
         assert_eq!(translate(sql, LISTS), "select 1 from a left join b x on x.a = a.id and x.n = 1 where true");
+        let sql = "select json_at(t.x declined 1 reason) from t";
+        assert_eq!(
+            translate(sql, ARRAYS),
+            r"select (cast(replace(t.x, '\u0000', '\ufffd') as jsonb) #>> '{declined,1,reason}') from t"
+        );
+        assert_eq!(translate(sql, LISTS), "select json_extract(t.x, '$.declined[1].reason') from t");
         assert_eq!(translate("select 1", LISTS), "select 1");
     }
 }

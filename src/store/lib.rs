@@ -9,6 +9,7 @@ pub mod about;
 pub mod billing;
 pub mod books;
 pub mod cash;
+pub mod certificates;
 pub mod change;
 mod codec;
 #[cfg(test)]
@@ -19,11 +20,14 @@ pub mod directory;
 mod error;
 mod face;
 pub mod gather;
+pub mod ledger;
 mod migrate;
 mod numbering;
 pub mod postgres;
+pub mod proof;
 mod read;
 pub mod record;
+pub mod reports;
 mod returned;
 pub mod schedules;
 pub mod sharings;
@@ -47,15 +51,18 @@ pub use about::About;
 pub use billing::{AgreementFilter, Billing, BillingRows, Extent, PlanFilter};
 pub use books::{BillLineRow, BookRows, Books, BreakFilter, DayFilter, LineVerdict, ToldLine};
 pub use cash::{CashRows, CollectionFilter, Contents, HandInFilter, Till};
+pub use certificates::{CertificateRow, Certificates};
 pub use change::{Answer, Change, IdempotencyKey, LastPaid, NewDelivery, Notification, Settle, Settlement};
 pub use desk::Desk;
 pub use directory::Directory;
 pub use error::StoreError;
 pub use gather::Gatherer;
+pub use ledger::Ledger;
 pub use record::{
     BookLine, ClaimRequest, Claimed, Counts, DeliveryRow, IdempotencyRow, JobFilter, JobRow, LikeLine, LineFilter,
     ObservationRow, OrderFilter, ParkedRow, PlanTimeline, PostingRow, RefundFilter, RefundLine, Timeline,
 };
+pub use reports::{InsightFilter, Reports};
 pub use schedules::{ScheduleFilter, ScheduleGauges, ScheduleRows, Schedules};
 pub use sharings::Sharings;
 pub use statements::Statements;
@@ -66,7 +73,20 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// What the rest of the program asks of a database. Every method may fail with
 /// [`StoreError::Unavailable`] (try again later) and says so instead of blocking for ever.
 #[async_trait]
-pub trait Store: Statements + Till + Billing + Books + Schedules + Sharings + Send + Sync + std::fmt::Debug {
+pub trait Store:
+    Statements
+    + Till
+    + Billing
+    + Books
+    + Schedules
+    + Ledger
+    + Certificates
+    + Reports
+    + Sharings
+    + Send
+    + Sync
+    + std::fmt::Debug
+{
     /// Writes all `changes` in as few transactions as possible and answers each, in order. A change
     /// that is refused leaves nothing behind and does not spoil its neighbours.
     ///

@@ -14,6 +14,8 @@ use crate::dialect::Dialect;
 pub trait Sharings: Send + Sync {
     /// The shares of an order, once they are planned.
     async fn sharing(&self, order: OrderId) -> Result<Option<Sharing>>;
+    /// Shares of orders after `after`, in the order of the orders, at most `limit`.
+    async fn sharings_after(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Sharing>>;
 }
 
 #[async_trait]
@@ -22,5 +24,11 @@ impl<D: Dialect> Sharings for D {
         let sql = "select created_at, order_id, payment, merchant, account, currency, lines, version, course
                    from sharing where order_id = $1";
         self.rows(sql, vec![order.uuid().into()]).await?.first().map(codec::sharing).transpose()
+    }
+    async fn sharings_after(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Sharing>> {
+        let sql = "select created_at, order_id, payment, merchant, account, currency, lines, version, course
+                   from sharing where order_id > $1 order by order_id limit $2";
+        let after = after.map_or(uuid::Uuid::nil(), OrderId::uuid);
+        self.rows(sql, vec![after.into(), limit.into()]).await?.iter().map(codec::sharing).collect()
     }
 }

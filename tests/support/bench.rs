@@ -166,6 +166,8 @@ impl Bench {
             installment: None,
             shares: Vec::new(),
             part_payment: false,
+            service: None,
+            region: None,
             offers: Vec::new(),
             payer: None,
             due_at: None,

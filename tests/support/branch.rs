@@ -34,6 +34,8 @@ pub const ACCOUNT: &str = "6222020200112233";
 /// The merchant and his rooms.
 #[derive(Debug)]
 pub struct Branch {
+    /// Where another process finds the database.
+    pub url: String,
     /// The database.
     pub store: Arc<dyn Store>,
     /// Reads and writes.
@@ -119,7 +121,7 @@ impl Branch {
                 housekeeping: Arc::new(Never),
             }),
         };
-        Self { store, desk, clock, account, jobs, _folder: folder }
+        Self { url, store, desk, clock, account, jobs, _folder: folder }
     }
 
     /// Runs every job that is due, and those that follow from it, until none is.
@@ -175,6 +177,8 @@ impl Branch {
             installment: None,
             shares: Vec::new(),
             part_payment: false,
+            service: None,
+            region: None,
             offers: Vec::new(),
             payer: None,
             expires_at: now.plus_ms(72 * HOUR_MS),

@@ -8,12 +8,15 @@ use bursar_core::agreement::Agreement;
 use bursar_core::bank::{Day, LineRow, StatementRow};
 use bursar_core::billing::{Plan, PlanFile};
 use bursar_core::cash::{Collection, Drawer, HandIn, Payout};
+use bursar_core::certificate::{Moved, Repaired, Sum};
 use bursar_core::channel::Method;
 use bursar_core::id::{
     AgreementId, ApiKeyId, BillId, BreakId, ChannelAccountId, CollectionId, DeliveryId, HandInId, LegId, LineId,
     MerchantId, NotificationId, OrderId, PaymentId, PlanId, ReconciliationId, RefundId, ScheduleId, StatementId,
 };
+use bursar_core::insights::{Group, Takings};
 use bursar_core::job::{JobKey, Queue};
+use bursar_core::ledger::Account;
 use bursar_core::merchant::{ApiKey, ChannelAccount, Endpoint, Merchant};
 use bursar_core::observation::Subject;
 use bursar_core::order::Dossier;
@@ -21,13 +24,15 @@ use bursar_core::reconcile::{Bill, Break, BreakKind, BreakState, LegSide, Moveme
 use bursar_core::refund::Refund;
 use bursar_core::schedule::{Fire, Schedule};
 use bursar_core::sharing::Sharing;
-use bursar_core::{Money, Timestamp};
+use bursar_core::{Currency, Money, Timestamp};
+use bursar_store::ledger::{Balance, Entry, Holding, Place};
+use bursar_store::reports::{DayMoved, Failures};
 use bursar_store::{
-    AgreementFilter, Answer, BillLineRow, Billing, BookLine, Books, BreakFilter, Change, ClaimRequest, Claimed,
-    CollectionFilter, Contents, Counts, DayFilter, DeliveryRow, Extent, HandInFilter, IdempotencyRow, JobFilter,
-    JobRow, LikeLine, LineFilter, Notification, OrderFilter, ParkedRow, PlanFilter, PlanTimeline, RefundFilter,
-    RefundLine, Result, ScheduleFilter, ScheduleGauges, Schedules, Sharings, Statements, Store, StoreError, Till,
-    Timeline, ToldLine,
+    AgreementFilter, Answer, BillLineRow, Billing, BookLine, Books, BreakFilter, CertificateRow, Certificates, Change,
+    ClaimRequest, Claimed, CollectionFilter, Contents, Counts, DayFilter, DeliveryRow, Extent, HandInFilter,
+    IdempotencyRow, InsightFilter, JobFilter, JobRow, Ledger, LikeLine, LineFilter, Notification, OrderFilter,
+    ParkedRow, PlanFilter, PlanTimeline, RefundFilter, RefundLine, Reports, Result, ScheduleFilter, ScheduleGauges,
+    Schedules, Sharings, Statements, Store, StoreError, Till, Timeline, ToldLine,
 };
 use uuid::Uuid;
 
@@ -95,6 +100,7 @@ macro_rules! through {
 through! {
     Sharings {}
     sharing(order: OrderId) -> Option<Sharing>;
+    sharings_after(after: Option<OrderId>, limit: u32) -> Vec<Sharing>;
 }
 
 through! {
@@ -110,6 +116,39 @@ through! {
     by_reference(merchant: MerchantId, references: &[String]) -> Vec<(String, Subject)>;
     open_transfers(account: ChannelAccountId, amount: Money, since: Timestamp, limit: u32) -> Vec<PaymentId>;
     stuck_lines(before: Timestamp, limit: u32) -> Vec<(LineId, MerchantId)>;
+}
+
+through! {
+    Ledger {}
+    trial_balance(owners: Option<&[Uuid]>) -> Vec<Balance>;
+    balance_before(account: Account, currency: Currency, place: Place) -> i64;
+    entries(account: Account, currency: Currency, after: Place, until: Timestamp, limit: u32) -> Vec<Entry>;
+    holdings(subjects: &[Uuid]) -> Vec<Holding>;
+    dossiers_after(after: Option<OrderId>, limit: u32) -> Vec<Dossier>;
+    strangers(after: Option<Uuid>, limit: u32) -> Vec<Uuid>;
+}
+
+through! {
+    Certificates {}
+    first_order_at() -> Option<Timestamp>;
+    orders_between(from: Timestamp, until: Timestamp) -> Vec<Sum>;
+    moved_on(day: Day) -> Vec<Moved>;
+    entries_between(after: (Uuid, i64), from: Timestamp, until: Timestamp, limit: u32) -> Vec<Entry>;
+    unsure() -> (i64, Option<Timestamp>);
+    repaired_between(from: Timestamp, until: Timestamp) -> Repaired;
+    certificate(day: Day) -> Option<CertificateRow>;
+    last_certificate() -> Option<CertificateRow>;
+    certificates(after: i64, limit: u32) -> Vec<CertificateRow>;
+    add_certificate(row: &CertificateRow) -> bool;
+}
+
+through! {
+    Reports {}
+    takings(filter: &InsightFilter) -> Vec<(Group, Takings)>;
+    times_to_paid(filter: &InsightFilter) -> Vec<(Group, i64, i64)>;
+    failures(filter: &InsightFilter) -> Vec<Failures>;
+    moved_between(merchant: Option<MerchantId>, from: Day, until: Day) -> Vec<DayMoved>;
+    payouts_between(account: ChannelAccountId, from: Day, until: Day) -> Vec<(Movement, bool)>;
 }
 
 through! {
@@ -161,6 +200,7 @@ through! {
     bill_lines(bill: BillId, after: u32, limit: u32) -> Vec<BillLineRow>;
     lines_about(account: ChannelAccountId, subjects: &[Uuid]) -> Vec<ToldLine>;
     lines_numbered(account: ChannelAccountId, channel_ids: &[String]) -> Vec<ToldLine>;
+    captures_numbered(account: ChannelAccountId, channel_ids: &[String]) -> Vec<ToldLine>;
     lines_withdrawn(bill: &Bill, limit: u32) -> Vec<ToldLine>;
     open_payouts(account: ChannelAccountId, since: Day, limit: u32) -> Vec<Movement>;
     reconciliation(id: ReconciliationId) -> Option<Reconciliation>;

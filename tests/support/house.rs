@@ -36,6 +36,17 @@ impl House {
         Self { stage, running, client: http() }
     }
 
+    /// A program that runs on a stage already.
+    pub fn of(stage: Stage, running: Running) -> Self {
+        Self { stage, running, client: http() }
+    }
+
+    /// Stops the program; the stage stays.
+    pub async fn rest(self) -> Stage {
+        self.running.stop().await;
+        self.stage
+    }
+
     /// Stops everything.
     pub async fn close(self) {
         self.running.stop().await;

@@ -37,12 +37,12 @@ pub(crate) enum Job {
     },
     /// Stop a queue in all processes.
     Pause {
-        /// money, poll, webhook or upkeep.
+        /// money, poll, webhook, upkeep or books.
         queue: Queue,
     },
     /// Let a queue run again.
     Resume {
-        /// money, poll, webhook or upkeep.
+        /// money, poll, webhook, upkeep or books.
         queue: Queue,
     },
 }

@@ -6,12 +6,14 @@
 mod agreement;
 mod bench;
 mod cash;
+mod certificate;
 mod config;
 mod demo;
 mod diagram;
 mod doctor;
 mod dunning;
 mod job;
+mod ledger;
 mod merchant;
 mod migrate;
 mod order;
@@ -22,12 +24,15 @@ mod plan_view;
 mod policy;
 mod questions;
 mod races;
+mod reconcile;
 mod refund;
 mod refund_ask;
 mod refund_view;
+mod report;
 mod sandbox;
 mod schedule;
 mod serve;
+mod share_view;
 mod simulate;
 mod simulate_billing;
 mod statement;
@@ -145,6 +150,8 @@ enum Verb {
     /// Import statements of banks, see their lines, and say whose a line is that nothing names.
     #[command(subcommand)]
     Statement(statement::Statement),
+    /// Reconcile a day of a channel with our books; see differences, and say how they end.
+    Reconcile(reconcile::Reconcile),
     /// See drawers and collections of cash; confirm them, and take over, approve, bank and pay out what was
     /// collected.
     #[command(subcommand)]
@@ -152,6 +159,13 @@ enum Verb {
     /// Make, list, pause, run and backfill schedules, which open orders again and again.
     #[command(subcommand)]
     Schedule(schedule::Schedule),
+    /// See the ledger: balances, statements of accounts, the proof that it agrees with the payments, and the
+    /// certificates of days.
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
+    /// See how business went and what was settled, as tables, CSV or JSON.
+    #[command(subcommand)]
+    Report(report::Report),
     /// List, retry and cancel jobs; pause and resume queues.
     #[command(subcommand)]
     Job(job::Job),
@@ -249,8 +263,11 @@ async fn dispatch(cli: Cli) -> Done {
         Verb::Agreement(verb) => agreement::run(&globals, verb).await,
         Verb::Plan(verb) => plan::run(&globals, verb).await,
         Verb::Statement(verb) => statement::run(&globals, verb).await,
+        Verb::Reconcile(flags) => reconcile::run(&globals, flags).await,
         Verb::Cash(verb) => cash::run(&globals, verb).await,
         Verb::Schedule(verb) => schedule::run(&globals, verb).await,
+        Verb::Ledger(verb) => ledger::run(&globals, verb).await,
+        Verb::Report(verb) => report::run(&globals, verb).await,
         Verb::Job(verb) => job::run(&globals, verb).await,
         Verb::Doctor(_) => doctor::run(&globals).await,
         Verb::Config(verb) => config::run(&globals, &verb),

@@ -115,6 +115,12 @@ pub(crate) struct Add {
     /// From the fire to the last moment to pay.
     #[arg(long, default_value = "1d", value_parser = parse_duration_ms)]
     life: i64,
+    /// What kind of service it is for, in the merchant's own words; reports tell takings apart by it.
+    #[arg(long)]
+    service: Option<String>,
+    /// Where, in the merchant's own words; for the same.
+    #[arg(long)]
+    region: Option<String>,
     #[command(flatten)]
     way: Way,
 }
@@ -209,6 +215,8 @@ async fn make(globals: &Globals, program: &Program, add: Add) -> Done {
             offers: Some(add.way.offer).filter(|offers| !offers.is_empty()),
             customer: add.way.customer,
             expires_in_seconds: Some(add.life / SECOND_MS),
+            service: add.service,
+            region: add.region,
         },
     };
     let settings = compose::gateway_settings(&program.config)?;

@@ -34,6 +34,7 @@ pub fn settings(channel: ChannelKind, keys: &Provisioned, holder: &str, base_url
     };
     let remote = json!({
         "base_urls": [base_url],
+        "fees": fees(channel),
         "timeout_ms": 2_000,
         // The sandbox has no limit, and benchmarks look for ours.
         "rate_per_second": 10_000,
@@ -41,6 +42,17 @@ pub fn settings(channel: ChannelKind, keys: &Provisioned, holder: &str, base_url
     });
     lay_over(&mut settings, remote);
     settings
+}
+
+/// What the sandbox's channels keep, as a contract would say it.
+fn fees(channel: ChannelKind) -> Value {
+    match channel {
+        ChannelKind::Stripe => json!({ "basis_points": 290, "fixed_minor": 30 }),
+        ChannelKind::Unionpay => json!({ "basis_points": 60 }),
+        ChannelKind::Wechat | ChannelKind::Alipay | ChannelKind::Bank | ChannelKind::Cash => {
+            json!({ "basis_points": 60, "returned": true })
+        }
+    }
 }
 
 /// The number of a merchant's account at the pretend bank.

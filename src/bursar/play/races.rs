@@ -316,6 +316,8 @@ impl House {
             installment: None,
             shares: Vec::new(),
             part_payment: false,
+            service: None,
+            region: None,
             offers: Vec::new(),
             payer: None,
             due_at: None,

@@ -12,6 +12,8 @@ use super::form;
 use super::operation::Operation;
 use super::settings::{Protocol, Settings};
 use crate::beijing;
+use crate::host::is_safe;
+use crate::http::Sink;
 use crate::outcome::Why;
 use crate::parts::Parts;
 use crate::rsa::SigningKey;
@@ -38,6 +40,7 @@ pub(super) struct Gateway {
     signing: SigningKey,
     certified: Option<Certified>,
     protocol: Protocol,
+    allow_http: bool,
 }
 
 /// Addresses that the channel is told.
@@ -58,6 +61,7 @@ impl Gateway {
             signing,
             certified,
             protocol: settings.own.alipay_protocol,
+            allow_http: settings.common.allow_http,
         }
     }
 
@@ -95,6 +99,21 @@ impl Gateway {
                 None => self.post(http, host, operation.method(), biz, addresses),
             })
             .await
+    }
+
+    /// Whether a file may be fetched at `url`.
+    pub(super) fn may_fetch(&self, url: &Url) -> bool {
+        is_safe(url, self.allow_http)
+    }
+
+    /// Fetches a file of any length at `url`: what comes goes to `sink`.
+    pub(super) async fn download_from(
+        &self,
+        url: &Url,
+        write: impl Fn(&Client, &Url) -> Result<Request, Why> + Sync,
+        sink: &mut Sink<'_>,
+    ) -> Result<Answer, Why> {
+        self.wire.download_from(url, write, sink).await
     }
 
     /// All parameters of a call at the gateway, `sign` included.

@@ -4,10 +4,11 @@
 //! Order of reading: `settings`, `form`, `operation` and `gateway` (out), `envelope`, `keyring`, `certificate`
 //! and `serial` (in), `errors` (every code and its meaning), `call` (how an answer is judged), then `create`,
 //! `query`, `refund` and `notification`; `agreement`, `debit` and `declines` for charges by agreements; `frozen`, `hold` and
-//! `hold_end` for pre-authorisations. The channel's `cancel` of trades is not spoken: it gives money back where a close
+//! `hold_end` for pre-authorisations; `bill` for the bills of a day. The channel's `cancel` of trades is not spoken: it gives money back where a close
 //! only refuses to take more.
 
 mod agreement;
+mod bill;
 mod call;
 mod certificate;
 mod create;
@@ -42,6 +43,7 @@ use bursar_core::channel::Method;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
+use bursar_core::reconcile::FeeRule;
 use bursar_core::refund::Leg;
 use tokio::runtime::Handle;
 
@@ -49,6 +51,7 @@ use self::gateway::Gateway;
 use self::keyring::Keyring;
 pub(crate) use self::settings::Settings;
 use self::settings::{Agreements, HoldProduct, Keys, QrProduct};
+use crate::bill::{BillError, BillFile, BillLines, BillRequest, Fetched};
 use crate::channel::{Channel, CreateRequest, RefundRequest, SignRequest};
 use crate::counters::Verb;
 use crate::headers::HeaderLookup;
@@ -74,6 +77,7 @@ pub(crate) struct Alipay {
     hold_days: HoldDays,
     return_url: Option<String>,
     agreements: Option<Agreements>,
+    fees: Option<FeeRule>,
     gateway: Arc<Gateway>,
     keyring: Arc<Keyring>,
 }
@@ -87,6 +91,7 @@ impl Alipay {
             hold_days: settings.own.hold_days,
             return_url: settings.own.return_url.clone(),
             agreements: settings.own.agreements.clone(),
+            fees: settings.common.fees,
             gateway: Arc::new(Gateway::new(&settings, keys.signing, keys.certified, parts)),
             keyring: Arc::new(keys.keyring),
             payee: Payee { app_id: settings.own.app_id, seller_id: settings.own.seller_id },
@@ -180,6 +185,20 @@ impl Channel for Alipay {
     async fn end_agreement(&self, agreement: &Agreement) -> Outcome<()> {
         let outcome = self.unsign(agreement).await;
         self.ended(Verb::EndAgreement, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.fetch_bill", skip_all, fields(account = %self.account, kind = %request.kind, day = %request.day, status, request_id))]
+    async fn fetch_bill(&self, request: BillRequest) -> Outcome<Fetched> {
+        let outcome = self.download_bill(request).await;
+        self.ended(Verb::Bill, outcome)
+    }
+
+    fn read_bill(&self, request: BillRequest, file: &BillFile) -> Result<Box<dyn BillLines>, BillError> {
+        bill::read(request, &self.payee.seller_id, file)
+    }
+
+    fn fees(&self) -> Option<FeeRule> {
+        self.fees
     }
 
     fn read_notification(

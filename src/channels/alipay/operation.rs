@@ -29,6 +29,8 @@ pub(super) enum Operation {
     Refund,
     /// Where does a refund stand.
     RefundQuery,
+    /// Where is a bill to be had.
+    BillAddress,
     /// Fetch one of the channel's certificates.
     Certificate,
 }
@@ -49,6 +51,7 @@ impl Operation {
             Self::Close => "alipay.trade.close",
             Self::Refund => "alipay.trade.refund",
             Self::RefundQuery => "alipay.trade.fastpay.refund.query",
+            Self::BillAddress => "alipay.data.dataservice.bill.downloadurl.query",
             Self::Certificate => "alipay.open.app.alipaycert.download",
         }
     }
@@ -61,6 +64,8 @@ impl Operation {
         match self {
             Self::Precreate | Self::Certificate | Self::Pay | Self::AgreementQuery | Self::AgreementUnsign => None,
             Self::HoldCode | Self::HoldQuery | Self::Unfreeze | Self::HoldCancel => None,
+            // A GET there, which nothing else is.
+            Self::BillAddress => None,
             Self::Query => Some("/v3/alipay/trade/query"),
             Self::Close => Some("/v3/alipay/trade/close"),
             Self::Refund => Some("/v3/alipay/trade/refund"),

@@ -15,6 +15,7 @@ use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
 
 pub use self::settings::BankSettings;
+pub(crate) use self::sheets::covered;
 pub use self::sheets::{Upload, read_upload};
 use crate::by_hand::ByHand;
 use crate::channel::CreateRequest;

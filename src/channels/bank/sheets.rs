@@ -89,7 +89,7 @@ fn sheets(
 }
 
 /// An account number with its middle covered: enough to know one's own.
-fn covered(number: &str) -> String {
+pub(crate) fn covered(number: &str) -> String {
     let all: Vec<char> = number.chars().collect();
     let ends = |n: usize| all.len().saturating_sub(n);
     match (all.get(..4), all.get(ends(4)..)) {

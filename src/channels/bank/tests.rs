@@ -60,6 +60,8 @@ fn order() -> Order {
         number: "2027-0001".into(),
         amount: payment().amount,
         part_payment: false,
+        service: None,
+        region: None,
         description: "日常保洁".into(),
         state: OrderState::Paying,
         close_reason: None,

@@ -21,7 +21,7 @@ use super::form::Form;
 use super::intent::Intent;
 use super::lookup::{INTENT_FIELD, INTENTS};
 use super::making::{MAX_KEYS, Made, may_be_forgotten};
-use super::object::{ORDER, PAYMENT, is_id};
+use super::object::{ORDER, ORDER_NUMBER, PAYMENT, is_id};
 use crate::channel::CreateRequest;
 use crate::debit::signature;
 use crate::outcome::{Outcome, Refusal, RefusalClass};
@@ -73,7 +73,8 @@ impl Stripe {
             .with("capture_method", capture)
             .with("description", line(&order.description, MAX_DESCRIPTION_CHARS))
             .within("metadata", PAYMENT, payment.number())
-            .within("metadata", ORDER, order.id);
+            .within("metadata", ORDER, order.id)
+            .within("metadata", ORDER_NUMBER, &order.number);
         if payment.installments.is_some() {
             // Not the plan: that is said by who confirms, and here the payer's page does.
             form = form.with("payment_method_options[card][installments][enabled]", true);

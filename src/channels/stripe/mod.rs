@@ -3,9 +3,10 @@
 //!
 //! Order of reading: `settings`, `form` and `call` (out), `errors` (every code and its meaning), `object`, `intent`
 //! and `refunded` (what is read), `lookup` and `making`, then one file per call; `agreement`, `setup` and `declines` for
-//! charges by agreements; `signature` and `notification` (in).
+//! charges by agreements; `signature` and `notification` (in); `bill` for the balance of a day.
 
 mod agreement;
+mod bill;
 mod call;
 mod close;
 mod create;
@@ -33,12 +34,14 @@ use bursar_core::agreement::Agreement;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
+use bursar_core::reconcile::FeeRule;
 use bursar_core::refund::Leg;
 use serde_json::json;
 
 pub(crate) use self::settings::Settings;
 use self::settings::{Keys, SecretKey};
 use self::signature::EndpointSecret;
+use crate::bill::{BillError, BillFile, BillLines, BillRequest, Fetched};
 use crate::channel::{Channel, CreateRequest, RefundRequest, SignRequest};
 use crate::counters::Verb;
 use crate::headers::HeaderLookup;
@@ -64,6 +67,7 @@ pub(crate) struct Stripe {
     own_account: Option<String>,
     publishable_key: Option<String>,
     statement_descriptor_suffix: Option<String>,
+    fees: Option<FeeRule>,
 }
 
 impl Stripe {
@@ -71,6 +75,7 @@ impl Stripe {
         let Settings { common, own } = settings;
         Self {
             account,
+            fees: common.fees,
             transport: Transport::new(&common, parts),
             search_limit: Limit::new(SEARCHES_PER_SECOND),
             secret: keys.secret,
@@ -151,6 +156,20 @@ impl Channel for Stripe {
     async fn number_of(&self, channels_number: &str) -> Outcome<Option<String>> {
         let outcome = self.number_on(channels_number).await;
         self.parts().ended(Verb::Query, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.fetch_bill", skip_all, fields(account = %self.account, kind = %request.kind, day = %request.day, status, request_id))]
+    async fn fetch_bill(&self, request: BillRequest) -> Outcome<Fetched> {
+        let outcome = self.download_bill(request).await;
+        self.parts().ended(Verb::Bill, outcome)
+    }
+
+    fn read_bill(&self, request: BillRequest, file: &BillFile) -> Result<Box<dyn BillLines>, BillError> {
+        bill::read(request, self.account, file)
+    }
+
+    fn fees(&self) -> Option<FeeRule> {
+        self.fees
     }
 
     fn read_notification(

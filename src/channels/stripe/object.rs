@@ -61,6 +61,8 @@ pub(super) const PAYMENT: &str = "bursar_payment";
 pub(super) const AGREEMENT: &str = "bursar_agreement";
 /// The metadata that names the order, for people who look at the channel's pages.
 pub(super) const ORDER: &str = "bursar_order";
+/// The metadata that tells the merchant's number of the order back in bills.
+pub(super) const ORDER_NUMBER: &str = "bursar_order_number";
 /// The metadata by which a refund is found: the leg's number.
 pub(super) const LEG: &str = "bursar_leg";
 /// The metadata that tells why money goes back, for people.

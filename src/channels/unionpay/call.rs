@@ -13,7 +13,7 @@ use crate::outcome::{Why, WhyKind};
 use crate::transport::{Answer, Quota, unwritten};
 
 /// How requests are sent. The charset belongs to it.
-const FORM: &str = "application/x-www-form-urlencoded; charset=UTF-8";
+pub(super) const FORM: &str = "application/x-www-form-urlencoded; charset=UTF-8";
 
 /// Which transaction a call is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +35,9 @@ pub(super) const QUERY: Kind = Kind { txn_type: "00", sub_type: "00", biz_type: 
 pub(super) const REFUND: Kind = Kind { txn_type: "04", sub_type: "00", biz_type: "000201" };
 /// A payment undone, in whole and on its day.
 pub(super) const VOID: Kind = Kind { txn_type: "31", sub_type: "00", biz_type: "000201" };
+
+/// The file of a day.
+pub(super) const FILE: Kind = Kind { txn_type: "76", sub_type: "01", biz_type: "000000" };
 
 /// A charge of a token, without its payer.
 pub(super) const CHARGE: Kind = Kind { txn_type: "01", sub_type: "01", biz_type: "000902" };
@@ -108,29 +111,37 @@ impl Unionpay {
 
     /// The channel processes a call with HTTP 200, whatever becomes of it; anything else is trouble on the way.
     fn believed(&self, answer: &Answer) -> Result<Fields, Why> {
-        match answer.status {
-            200 => {}
-            429 => {
-                let why = Why::new(WhyKind::RateLimited, "HTTP 429");
-                return Err(Why { retry_after_ms: answer.retry_after_ms(), ..why });
-            }
-            status @ 500..=599 => return Err(Why::new(WhyKind::ServerError, format!("HTTP {status}"))),
-            status => return Err(Why::new(WhyKind::Unreadable, format!("HTTP {status}"))),
-        }
+        processed(answer)?;
         let unreadable = |what: String| Why::new(WhyKind::Unreadable, format!("the answer: {what}"));
         let fields = Fields::read_answer(&answer.body).map_err(unreadable)?;
         match self.keyring.verify(&fields, Some(self.now())) {
             Ok(()) => Ok(fields),
-            Err(doubt) => {
-                let said = Said::about_call(&fields).words();
-                let what = match doubt {
-                    // So it answers, for one, when it could not verify our own signature.
-                    Doubt::NotSigned => "the answer is not signed".to_owned(),
-                    Doubt::Forged => "the signature does not belong to the answer".to_owned(),
-                    Doubt::Distrusted(distrust) => format!("the answer came with {distrust}"),
-                };
-                Err(Why::new(WhyKind::BadSignature, format!("{what}; it says {said}")))
-            }
+            Err(doubt) => Err(disbelieved(doubt, &fields)),
         }
     }
+}
+
+/// That the channel has processed a call.
+pub(super) fn processed(answer: &Answer) -> Result<(), Why> {
+    match answer.status {
+        200 => Ok(()),
+        429 => {
+            let why = Why::new(WhyKind::RateLimited, "HTTP 429");
+            Err(Why { retry_after_ms: answer.retry_after_ms(), ..why })
+        }
+        status @ 500..=599 => Err(Why::new(WhyKind::ServerError, format!("HTTP {status}"))),
+        status => Err(Why::new(WhyKind::Unreadable, format!("HTTP {status}"))),
+    }
+}
+
+/// Why an answer is not believed, and what it says all the same.
+pub(super) fn disbelieved(doubt: Doubt, fields: &Fields) -> Why {
+    let said = Said::about_call(fields).words();
+    let what = match doubt {
+        // So it answers, for one, when it could not verify our own signature.
+        Doubt::NotSigned => "the answer is not signed".to_owned(),
+        Doubt::Forged => "the signature does not belong to the answer".to_owned(),
+        Doubt::Distrusted(distrust) => format!("the answer came with {distrust}"),
+    };
+    Why::new(WhyKind::BadSignature, format!("{what}; it says {said}"))
 }

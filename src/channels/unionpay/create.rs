@@ -25,8 +25,17 @@ pub(super) const PAGE: &str = "/gateway/api/frontTransReq.do";
 const APP: &str = "/gateway/api/appTransReq.do";
 /// Highest amount: twelve digits of fen.
 pub(super) const MAX_AMOUNT_MINOR: i64 = 999_999_999_999;
+/// How wide the text of ours is in the channel's files.
+const MAX_TOLD_BACK_BYTES: usize = 32;
 /// Longest `tn`; it has 21 digits.
 const MAX_TN_CHARS: usize = 64;
+
+/// The merchant's number of the order, which bills tell back; nothing when it does not fit there.
+pub(super) fn told_back(order_number: &str) -> &str {
+    let fits = (1..=MAX_TOLD_BACK_BYTES).contains(&order_number.len());
+    let plain = order_number.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:".contains(&b));
+    if fits && plain { order_number } else { "" }
+}
 
 impl Unionpay {
     /// The members of the payment: a function of the request, the same for every attempt.
@@ -48,6 +57,7 @@ impl Unionpay {
         fields.set("currencyCode", CNY);
         fields.set("payTimeout", pay_timeout);
         fields.set("backUrl", request.notify_url);
+        fields.set("reqReserved", told_back(&order.number));
         if let Some(installments) = payment.installments {
             fields.set("instalTransInfo", format!("{{numberOfInstallments={:02}}}", installments.count));
         }

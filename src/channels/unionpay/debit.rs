@@ -7,7 +7,7 @@ use bursar_core::payment::Payment;
 
 use super::call::{CHARGE, INTERNET};
 use super::codes::{Meaning, Said};
-use super::create::MAX_AMOUNT_MINOR;
+use super::create::{MAX_AMOUNT_MINOR, told_back};
 use super::fields::Fields;
 use super::refund::BACK;
 use super::token;
@@ -39,6 +39,7 @@ impl Unionpay {
         fields.set("txnAmt", payment.amount.minor.to_string());
         fields.set("currencyCode", CNY);
         fields.set("backUrl", request.notify_url);
+        fields.set("reqReserved", told_back(&request.order.number));
         fields.set("tokenPayData", token::named(&set_up.tr_id, &signature.channel_id));
         Ok(fields)
     }

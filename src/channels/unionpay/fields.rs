@@ -41,8 +41,13 @@ impl Fields {
 
     /// What is signed: all members but the signature, by name in byte order, as they stand.
     pub(super) fn canonical(&self) -> String {
+        self.canonical_of(|_| true)
+    }
+
+    /// The part of it whose names are wanted.
+    pub(super) fn canonical_of(&self, wanted: impl Fn(&str) -> bool) -> String {
         let mut text = String::new();
-        for (name, value) in self.0.iter().filter(|(name, _)| *name != SIGNATURE) {
+        for (name, value) in self.0.iter().filter(|(name, _)| *name != SIGNATURE && wanted(name)) {
             if !text.is_empty() {
                 text.push('&');
             }

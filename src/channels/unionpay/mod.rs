@@ -4,7 +4,7 @@
 //! Order of reading: `settings` and `identity` (who we are), `fields` and `sign` (how messages are written and
 //! signed), `chain` and `verify` (whom we believe), `codes` (every code and its meaning), `call` (how an answer
 //! is judged), `transaction` (what one says), then one file per call; `agreement`, `token`, `debit` and `declines` for
-//! charges by agreements.
+//! charges by agreements; `bill` for the file of a day.
 //!
 //! A transaction is known by merchant, number and time together. The number is ours for ever, and so is the
 //! time: when the payment or the leg was made, whatever the time of the attempt, so that every attempt is the
@@ -14,6 +14,7 @@
 //! after that never will be (`lapse_ms` of the channel's facts), and money that comes all the same goes back.
 
 mod agreement;
+mod bill;
 mod call;
 mod chain;
 mod codes;
@@ -43,6 +44,7 @@ use bursar_core::channel::Method;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
+use bursar_core::reconcile::FeeRule;
 use bursar_core::refund::Leg;
 use url::Url;
 
@@ -51,6 +53,7 @@ pub(crate) use self::settings::Settings;
 use self::settings::{Keys, MAX_URL_BYTES, Own};
 use self::verify::Keyring;
 use crate::beijing;
+use crate::bill::{BillError, BillFile, BillLines, BillRequest, Fetched};
 use crate::channel::{Channel, CreateRequest, RefundRequest, SignRequest};
 use crate::counters::Verb;
 use crate::headers::HeaderLookup;
@@ -66,6 +69,9 @@ pub(crate) struct Unionpay {
     own: Own,
     /// Where payers' browsers reach the channel.
     page: Url,
+    /// Where it gives out files.
+    files: Url,
+    fees: Option<FeeRule>,
     identity: Identity,
     keyring: Keyring,
     transport: Transport,
@@ -91,6 +97,8 @@ impl Unionpay {
             transport: Transport::new(&settings.common, parts),
             own: settings.own,
             page: settings.page,
+            files: settings.files,
+            fees: settings.common.fees,
             identity: keys.identity,
             keyring: Keyring::new(keys.trust),
         }
@@ -157,6 +165,20 @@ impl Channel for Unionpay {
     async fn end_agreement(&self, agreement: &Agreement) -> Outcome<()> {
         let outcome = self.delete_token(agreement).await;
         self.ended(Verb::EndAgreement, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.fetch_bill", skip_all, fields(account = %self.account, kind = %request.kind, day = %request.day, status))]
+    async fn fetch_bill(&self, request: BillRequest) -> Outcome<Fetched> {
+        let outcome = self.download_bill(request).await;
+        self.ended(Verb::Bill, outcome)
+    }
+
+    fn read_bill(&self, request: BillRequest, file: &BillFile) -> Result<Box<dyn BillLines>, BillError> {
+        bill::read(request, &self.own.mer_id, file)
+    }
+
+    fn fees(&self) -> Option<FeeRule> {
+        self.fees
     }
 
     fn read_notification(

@@ -20,6 +20,8 @@ use crate::settings::{self, AccountSettings, Common, Defaults, check, plain};
 /// The channel publishes no limits; it only answers "too many questions" now and then.
 const DEFAULTS: Defaults =
     Defaults { base_urls: &["https://gateway.95516.com"], rate_per_second: 100, refund_rate_per_second: 50 };
+/// Where the channel gives out files.
+const FILES: &str = "https://filedownload.95516.com";
 /// Longest address that the channel takes, in bytes.
 pub(super) const MAX_URL_BYTES: usize = 256;
 /// Most certificates of a kind: a chain has one root and one or two in the middle, twice while they change.
@@ -38,6 +40,9 @@ pub(super) struct Own {
     /// next container.
     #[serde(default)]
     page_base_url: Option<String>,
+    /// Where the channel gives out files: it has a host of its own for them.
+    #[serde(default)]
+    file_base_url: Option<String>,
     /// Reference to the merchant's key and certificate as the channel's authority hands them out, a PKCS#12
     /// file, and to its password.
     #[serde(default)]
@@ -90,6 +95,8 @@ pub(crate) struct Settings {
     pub(super) own: Own,
     /// Where payers' browsers reach the channel.
     pub(super) page: Url,
+    /// Where it gives out files.
+    pub(super) files: Url,
 }
 
 /// Keys that the settings name, parsed.
@@ -99,15 +106,25 @@ pub(super) struct Keys {
     pub(super) trust: Trust,
 }
 
+fn page_host(common: &Common) -> Result<Url, String> {
+    common.hosts.first().cloned().ok_or_else(|| "settings: `base_urls` must be one to four addresses".to_owned())
+}
+
 impl AccountSettings for Settings {
     fn read(value: &Value) -> Result<Self, String> {
         let (common, own) = settings::read::<Own>(value, &DEFAULTS)?;
         own.check()?;
         let page = match &own.page_base_url {
             Some(text) => settings::host("page_base_url", text, common.allow_http)?,
-            None => common.hosts.first().cloned().ok_or("settings: `base_urls` must be one to four addresses")?,
+            None => page_host(&common)?,
         };
-        Ok(Self { common, own, page })
+        let files = match &own.file_base_url {
+            Some(text) => settings::host("file_base_url", text, common.allow_http)?,
+            // Whoever calls another system than the real one wants its files, too.
+            None if value.get("base_urls").is_some() => page_host(&common)?,
+            None => settings::host("file_base_url", FILES, false)?,
+        };
+        Ok(Self { common, own, page, files })
     }
 
     fn common(&self) -> &Common {

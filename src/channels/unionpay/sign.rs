@@ -7,8 +7,13 @@ use aws_lc_rs::digest;
 /// The 64 lower-case hexadecimal digits of SHA-256 over `canonical`. These digits, not the text, are the
 /// message of the RSA signature, which digests them once more.
 pub(super) fn message(canonical: &str) -> String {
+    digits(&digest::digest(&digest::SHA256, canonical.as_bytes()))
+}
+
+/// The digits of a digest.
+pub(super) fn digits(digest: &digest::Digest) -> String {
     let mut hex = String::with_capacity(64);
-    for byte in digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref() {
+    for byte in digest.as_ref() {
         // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");
     }

@@ -58,6 +58,11 @@ impl Keyring {
     /// Checks that a message was signed by the channel. `now` is `None` for one that was checked when it was
     /// stored: its certificate may have ended since.
     pub(super) fn verify(&self, fields: &Fields, now: Option<Timestamp>) -> Result<(), Doubt> {
+        self.verify_message(fields, &sign::message(&fields.canonical()), now)
+    }
+
+    /// The same for a message of which a member is too long to be held: `message` is what is signed of all of it.
+    pub(super) fn verify_message(&self, fields: &Fields, message: &str, now: Option<Timestamp>) -> Result<(), Doubt> {
         let (Some(signature), Some(pem)) = (fields.get(SIGNATURE), fields.get(CERTIFICATE)) else {
             return Err(Doubt::NotSigned);
         };
@@ -68,7 +73,7 @@ impl Keyring {
         if now.is_some_and(|now| !key.is_valid(now)) {
             return Err(Doubt::Distrusted(Distrust::NotValidNow));
         }
-        if key.accepts(sign::message(&fields.canonical()).as_bytes(), signature) { Ok(()) } else { Err(Doubt::Forged) }
+        if key.accepts(message.as_bytes(), signature) { Ok(()) } else { Err(Doubt::Forged) }
     }
 
     /// The key in `pem`, once its certificate was checked.

@@ -16,6 +16,9 @@ use crate::beijing;
 use crate::channel::CreateRequest;
 use crate::outcome::{Outcome, Refusal, RefusalClass, Why, WhyKind};
 
+/// Longest text that the channel keeps with an order, in bytes.
+const MAX_ATTACH_BYTES: usize = 128;
+
 /// The body. The order of the members is fixed, so that every attempt sends the same bytes.
 #[derive(Serialize)]
 struct Body<'a> {
@@ -24,7 +27,9 @@ struct Body<'a> {
     description: &'a str,
     out_trade_no: &'a str,
     time_expire: String,
-    attach: String,
+    /// The merchant's number of the order: bills tell it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attach: Option<&'a str>,
     notify_url: &'a str,
     amount: Amount<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,7 +117,7 @@ impl Wechat {
             out_trade_no: &out_trade_no,
             time_expire: beijing::rfc3339(order.expires_at)
                 .ok_or_else(|| wrong("EXPIRES_AT", "the last moment to pay is beyond the calendar"))?,
-            attach: order.id.to_string(),
+            attach: Some(order.number.as_str()).filter(|text| (1..=MAX_ATTACH_BYTES).contains(&text.len())),
             notify_url: request.notify_url,
             amount: Amount { total: payment.amount.minor, currency: Currency::CNY.code() },
             payer,

@@ -4,10 +4,11 @@
 //! Order of reading: `settings`, `sign` and `transport` (out), `verify`, `certificates` and `aead` (in),
 //! `errors` (every code and its meaning), `call` (how an answer is judged), then one file per call; `agreement`,
 //! `contract`, `debit` and `declines` for charges by agreements; `score_settings`, `service_order`, `score` and
-//! `score_end` for pay after service.
+//! `score_end` for pay after service; `bill` for the bills of a day.
 
 mod aead;
 mod agreement;
+mod bill;
 mod call;
 mod certificates;
 mod close;
@@ -46,6 +47,7 @@ use bursar_core::channel::Method;
 use bursar_core::id::ChannelAccountId;
 use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
+use bursar_core::reconcile::FeeRule;
 use bursar_core::refund::Leg;
 use bursar_core::sharing::Sharing;
 use serde_json::json;
@@ -58,6 +60,7 @@ pub(crate) use self::settings::Settings;
 use self::settings::{Agreements, Keys, ProfitSharing};
 use self::transaction::Payee;
 use self::transport::Transport;
+use crate::bill::{BillError, BillFile, BillLines, BillRequest, Fetched};
 use crate::channel::{Announcement, Channel, CreateRequest, Payee as BankPayee, RefundRequest, SignRequest};
 use crate::counters::Verb;
 use crate::headers::HeaderLookup;
@@ -78,6 +81,7 @@ pub(crate) struct Wechat {
     api: Arc<ApiKey>,
     agreements: Option<Agreements>,
     score: Option<ScoreAccount>,
+    fees: Option<FeeRule>,
     sharing: Option<ProfitSharing>,
 }
 
@@ -107,6 +111,7 @@ impl Wechat {
             account,
             keyring: Arc::new(Keyring::new(channel, settings.own.download_certificates)),
             transport: Arc::new(Transport::new(&settings, signing, parts)),
+            fees: settings.common.fees,
             agreements: settings.own.agreements,
             sharing: settings.own.sharing,
             score: settings.own.score.map(|settings| ScoreAccount { settings, key: front }),
@@ -270,6 +275,20 @@ impl Channel for Wechat {
 
     async fn seal_payee(&self, payee: &BankPayee) -> Result<String, String> {
         self.seal_bank_payee(payee).await
+    }
+
+    #[tracing::instrument(name = "channel.fetch_bill", skip_all, fields(account = %self.account, kind = %request.kind, day = %request.day, status, request_id))]
+    async fn fetch_bill(&self, request: BillRequest) -> Outcome<Fetched> {
+        let outcome = self.download_bill(request).await;
+        self.ended(Verb::Bill, outcome)
+    }
+
+    fn read_bill(&self, request: BillRequest, file: &BillFile) -> Result<Box<dyn BillLines>, BillError> {
+        bill::read(request, &self.payee.mchid, file)
+    }
+
+    fn fees(&self) -> Option<FeeRule> {
+        self.fees
     }
 
     fn read_notification(

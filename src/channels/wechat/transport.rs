@@ -7,6 +7,7 @@ use url::Position;
 
 use super::settings::Settings;
 use super::{sign, verify};
+use crate::http::Sink;
 use crate::outcome::Why;
 use crate::parts::Parts;
 use crate::rsa::SigningKey;
@@ -80,6 +81,20 @@ impl Transport {
     /// Sends one call and reads its answer.
     pub(super) async fn exchange(&self, call: Call<'_>) -> Result<Answer, Why> {
         self.wire.exchange(call.quota, |http, host| self.request(http, host, &call)).await
+    }
+
+    /// Sends one call whose answer is a file without a signature: what comes goes to `sink`.
+    pub(super) async fn download(&self, call: Call<'_>, sink: &mut Sink<'_>) -> Result<Answer, Why> {
+        self.wire.download(call.quota, |http, host| self.request(http, host, &call), sink).await
+    }
+
+    /// The path and query of an address that the channel gave us; `None` when it is at another host than the account's
+    /// own: what is signed goes nowhere else.
+    pub(super) fn own_target(&self, address: &str) -> Option<String> {
+        let url = Url::parse(address).ok().filter(|url| self.wire.is_own(url))?;
+        let target = &url[Position::BeforePath..Position::AfterQuery];
+        // Two slashes would begin another host.
+        (!target.starts_with("//")).then(|| target.to_owned())
     }
 
     fn request(&self, http: &Client, host: &Url, call: &Call<'_>) -> Result<Request, Why> {

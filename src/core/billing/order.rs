@@ -26,6 +26,8 @@ pub fn order_of(plan: &Plan, installment: &Installment, id: OrderId, now: Timest
         close_reason: None,
         late_money: false,
         part_payment: false,
+        service: None,
+        region: None,
         offers: plan.offers.clone(),
         payer: Some(plan.payer.clone()),
         installment: Some(InstallmentKey { plan: plan.id, seq: installment.seq }),

@@ -74,6 +74,8 @@ pub fn parts(amounts: &[i64]) -> (Order, Vec<Payment>) {
         installment: None,
         shares: Vec::new(),
         part_payment: false,
+        service: None,
+        region: None,
         offers: Vec::new(),
         payer: None,
         due_at: None,

@@ -168,6 +168,8 @@ pub struct BillLine {
     pub number: String,
     /// Our number of the payment whose money went back or is disputed, where the line tells it.
     pub payment_number: Option<String>,
+    /// The channel's own number of that payment, where the line tells it.
+    pub payment_channel_id: Option<String>,
     /// The channel's own number, as its notifications and answers tell it too: of a capture the transaction's, of a
     /// refund the refund's, otherwise that of the movement.
     pub channel_id: String,

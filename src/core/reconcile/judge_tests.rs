@@ -30,6 +30,7 @@ fn line(kind: EntryKind, number: &str, minor: i64) -> BillLine {
         status: EntryStatus::Done,
         number: number.to_owned(),
         payment_number: Some(payment_id().bare()),
+        payment_channel_id: None,
         channel_id: "42".to_owned(),
         amount_minor: minor,
         currency: "CNY".to_owned(),

@@ -213,7 +213,7 @@ pub struct Bill {
     pub fetched_at: Timestamp,
     /// How far it was taken in.
     pub state: BillState,
-    /// How many of its lines were.
+    /// How many of its lines were: once for what came, and once more for what went back.
     pub taken: i64,
     /// Counts the commits that touched it; guards every write.
     pub version: i64,

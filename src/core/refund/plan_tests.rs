@@ -37,6 +37,8 @@ fn paid(amounts: &[i64]) -> Dossier {
         installment: None,
         shares: Vec::new(),
         part_payment: false,
+        service: None,
+        region: None,
         offers: Vec::new(),
         payer: None,
         due_at: None,

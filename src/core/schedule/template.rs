@@ -32,6 +32,12 @@ pub struct OrderTemplate {
     pub tender: Tender,
     /// From the fire to the last moment to pay, in seconds.
     pub life_s: i64,
+    /// See [`Order::service`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// See [`Order::region`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
 }
 
 /// How the orders of a template are paid.
@@ -84,6 +90,8 @@ impl Template {
             installment: None,
             shares: Vec::new(),
             part_payment: false,
+            service: template.service.clone(),
+            region: template.region.clone(),
             offers,
             payer,
             due_at: None,

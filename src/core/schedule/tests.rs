@@ -36,6 +36,8 @@ fn template() -> Template {
         description: "Home cleaning".to_owned(),
         tender: Tender::Offers { methods: vec![Method::WechatNative], customer: None },
         life_s: 1_800,
+        service: None,
+        region: None,
     })
 }
 

@@ -6,6 +6,11 @@ use crate::money::Money;
 use super::Sharing;
 
 impl Sharing {
+    /// What its postings must come to: debits less credits in minor units per account, none of them zero.
+    pub fn holdings(&self) -> Vec<(Account, i64)> {
+        self.standing().into_iter().filter(|(_, minor)| *minor != 0).collect()
+    }
+
     /// What it has moved so far: debits less credits per account.
     fn standing(&self) -> Vec<(Account, i64)> {
         let ours = |kind| Account { kind, owner: self.merchant.uuid() };

@@ -106,6 +106,13 @@ pub fn expiry(
     Some(at)
 }
 
+/// What an order is for or where, in the merchant's own words.
+pub fn label(name: &str, given: Option<&str>, errors: &mut Reader<'_>) {
+    if let Some(text) = given {
+        take(errors, name, bursar_core::text::check(name, text, limits::LABEL_MAX_CHARS));
+    }
+}
+
 /// What the method must know of the payer, given in the member `member`.
 pub fn payer(
     member: &str,

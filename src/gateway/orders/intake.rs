@@ -74,6 +74,13 @@ pub struct CreateOrder {
     /// than the order (a deposit), and the rest is a further payment later. Otherwise, and when left out, an order that does not become whole gives everything back.
     #[schema(nullable = false, default = false)]
     pub part_payment: Option<bool>,
+    /// What kind of service it is for, in your own words: reports tell takings apart by it. At most 64 characters, no
+    /// names of people.
+    #[schema(nullable = false, example = "cleaning", max_length = 64)]
+    pub service: Option<String>,
+    /// Where, in your own words: a city, a branch. For the same reports; at most 64 characters.
+    #[schema(nullable = false, example = "Shanghai", max_length = 64)]
+    pub region: Option<String>,
     /// Who gets a share of the money once the order is paid, 1 to 50; the rest stays with the merchant. Only with a
     /// `method` whose channel account shares (`wechat_native`, `wechat_jsapi`, `wechat_h5`, `wechat_app`).
     #[schema(nullable = false, min_items = 1, max_items = 50)]
@@ -165,6 +172,8 @@ pub fn read(body: &[u8]) -> Result<CreateOrder, Problem> {
         offers: reader.optional_texts("offers"),
         customer: reader.optional_text("customer"),
         part_payment: reader.optional_bool("part_payment"),
+        service: reader.optional_text("service"),
+        region: reader.optional_text("region"),
         shares: reader
             .optional_objects("shares")
             .map(|shares| shares.into_iter().map(|s| shares::read(s, &mut reader)).collect()),
@@ -240,6 +249,8 @@ pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Vec<Payme
         "description",
         text::check("description", &request.description, limits::DESCRIPTION_MAX_CHARS),
     );
+    checks::label("service", request.service.as_deref(), &mut errors);
+    checks::label("region", request.region.as_deref(), &mut errors);
     let (seconds, at) = (request.expires_in_seconds, request.expires_at.as_deref());
     let expires_at = checks::expiry(seconds, at, scene, &mut errors);
     let offers = tender::offers(&request, currency, &mut errors);
@@ -260,6 +271,8 @@ pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Vec<Payme
         installment: None,
         shares: Vec::new(),
         part_payment: request.part_payment.unwrap_or_default(),
+        service: request.service,
+        region: request.region,
         offers,
         payer: request.customer,
         due_at: None,

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use bursar_core::Timestamp;
 use bursar_core::id::OrderId;
 use bursar_store::OrderFilter;
 use http::{StatusCode, Uri};
@@ -54,10 +53,6 @@ fn scope(filter: &OrderFilter, caller: Caller) -> String {
     format!("orders.1|{}|{state:?}|{created_from:?}|{created_to:?}|{number:?}", caller.merchant)
 }
 
-fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_rfc3339(&shown(text)).map_err(|e| format!("{e}; in an address `+` must be written as %2B"))
-}
-
 /// The filter (asking for one row more than the page has) and the size of the page.
 fn filter(uri: &Uri, caller: Caller, settings: &GatewaySettings) -> Result<(OrderFilter, usize), Problem> {
     let mut parameters = Parameters::parse(uri)?;
@@ -66,8 +61,8 @@ fn filter(uri: &Uri, caller: Caller, settings: &GatewaySettings) -> Result<(Orde
         merchant: Some(caller.merchant),
         state: parameters.take("state", |text| text.parse().map_err(|_| state_message(text))),
         number: parameters.take("number", |text| query::number("number", text)),
-        created_from: parameters.take("created_from", time),
-        created_to: parameters.take("created_to", time),
+        created_from: parameters.take("created_from", query::time),
+        created_to: parameters.take("created_to", query::time),
         before: None,
         limit: limit.saturating_add(1),
     };

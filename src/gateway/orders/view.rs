@@ -47,6 +47,14 @@ pub struct OrderView {
     pub late_money: bool,
     /// Whether a part of the amount is kept when the rest does not come.
     pub part_payment: bool,
+    /// What kind of service it is for, in the merchant's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub service: Option<String>,
+    /// Where, in the merchant's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub region: Option<String>,
     /// The ways among which the payer chooses; `/v1/orders/{id}/methods` tells which he can.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
@@ -302,6 +310,8 @@ impl From<&Dossier> for OrderView {
             close_reason: order.close_reason.clone(),
             late_money: order.late_money,
             part_payment: order.part_payment,
+            service: order.service.clone(),
+            region: order.region.clone(),
             offers: order.offers.clone(),
             installment: order.installment.map(|i| InstallmentKeyView { plan: i.plan, seq: i.seq }),
             disputed: dossier.is_disputed(),

@@ -117,6 +117,10 @@ kinds! {
         "Numbers of plans are unique per merchant, also after a plan has ended. To retry a request repeat its Idempotency-Key; for another plan choose another number. The detail names the plan that has it.";
     PlanRefuses, "plan-refuses", CONFLICT, "The plan cannot become that",
         "The detail says why, and `state` where the plan stands. Read the plan: `next` tells what happens by itself. A plan that has ended can only give money back.";
+    BreakRefuses, "break-refuses", CONFLICT, "The break cannot end so",
+        "The detail says why, and `state` where the break stands. A break ends once. Whoever has proposed how it shall end cannot agree to it or refuse it: a second person must, and `proposal` tells who the first was.";
+    DayNotOver, "day-not-over", CONFLICT, "The day is not over",
+        "A day is reconciled when it is over for the channel; the detail says when that is.";
     Overtaken, "overtaken", CONFLICT, "Others were faster",
         "Nothing was changed. Read the resource again and decide again.";
     SecondPersonNeeded, "second-person-needed", FORBIDDEN, "A second person must decide",

@@ -68,6 +68,12 @@ pub struct CreateOrderTemplate {
     /// Seconds from the fire to the last moment to pay: 60 to 604800. Without it half an hour.
     #[schema(nullable = false, example = 86_400)]
     pub expires_in_seconds: Option<i64>,
+    /// What kind of service it is for, in your own words; see `POST /v1/orders`.
+    #[schema(nullable = false, example = "cleaning", max_length = 64)]
+    pub service: Option<String>,
+    /// Where, in your own words.
+    #[schema(nullable = false, example = "Shanghai", max_length = 64)]
+    pub region: Option<String>,
 }
 
 /// The members of the body, by name and type only.
@@ -99,6 +105,8 @@ fn order(mut part: Reader<'_>, whole: &mut Reader<'_>) -> CreateOrderTemplate {
         offers: part.optional_texts("offers"),
         customer: part.optional_text("customer"),
         expires_in_seconds: part.optional_integer("expires_in_seconds"),
+        service: part.optional_text("service"),
+        region: part.optional_text("region"),
     };
     whole.absorb(part);
     read
@@ -132,6 +140,8 @@ fn template(request: &CreateOrderTemplate, scene: Scene<'_>, errors: &mut Reader
     checks::take(errors, "description", described);
     let life_s = request.expires_in_seconds.unwrap_or(scene.settings.default_expiry_seconds);
     checks::expiry(Some(life_s), None, scene, errors);
+    checks::label("service", request.service.as_deref(), errors);
+    checks::label("region", request.region.as_deref(), errors);
     let ways = CreateOrder {
         amount_minor: request.amount_minor,
         method: request.method.clone(),
@@ -149,5 +159,7 @@ fn template(request: &CreateOrderTemplate, scene: Scene<'_>, errors: &mut Reader
         way.map(|way| Tender::Named { method: way.method, account: way.account, payer: way.payer })
     };
     let amount = Money::new(request.amount_minor, currency);
-    tender.map(|tender| OrderTemplate { amount, description: request.description.clone(), tender, life_s })
+    let (service, region) = (request.service.clone(), request.region.clone());
+    let description = request.description.clone();
+    tender.map(|tender| OrderTemplate { amount, description, tender, life_s, service, region })
 }

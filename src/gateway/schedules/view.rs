@@ -117,6 +117,14 @@ pub struct OrderTemplateView {
     pub customer: Option<String>,
     /// From the fire to the last moment to pay.
     pub expires_in_seconds: i64,
+    /// What kind of service it is for, in the merchant's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub service: Option<String>,
+    /// Where, in the merchant's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub region: Option<String>,
 }
 
 impl From<&Template> for OrderTemplateView {
@@ -135,6 +143,8 @@ impl From<&Template> for OrderTemplateView {
             offers,
             customer,
             expires_in_seconds: order.life_s,
+            service: order.service.clone(),
+            region: order.region.clone(),
         }
     }
 }

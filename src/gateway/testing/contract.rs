@@ -79,6 +79,7 @@ async fn calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
     let (cash, mut all) = cash_calls(house).await;
     all.extend(schedule_calls(house).await);
     all.extend(billing_calls(house).await);
+    all.extend(reconciliation_calls(house).await);
     let out = house.cash_refund(&cash, "prepare-6", 100).await;
     let pay_out = json!({ "leg": leg(&out, 0), "worker": "w-4", "by": "Li Na", "proof": "1" });
     all.push(("/v1/refunds/{id}/paid-out", refund(&out, "paid-out"), pay_out, 200));
@@ -200,6 +201,25 @@ async fn schedule_calls(house: &House) -> Vec<(&'static str, String, Value, u16)
     ]
 }
 
+/// The same about reconciliation.
+async fn reconciliation_calls(house: &House) -> Vec<(&'static str, String, Value, u16)> {
+    let [small, large, refused] = house.parked_breaks().await;
+    let of = |found: &str, verb: &str| format!("/v1/breaks/{found}/{verb}");
+    let end = |how: &str| json!({ "how": how, "by": "Li Na", "reason": "x" });
+    let begin = |day: &str| json!({ "account": house.account, "day": day });
+    vec![
+        ("/v1/breaks/{id}/end", of(&small, "end"), end("accept"), 200),
+        ("/v1/breaks/{id}/end", of(&small, "end"), end("accept"), 409),
+        ("/v1/breaks/{id}/end", of(&large, "end"), end("write_off"), 200),
+        ("/v1/breaks/{id}/agree", of(&large, "agree"), json!({ "by": "Li Na" }), 409),
+        ("/v1/breaks/{id}/agree", of(&large, "agree"), json!({ "by": "Wang Fang" }), 200),
+        ("/v1/breaks/{id}/end", of(&refused, "end"), end("write_off"), 200),
+        ("/v1/breaks/{id}/refuse", of(&refused, "refuse"), json!({ "by": "Wang Fang" }), 200),
+        ("/v1/reconciliations", "/v1/reconciliations".to_owned(), begin("2026-11-21"), 202),
+        ("/v1/reconciliations", "/v1/reconciliations".to_owned(), begin("2026-11-22"), 409),
+    ]
+}
+
 async fn house_with_everything() -> House {
     let after_close = AfterClose::Park { deadline_ms: 86_400_000 };
     let policy = MerchantPolicy { after_close, approval_above_minor: Some(5_000), ..MerchantPolicy::default() };
@@ -240,6 +260,8 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
     let scheduled = house.get("/v1/schedules?limit=1").await.expect(200).json()["schedules"][0]["id"].clone();
     let plan = house.get("/v1/plans?limit=1").await.expect(200).json()["plans"][0]["id"].clone();
     let agreement = house.get("/v1/agreements?limit=1").await.expect(200).json()["agreements"][0]["id"].clone();
+    let found = house.get("/v1/breaks?limit=1").await.expect(200).json()["breaks"][0]["id"].clone();
+    let bill = house.get("/v1/bills?limit=1").await.expect(200).json()["bills"][0]["id"].clone();
     for (method, path, operation) in operations(&document) {
         if called.contains(&format!("{method} {path}")) {
             continue;
@@ -254,20 +276,23 @@ async fn every_operation_of_the_document_answers_as_the_document_says() {
             path if path.starts_with("/v1/schedules") => text(&scheduled),
             path if path.starts_with("/v1/plans") => text(&plan),
             path if path.starts_with("/v1/agreements") => text(&agreement),
+            path if path.starts_with("/v1/breaks") => text(&found),
+            path if path.starts_with("/v1/bills") => text(&bill),
             _ => text(&order["id"]),
         };
         let concrete = path
             .replace("{id}", id)
             .replace("{channel}", "wechat")
             .replace("{account}", &account.to_string())
-            .replace("{kind}", "not-found");
+            .replace("{kind}", if path.starts_with("/v1/ledger") { "clearing" } else { "not-found" })
+            .replace("{owner}", &house.account.to_string());
         let answer = house.send(house.request(&method, &concrete, &[], Body::empty())).await;
         assert_ne!(answer.status, 404, "{method} {path} does not exist");
         assert!(answer.status < 300 || path.starts_with("/notify"), "{method} {path}: {}", answer.text());
         assert_described(&document, &operation, &answer, &format!("{method} {path}"));
         called.insert(format!("{method} {path}"));
     }
-    assert_eq!(called.len(), 64, "{called:?}");
+    assert_eq!(called.len(), 78, "{called:?}");
 }
 
 #[test]
@@ -338,6 +363,8 @@ async fn order_operations_want_a_key_and_say_so() {
             path if path.starts_with("/v1/schedules") => "sch",
             path if path.starts_with("/v1/agreements") => "agr",
             path if path.starts_with("/v1/plans") => "pln",
+            path if path.starts_with("/v1/breaks") => "brk",
+            path if path.starts_with("/v1/bills") => "bil",
             _ => "ord",
         };
         let concrete = path.replace("{id}", &format!("{prefix}_00000000000000000000000000"));
@@ -384,6 +411,9 @@ fn the_members_of_every_request_are_those_that_are_read() {
             "CancelPlan" => crate::plans::wishes::read_cancel(body).err(),
             "PlanAmount" => crate::plans::wishes::read_amount(body).err(),
             "ChargePlanBy" => crate::plans::wishes::read_charge_by(body).err(),
+            "EndBreak" => crate::reconcile::judge::read_end(body).err(),
+            "JudgeBreak" => crate::reconcile::judge::read_by(body).err(),
+            "BeginReconciliation" => crate::reconcile::begin::read(body).err(),
             other => panic!("{other} is not a request"),
         };
         problem.map(pointers).unwrap_or_default()
@@ -417,6 +447,9 @@ fn the_members_of_every_request_are_those_that_are_read() {
         "CancelPlan",
         "PlanAmount",
         "ChargePlanBy",
+        "EndBreak",
+        "JudgeBreak",
+        "BeginReconciliation",
     ] {
         let schema = &document["components"]["schemas"][name];
         let names: BTreeSet<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();

@@ -17,6 +17,7 @@ mod idempotency;
 mod installments;
 mod judge;
 mod late_money;
+mod ledger;
 mod legs;
 mod list;
 mod notify;
@@ -25,9 +26,11 @@ mod payments;
 mod plan_timeline;
 mod plan_wishes;
 mod plans;
+mod reconcile;
 mod refund_inputs;
 mod refund_list;
 mod refunds;
+mod reports;
 mod schedules;
 mod story;
 mod timeline;
@@ -255,7 +258,8 @@ impl House {
         let (balances, parked) = (self.store.balances().await.unwrap(), self.store.parked(None, 10_000).await.unwrap());
         let counts = self.store.counts().await.unwrap();
         let billing = self.billing().await;
-        format!("{orders:?} {refunds:?} {:?} {balances:?} {parked:?} {counts:?} {billing}", self.jobs().await)
+        let books = self.books().await;
+        format!("{orders:?} {refunds:?} {:?} {balances:?} {parked:?} {counts:?} {billing} {books}", self.jobs().await)
     }
 
     /// Every agreement and plan, as text.

@@ -4,6 +4,7 @@
 use jiff::civil::Date;
 
 use crate::alipay::agreement_body::{Named, PayBody, read_modify};
+use crate::alipay::bill::BillWish;
 use crate::alipay::biz::{Biz, Which};
 use crate::alipay::freeze_body::{FreezeBody, Frozen, Unfreeze};
 use crate::alipay::order_body::{Kind, OrderBody};
@@ -32,6 +33,7 @@ pub(crate) enum Call {
     Modify(String, Date),
     /// The certificate with this digest.
     Certificate(String),
+    Bill(BillWish),
 }
 
 impl Call {
@@ -56,6 +58,7 @@ impl Call {
             "alipay.user.agreement.executionplan.modify" => {
                 read_modify(biz_content).map(|(no, day)| Self::Modify(no, day))
             }
+            "alipay.data.dataservice.bill.downloadurl.query" => BillWish::read(biz_content).map(Self::Bill),
             "alipay.open.app.alipaycert.download" => {
                 let biz = Biz::read(biz_content, &["alipay_cert_sn"])?;
                 Ok(Self::Certificate(biz.needed("alipay_cert_sn", 64)?))
@@ -85,6 +88,7 @@ impl Call {
             Self::Unsign(_) => "alipay.unsign",
             Self::Modify(..) => "alipay.modify_plan",
             Self::Certificate(_) => "alipay.certificate",
+            Self::Bill(_) => "alipay.bill",
         }
     }
 
@@ -109,7 +113,9 @@ impl Call {
             },
             Self::Voucher(_) | Self::QueryHold(_) | Self::CancelHold(_) => Subject::Other,
             Self::Unfreeze(wish) => Subject::Refund { number: &wish.out_request_no, operation: 4 },
-            Self::QueryAgreement(_) | Self::Unsign(_) | Self::Modify(..) | Self::Certificate(_) => Subject::Other,
+            Self::QueryAgreement(_) | Self::Unsign(_) | Self::Modify(..) | Self::Certificate(_) | Self::Bill(_) => {
+                Subject::Other
+            }
         }
     }
 }

@@ -10,19 +10,31 @@ use crate::alipay::agreement::AgreementFacts;
 use crate::alipay::freeze::HoldFacts;
 use crate::alipay::keys::{AlipayCertificate, AlipayKeys, Mode};
 use crate::alipay::order_body::OrderBody;
-use crate::alipay::page;
+use crate::alipay::{by_hand, page};
+use crate::bills::terms::{BEIJING_MS, BillTerms};
+use crate::by_hand::{HandMade, HandRefund, Sale, Sold};
 use crate::door::{Door, Opened};
 use crate::front::{Front, Letter};
-use crate::orders::{Happened, Order};
+use crate::orders::{Happened, Order, Orders};
 use crate::refund_books::RefundState;
 use crate::refunds::Refund;
 use crate::shared::Shared;
 use crate::timers::About;
-use crate::{AlipayAccount, SandboxError};
+use crate::{AlipayAccount, FeeTerms, SandboxError};
 
 /// Waits after failed attempts to notify, in seconds of the sandbox clock, by the documents: eight attempts
 /// within 25 hours.
 pub(crate) const WAITS_S: [i64; 7] = [240, 600, 600, 3_600, 7_200, 21_600, 54_000];
+
+/// Bills and payouts.
+pub(crate) const BILLS: BillTerms = BillTerms {
+    early_ms: BEIJING_MS,
+    pays_after_ms: 8 * 3_600_000,
+    payer: "支付宝(中国)网络技术有限公司",
+    reference: "2088",
+    fees: FeeTerms::new(60, 0, true),
+    tells_currency: false,
+};
 
 /// The front.
 pub(crate) struct Alipay {
@@ -129,6 +141,18 @@ impl Front for Alipay {
 
     fn waits_s(&self) -> &'static [i64] {
         &WAITS_S
+    }
+
+    fn bills(&self) -> BillTerms {
+        BILLS
+    }
+
+    fn sold_elsewhere(&self, _: &Orders, sale: &Sale<'_>) -> Option<Sold> {
+        by_hand::sold(self.app(sale.account)?, sale)
+    }
+
+    fn refunded_by_hand(&self, order: &Order, wish: &HandRefund<'_>) -> Option<HandMade> {
+        by_hand::refunded(order, wish)
     }
 
     fn open(&self, world: &Shared, door: &Door) -> Option<Result<Opened, String>> {

@@ -21,7 +21,7 @@ use crate::alipay::order_body::Kind;
 use crate::alipay::params::{self, Params};
 use crate::alipay::refusal::Refusal;
 use crate::alipay::verify::{self, Verified};
-use crate::alipay::{agreement, debit, freeze, freeze_pay, page, refund, trade};
+use crate::alipay::{agreement, bill, debit, freeze, freeze_pay, page, refund, trade};
 use crate::dice;
 use crate::faults::RequestFault;
 use crate::misbehave::{self, Busy};
@@ -34,7 +34,7 @@ const BODY_LIMIT_BYTES: usize = 256 * 1024;
 
 /// The gateway has one path.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route(page::PATH, any(serve))
+    Router::new().route(page::PATH, any(serve)).merge(bill::routes())
 }
 
 async fn serve(State(world): State<Arc<Shared>>, request: Request) -> Response {
@@ -66,7 +66,8 @@ async fn serve(State(world): State<Arc<Shared>>, request: Request) -> Response {
         Err(refusal) => return respond(&world, &method, mode, Err(refusal)),
     };
     world.tally.operation(call.name());
-    play(&world, &method, app, &request, call).await
+    let host = head.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    play(&world, &method, app, (&request, host), call).await
 }
 
 fn admit<'w>(world: &'w Shared, app: &'w App, params: &Params) -> Result<Verified<'w>, Refusal> {
@@ -74,7 +75,7 @@ fn admit<'w>(world: &'w Shared, app: &'w App, params: &Params) -> Result<Verifie
 }
 
 /// Effect and answer, with the fault that strikes them.
-async fn play(world: &Shared, method: &str, app: &App, request: &Verified<'_>, call: Call) -> Response {
+async fn play(world: &Shared, method: &str, app: &App, (request, host): (&Verified<'_>, &str), call: Call) -> Response {
     let mode = request.mode;
     let drawn = world.draw(app.asker(), call.subject());
     let fault = world.struck(drawn.request);
@@ -84,7 +85,7 @@ async fn play(world: &Shared, method: &str, app: &App, request: &Verified<'_>, c
     if let Some(response) = misbehave::before_effect(world, fault, drawn.request, busy).await {
         return response;
     }
-    let mut answer = perform(world, request, call, drawn.fate);
+    let mut answer = perform(world, (request, host), call, drawn.fate);
     if let Err(refusal) = &answer {
         world.tally.refusal(&refusal.sub_code);
     }
@@ -107,7 +108,7 @@ fn in_words(busy: Busy, coin: bool, cancels: bool) -> Refusal {
     }
 }
 
-fn perform(world: &Shared, request: &Verified<'_>, call: Call, fate: u64) -> Answer {
+fn perform(world: &Shared, (request, host): (&Verified<'_>, &str), call: Call, fate: u64) -> Answer {
     match call {
         Call::Precreate(body) => {
             let created = trade::create(world, request, *body, fate)?;
@@ -136,6 +137,7 @@ fn perform(world: &Shared, request: &Verified<'_>, call: Call, fate: u64) -> Ans
         Call::Unsign(named) => agreement::unsign(world, request, &named),
         Call::Modify(no, day) => agreement::modify(world, request, &no, day),
         Call::Certificate(sn) => certificate(world, &sn),
+        Call::Bill(wish) => bill::ask(world, request, &wish, host),
     }
 }
 

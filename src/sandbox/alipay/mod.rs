@@ -3,12 +3,16 @@
 //! nothing of the other channels.
 
 pub(crate) mod account;
+pub(crate) mod account_bill;
 pub(crate) mod agreement;
 pub(crate) mod agreement_body;
 pub(crate) mod amount;
 pub(crate) mod answer;
 pub(crate) mod authority;
+pub(crate) mod bill;
+pub(crate) mod bill_text;
 pub(crate) mod biz;
+pub(crate) mod by_hand;
 pub(crate) mod call;
 pub(crate) mod debit;
 pub(crate) mod freeze;
@@ -31,5 +35,6 @@ pub(crate) mod refusal;
 pub(crate) mod serial;
 pub(crate) mod sign;
 pub(crate) mod trade;
+pub(crate) mod trade_bill;
 pub(crate) mod verify;
 pub(crate) mod view;

@@ -82,7 +82,7 @@ pub(crate) fn ask(world: &Shared, request: &Verified<'_>, body: &RefundBody, fat
 }
 
 /// Under what a refund's number is found again: it is unique for its trade only.
-fn scope(order: &Order, number: &str) -> String {
+pub(super) fn scope(order: &Order, number: &str) -> String {
     format!("{}\n{number}", order.number)
 }
 

@@ -102,3 +102,57 @@ async fn a_stopped_sandbox_answers_nobody() {
     sandbox.stop().await;
     assert!(shop.try_query("order-0001").await.is_err());
 }
+
+#[tokio::test]
+async fn bills_are_told_wrongly_and_what_nobody_asked_for_happens_over_http() {
+    let stage = stage().await;
+    let mchid = &keys().provisioned.mchid;
+    stage.paid("order-0001").await;
+    stage.paid("order-0002").await;
+    let bill = json!({ "channel": "wechat", "account": mchid, "day": "2026-11-22" });
+    let line = format!("bills/lines/order-0001?account={mchid}");
+    for (method, path, body, status) in [
+        ("PUT", line.as_str(), json!("left_out"), 204),
+        ("PUT", &line, json!({ "amount": -1 }), 204),
+        ("PUT", &line, json!("lost"), 400),
+        ("PUT", &format!("bills/lines/order-0009?account={mchid}"), json!("doubled"), 404),
+        ("PUT", "bills/spoil", json!({ "bill": bill, "flaw": { "garbage": { "lines": 3 } } }), 204),
+        ("PUT", "bills/spoil", json!({ "bill": bill, "flaw": "torn" }), 400),
+        (
+            "PUT",
+            "bills/spoil",
+            json!({ "bill": { "channel": "stripe", "account": "a", "day": "2026-11-22" }, "flaw": "totals" }),
+            409,
+        ),
+    ] {
+        assert_eq!(ask(&stage, method, path, Some(body.clone())).await.0, status, "{path} {body}");
+    }
+    let flaws: Value = serde_json::from_slice(&ask(&stage, "GET", "bills/flaws", None).await.1).unwrap();
+    assert_eq!(
+        (&flaws["lines"][0]["flaw"]["amount"], &flaws["bills"][0]["flaw"]["garbage"]["lines"]),
+        (&json!(-1), &json!(3))
+    );
+    let sale = json!({ "channel": "wechat", "account": mchid, "number": "till-77", "amount_minor": 5 });
+    for (method, path, body, status) in [
+        ("DELETE", line.as_str(), None, 204),
+        ("DELETE", &line, None, 404),
+        ("PUT", "bills/mend", Some(bill.clone()), 204),
+        ("PUT", "bills/mend", Some(bill), 404),
+        ("POST", "foreign", Some(sale.clone()), 204),
+        ("POST", "foreign", Some(sale), 409),
+        ("POST", "orders/order-0001/refund", Some(json!({ "amount_minor": 9_999 })), 409),
+        ("POST", "orders/order-0009/refund", Some(json!({ "amount_minor": 1 })), 404),
+        ("POST", "orders/order-0002/forget", None, 204),
+        ("POST", "orders/order-0002/forget", None, 409),
+    ] {
+        assert_eq!(ask(&stage, method, path, body).await.0, status, "{method} {path}");
+    }
+    let (status, made) = ask(&stage, "POST", "orders/order-0001/refund", Some(json!({ "amount_minor": 100 }))).await;
+    let made: Value = serde_json::from_slice(&made).unwrap();
+    assert_eq!(status, 200);
+    let refund = stage.refund_entry(made["out_refund_no"].as_str().unwrap());
+    assert_eq!((refund.by_hand, refund.succeeded_minor, stage.entry("order-0002").forgotten), (true, 100, true));
+    stage.clock.advance_ms(24 * 3_600_000);
+    let payouts: Value = serde_json::from_slice(&ask(&stage, "GET", "payouts", None).await.1).unwrap();
+    assert_eq!(payouts[0]["amount_minor"], 8_800 - 53 - 100 + 1 + 5);
+}

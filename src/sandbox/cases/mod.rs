@@ -4,6 +4,8 @@
 mod admin;
 mod agreements;
 mod alipay;
+mod bill_flaws;
+mod bills;
 mod certificates;
 mod debits;
 mod faults;

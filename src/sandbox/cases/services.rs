@@ -55,6 +55,14 @@ impl Stage {
         self.shop.call("GET", &target, String::new()).await.unwrap().json()
     }
 
+    /// A service that was done and paid for.
+    pub async fn served(&self, number: &str, fen: i64) {
+        self.serve(number, "[payer:never]").await;
+        self.confirm(number);
+        self.complete(number, fen).await;
+        self.until("collected", || self.entry(number).captured_minor == fen).await;
+    }
+
     fn confirm(&self, number: &str) {
         self.sandbox.pay(&keys().provisioned.mchid, number, PayMode::Silent).unwrap();
         // The service takes a while.

@@ -1,5 +1,5 @@
 //! Disputes: it knows when a payer complains, how that ends and how a dispute is shown. The money that the payer's
-//! bank withdraws meanwhile is not booked here: a refund is refused, that is all.
+//! bank withdraws meanwhile moves on the balance only: in the books, the payment stays captured.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -54,6 +54,7 @@ pub(crate) struct DisputeFacts {
     pub(crate) amount_minor: i64,
     pub(crate) opened_at_ms: i64,
     pub(crate) won: Option<bool>,
+    pub(crate) decided_at_ms: Option<i64>,
 }
 
 /// The end that is asked for in the description: `[dispute:won]`, `[dispute:lost]`, or `[dispute:open]` for none.
@@ -155,11 +156,12 @@ impl Shared {
             (DisputeAct::Open, None) if !paid || left <= 0 => return Err("there is no money to dispute"),
             (DisputeAct::Open, none) => {
                 let id = facts.id.replacen("pi_", "du_", 1);
-                *none = Some(DisputeFacts { id, amount_minor: left, opened_at_ms: now_ms, won: None });
+                *none =
+                    Some(DisputeFacts { id, amount_minor: left, opened_at_ms: now_ms, won: None, decided_at_ms: None });
                 Happened::Disputed
             }
             (_, Some(dispute)) if dispute.won.is_none() => {
-                dispute.won = Some(act == DisputeAct::Won);
+                (dispute.won, dispute.decided_at_ms) = (Some(act == DisputeAct::Won), Some(now_ms));
                 Happened::DisputeClosed
             }
             _ => return Err("no dispute is open"),

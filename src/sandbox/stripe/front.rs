@@ -4,13 +4,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::agreements::{Agreement, AgreementNews};
+use crate::bills::movement::What;
+use crate::bills::terms::BillTerms;
+use crate::by_hand::{HandMade, HandRefund, Sale, Sold};
 use crate::door::{Door, Opened};
 use crate::fates::Asker;
 use crate::front::{Front, Letter};
-use crate::orders::{Happened, Order};
+use crate::orders::{Happened, Order, Orders};
 use crate::refunds::Refund;
 use crate::shared::Shared;
 use crate::stripe::account::Account;
+use crate::stripe::by_hand;
 use crate::stripe::customers::Customers;
 use crate::stripe::debit::Saved;
 use crate::stripe::disputes::{self, DisputeFacts};
@@ -19,7 +23,7 @@ use crate::stripe::idempotency::Keys;
 use crate::stripe::installments::Allowed;
 use crate::stripe::setup::SetupFacts;
 use crate::timers::{About, Due};
-use crate::{Channel, SandboxError, StripeAccount};
+use crate::{Channel, FeeTerms, SandboxError, StripeAccount};
 
 /// Waits after failed attempts, in seconds of the sandbox clock. The documents say "up to three days with an
 /// exponential back-off" and give no steps; these last a little less than three days.
@@ -31,6 +35,16 @@ pub(crate) const LAPSES: u8 = 0;
 pub(crate) const COMPLAINS: u8 = 1;
 /// The complaint is decided.
 pub(crate) const DECIDED: u8 = 2;
+
+/// Balance transactions and payouts.
+pub(crate) const BILLS: BillTerms = BillTerms {
+    early_ms: 0,
+    pays_after_ms: 14 * 3_600_000,
+    payer: "STRIPE",
+    reference: "po_3S",
+    fees: FeeTerms::new(290, 30, false),
+    tells_currency: true,
+};
 
 /// The front.
 pub(crate) struct Stripe {
@@ -154,6 +168,31 @@ impl Front for Stripe {
 
     fn waits_s(&self) -> &'static [i64] {
         &WAITS_S
+    }
+
+    fn bills(&self) -> BillTerms {
+        BILLS
+    }
+
+    fn sold_elsewhere(&self, orders: &Orders, sale: &Sale<'_>) -> Option<Sold> {
+        Some(by_hand::sold(orders, self.account(sale.account)?, sale))
+    }
+
+    fn refunded_by_hand(&self, order: &Order, wish: &HandRefund<'_>) -> Option<HandMade> {
+        by_hand::refunded(order, wish)
+    }
+
+    fn currency(&self, order: &Order) -> String {
+        order.own.get::<OrderFacts>().map_or_else(|| "hkd".to_owned(), |facts| facts.currency.clone())
+    }
+
+    fn complaints(&self, order: &Order) -> Vec<(What, i64, i64)> {
+        let Some(dispute) = order.own.get::<OrderFacts>().and_then(|facts| facts.dispute.as_ref()) else {
+            return Vec::new();
+        };
+        let won = dispute.decided_at_ms.filter(|_| dispute.won == Some(true));
+        let opened = (What::Dispute, dispute.opened_at_ms, dispute.amount_minor);
+        [Some(opened), won.map(|at_ms| (What::DisputeWon, at_ms, dispute.amount_minor))].into_iter().flatten().collect()
     }
 
     /// The payer's page is given the client secret.

@@ -30,20 +30,26 @@ pub(crate) struct Listed {
 impl Listed {
     pub(crate) fn read(params: &Params) -> Result<Self, Refusal> {
         params.only(&["created", "customer", "ending_before", "expand", "limit", "starting_after"])?;
-        let bounds = params.hash("created")?;
-        let mut created = (i64::MIN, i64::MAX);
-        for (name, text) in &bounds {
-            let at: i64 = text.parse().map_err(|_| Refusal::not_an_integer("created"))?;
-            match name.as_str() {
-                "gte" => created.0 = created.0.max(at),
-                "gt" => created.0 = created.0.max(at.saturating_add(1)),
-                "lt" => created.1 = created.1.min(at),
-                "lte" => created.1 = created.1.min(at.saturating_add(1)),
-                _ => return Err(Refusal::unknown("created")),
-            }
-        }
+        let created = created(params)?;
         Ok(Self { paging: params.paging()?, created, expand: Expand::read(params, "data.")? })
     }
+}
+
+/// The bounds of `created`, in seconds since the epoch: at least, below.
+pub(crate) fn created(params: &Params) -> Result<(i64, i64), Refusal> {
+    let bounds = params.hash("created")?;
+    let mut created = (i64::MIN, i64::MAX);
+    for (name, text) in &bounds {
+        let at: i64 = text.parse().map_err(|_| Refusal::not_an_integer("created"))?;
+        match name.as_str() {
+            "gte" => created.0 = created.0.max(at),
+            "gt" => created.0 = created.0.max(at.saturating_add(1)),
+            "lt" => created.1 = created.1.min(at),
+            "lte" => created.1 = created.1.min(at.saturating_add(1)),
+            _ => return Err(Refusal::unknown("created")),
+        }
+    }
+    Ok(created)
 }
 
 /// What is searched for.

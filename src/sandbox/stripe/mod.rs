@@ -4,6 +4,8 @@
 pub(crate) mod account;
 pub(crate) mod answer;
 pub(crate) mod api;
+pub(crate) mod balance;
+pub(crate) mod by_hand;
 pub(crate) mod cards;
 pub(crate) mod create;
 pub(crate) mod customers;

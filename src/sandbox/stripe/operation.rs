@@ -6,6 +6,7 @@ use crate::Channel;
 use crate::fates::{Drawn, Subject};
 use crate::shared::Shared;
 use crate::stripe::account::Account;
+use crate::stripe::balance::BalanceOf;
 use crate::stripe::customers::CustomerWish;
 use crate::stripe::ends::Card;
 use crate::stripe::front::KeyKind;
@@ -77,6 +78,8 @@ pub(crate) enum Call {
     },
     Detach(String),
     Customer(Box<CustomerWish>),
+    /// Changes of the balance.
+    Balance(BalanceOf),
     RetrieveCustomer(String),
     ListCustomers {
         sought: Option<Sought>,
@@ -163,6 +166,7 @@ impl Call {
                 Ok(Self::ListDisputes { intent, paging })
             }
             ("GET", ["disputes", id]) => Ok(Self::RetrieveDispute((*id).to_owned())),
+            ("GET", ["balance_transactions"]) => BalanceOf::read(params).map(Self::Balance),
             (_, ["setup_intents" | "payment_methods" | "customers", ..]) => Self::read_saving(method, &parts, params),
             _ => Err(Refusal::no_such_address()),
         }
@@ -220,6 +224,7 @@ impl Call {
             Self::CancelSetup(_) => "stripe.cancel_setup",
             Self::RetrieveCard(_) | Self::ListCards { .. } => "stripe.query_card",
             Self::Detach(_) => "stripe.detach",
+            Self::Balance(_) => "stripe.balance",
             Self::Customer(_) => "stripe.customer",
             Self::RetrieveCustomer(_) | Self::ListCustomers { .. } => "stripe.query_customer",
             Self::Capture { .. } => "stripe.capture",
@@ -267,6 +272,7 @@ impl Call {
             Self::ChargeAgain { .. } => 9,
             // These are drawn without a number.
             Self::Setup(_)
+            | Self::Balance(_)
             | Self::RetrieveSetup { .. }
             | Self::ConfirmSetup { .. }
             | Self::CancelSetup(_)
@@ -337,6 +343,7 @@ impl Call {
             Self::Customer(wish) => Ok(world.stripe_new_customer(account, *wish)),
             Self::RetrieveCustomer(id) => world.stripe_customer(account, &id),
             Self::ListCustomers { sought, paging } => world.stripe_customers(account, sought.as_ref(), &paging),
+            Self::Balance(of) => world.stripe_balance(account, &of),
             Self::RetrieveRefund(id) => world.stripe_retrieve_refund(account, &id),
             Self::ListRefunds { intent, paging } => world.stripe_list_refunds(account, intent.as_deref(), &paging),
             Self::RetrieveDispute(id) => world.stripe_retrieve_dispute(account, &id),

@@ -8,7 +8,7 @@ use crate::refund_books::RefundState;
 use crate::refunds::Refund;
 use crate::stripe::debit;
 use crate::stripe::ends::HOLD_LASTS_MS;
-use crate::stripe::front::{OrderFacts, RefundFacts};
+use crate::stripe::front::{BILLS, OrderFacts, RefundFacts};
 use crate::stripe::installments;
 use crate::stripe::params::Params;
 use crate::stripe::refusal::Refusal;
@@ -111,7 +111,7 @@ pub(crate) fn intent_in(orders: &Orders, order: &Order, facts: &OrderFacts, stat
 }
 
 /// The charge of an intent that a bank said yes to: its id, or the object.
-fn charge_of(orders: &Orders, order: &Order, facts: &OrderFacts, expand: Expand) -> Option<Value> {
+pub(crate) fn charge_of(orders: &Orders, order: &Order, facts: &OrderFacts, expand: Expand) -> Option<Value> {
     let at_ms = order.tab.authorized_at_ms.or(order.tab.paid_at_ms)?;
     if !expand.charge {
         return Some(facts.charge_id().into());
@@ -124,7 +124,7 @@ fn charge_of(orders: &Orders, order: &Order, facts: &OrderFacts, expand: Expand)
         "amount": order.amount_minor,
         "amount_captured": captured,
         "amount_refunded": refunded,
-        "balance_transaction": transaction_of(order, facts, expand),
+        "balance_transaction": transaction_of(orders, order, facts, expand),
         "captured": captured > 0,
         "created": seconds(at_ms),
         "currency": facts.currency,
@@ -145,15 +145,17 @@ fn charge_of(orders: &Orders, order: &Order, facts: &OrderFacts, expand: Expand)
     }))
 }
 
-fn transaction_of(order: &Order, facts: &OrderFacts, expand: Expand) -> Option<Value> {
+fn transaction_of(orders: &Orders, order: &Order, facts: &OrderFacts, expand: Expand) -> Option<Value> {
     let at_ms = order.tab.paid_at_ms?;
     let id = facts.id.replacen("pi_", "txn_", 1);
     if !expand.transaction {
         return Some(id.into());
     }
+    let amount = order.tab.captured_minor;
+    let fee = orders.fees.get(&order.account).copied().unwrap_or(BILLS.fees).of(amount);
     Some(json!({
-        "id": id, "object": "balance_transaction", "amount": order.tab.captured_minor, "created": seconds(at_ms),
-        "currency": facts.currency, "fee": 0, "net": order.tab.captured_minor, "source": facts.charge_id(),
+        "id": id, "object": "balance_transaction", "amount": amount, "created": seconds(at_ms),
+        "currency": facts.currency, "fee": fee, "net": amount.saturating_sub(fee), "source": facts.charge_id(),
         "status": "pending", "type": "charge",
     }))
 }

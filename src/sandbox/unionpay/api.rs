@@ -26,6 +26,7 @@ use crate::unionpay::verify;
 use crate::{Channel, dice};
 
 const FRONT_SERVICE: &str = "frontTransReq.do";
+const FILE_SERVICE: &str = "fileTransReq.do";
 /// Where a payer's browser posts its form.
 pub(crate) const FRONT_PATH: &str = "/gateway/api/frontTransReq.do";
 /// No request of this gateway needs more: its longest field has 1,024 characters.
@@ -34,7 +35,12 @@ const PLAIN_FORM: &str = "application/x-www-form-urlencoded";
 
 /// The services below `/gateway/api`.
 pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/gateway/api/{service}", post(serve))
+    Router::new().route("/gateway/api/{service}", post(serve)).route("/", post(serve_file))
+}
+
+/// Files have a host of their own, whose root is called.
+async fn serve_file(world: State<Arc<Shared>>, request: Request) -> Response {
+    serve(world, Path(FILE_SERVICE.to_owned()), request).await
 }
 
 async fn serve(State(world): State<Arc<Shared>>, Path(service): Path<String>, request: Request) -> Response {
@@ -54,7 +60,7 @@ async fn serve(State(world): State<Arc<Shared>>, Path(service): Path<String>, re
         Ok(admitted) => admitted,
         Err(refusal) => return send(&world, &fields, Err(refusal), browser),
     };
-    let is_query = matches!(call, Call::Query(_) | Call::AskToken(_));
+    let is_query = matches!(call, Call::Query(_) | Call::AskToken(_) | Call::File(_));
     let drawn = draw(&world, merchant, &call);
     let mut fault = world.struck(drawn.request);
     let busy = |busy| {
@@ -125,7 +131,7 @@ fn draw(world: &Shared, merchant: &UnionpayMerchant, call: &Call) -> Drawn {
         Call::Debit(it) => {
             Subject::Create { number: &it.name.order_id, description: &it.said, amount_minor: it.amount_fen }
         }
-        Call::AskToken(_) | Call::Unbind(_) => Subject::Other,
+        Call::AskToken(_) | Call::Unbind(_) | Call::File(_) => Subject::Other,
         Call::Query(Named::QueryId(_)) => Subject::Other,
         Call::Query(Named::Name(name)) => {
             let refund = world.orders().refunds.position(Channel::Unionpay, &merchant.mer_id, &name.unique()).is_some();
@@ -164,6 +170,7 @@ fn perform(
         Call::Unbind(unbinding) => world.unionpay_unbind(merchant, &unbinding)?,
         // It says its own code.
         Call::Debit(debit) => return world.unionpay_debit(merchant, *debit, fields, drawn.fate),
+        Call::File(wish) => return world.unionpay_file(merchant, &wish, fields),
         Call::Query(named) => told = world.unionpay_query(merchant, &named, fields)?,
     }
     Ok(answer::saying(told, SUCCESS))

@@ -6,26 +6,38 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use crate::agreements::{Agreement, AgreementNews};
+use crate::bills::terms::{BEIJING_MS, BillTerms};
+use crate::by_hand::{HandMade, HandRefund, Sale, Sold};
 use crate::door::{Door, Opened};
 use crate::fates::Asker;
 use crate::front::{Front, Letter};
-use crate::orders::{Happened, Order};
+use crate::orders::{Happened, Order, Orders};
 use crate::refund_books::RefundState;
 use crate::refunds::Refund;
 use crate::shared::Shared;
 use crate::timers::About;
 use crate::unionpay::account::{UnionpayAccount, UnionpayMerchant};
-use crate::unionpay::api;
 use crate::unionpay::certificate;
 use crate::unionpay::fields::Fields;
 use crate::unionpay::network::{Signer, UnionpayKeys};
 use crate::unionpay::purchase::handed_over;
 use crate::unionpay::request::Name;
 use crate::unionpay::story;
-use crate::{Channel, SandboxError};
+use crate::unionpay::{api, by_hand};
+use crate::{Channel, FeeTerms, SandboxError};
 
 /// Waits after failed attempts, in seconds of the sandbox clock, by the documents: five attempts in all.
 pub(crate) const WAITS_S: [i64; 4] = [60, 120, 240, 300];
+
+/// Bills and payouts. Its day begins at 23:00 of the day before, and the fee of a payment stays with the network.
+pub(crate) const BILLS: BillTerms = BillTerms {
+    early_ms: BEIJING_MS + 3_600_000,
+    pays_after_ms: 12 * 3_600_000,
+    payer: "银联商务股份有限公司",
+    reference: "CUP",
+    fees: FeeTerms::new(60, 0, false),
+    tells_currency: false,
+};
 
 /// The front.
 pub(crate) struct Unionpay {
@@ -122,6 +134,18 @@ impl Front for Unionpay {
 
     fn answer_within(&self) -> Duration {
         Duration::from_secs(10)
+    }
+
+    fn bills(&self) -> BillTerms {
+        BILLS
+    }
+
+    fn sold_elsewhere(&self, _: &Orders, sale: &Sale<'_>) -> Option<Sold> {
+        by_hand::sold(&self.merchant(sale.account)?.mer_id, sale)
+    }
+
+    fn refunded_by_hand(&self, order: &Order, wish: &HandRefund<'_>) -> Option<HandMade> {
+        by_hand::refunded(order, wish)
     }
 
     /// A form is posted by the payer's browser, and creates the order; a number is handed over by the

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::unionpay::fields::Fields;
+use crate::unionpay::file::FileWish;
 use crate::unionpay::refusal::Refusal;
 use crate::unionpay::time;
 use crate::unionpay::token_request::{Opening, TOKEN_PAY, TokenDebit, TokenNamed, Unbinding};
@@ -70,6 +71,8 @@ pub(crate) enum Call {
     AskToken(TokenNamed),
     Unbind(Unbinding),
     Debit(Box<TokenDebit>),
+    /// The reconciliation file of a day.
+    File(FileWish),
 }
 
 impl Name {
@@ -105,6 +108,7 @@ impl Call {
             ("backTransReq.do", "04") => money_back(false, fields),
             ("backTransReq.do", "31") => money_back(true, fields),
             ("queryTrans.do", "00") => query(fields),
+            ("fileTransReq.do", "76") => FileWish::read(fields).map(Self::File),
             _ => Err(Refusal::format("txnType")),
         }
     }
@@ -122,6 +126,7 @@ impl Call {
             Self::AskToken(_) => "unionpay.query_token",
             Self::Unbind(_) => "unionpay.unbind_token",
             Self::Debit(_) => "unionpay.debit",
+            Self::File(_) => "unionpay.file",
         }
     }
 }

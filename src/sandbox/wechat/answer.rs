@@ -20,23 +20,38 @@ pub(crate) struct Answer {
     /// JSON, or empty for 204.
     pub(crate) body: Vec<u8>,
     number: u32,
+    /// A file's content type: files are not signed.
+    file: Option<&'static str>,
 }
 
 impl Answer {
     pub(crate) fn ok(body: &Value) -> Self {
-        Self { status: 200, body: body.to_string().into_bytes(), number: 0 }
+        Self { status: 200, body: body.to_string().into_bytes(), number: 0, file: None }
     }
 
     pub(crate) const fn no_content() -> Self {
-        Self { status: 204, body: Vec::new(), number: 0 }
+        Self { status: 204, body: Vec::new(), number: 0, file: None }
+    }
+
+    /// A file as it is.
+    pub(crate) const fn file(bytes: Vec<u8>, content_type: &'static str) -> Self {
+        Self { status: 200, body: bytes, number: 0, file: Some(content_type) }
     }
 
     pub(crate) fn refused(refusal: &Refusal) -> Self {
-        Self { status: refusal.status, body: refusal.body().to_string().into_bytes(), number: refusal.number }
+        Self {
+            status: refusal.status,
+            body: refusal.body().to_string().into_bytes(),
+            number: refusal.number,
+            file: None,
+        }
     }
 
     /// Signs the answer; it can then still be spoilt. Without a signature there is no answer.
     pub(crate) fn signed(self, world: &Shared, with: SignWith) -> Option<Reply> {
+        if let Some(content_type) = self.file {
+            return Some(Reply::new(self.status, content_type, self.body));
+        }
         let signer = world.wechat.platform().signer(with);
         let mut headers = match sign::headers(&signer, world.pace.now_seconds(), &self.body) {
             Ok(headers) => headers,

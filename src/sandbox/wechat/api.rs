@@ -67,7 +67,10 @@ async fn serve(State(world): State<Arc<Shared>>, request: Request) -> Response {
     };
     let Some(reply) = answer.signed(&world, with) else { return hang_up() };
     misbehave::after_effect(&world, fault, drawn.request, reply, |reply, as_probe| {
-        sign::spoil(&mut reply.headers, as_probe);
+        // Files are not signed.
+        if reply.headers.contains_key("wechatpay-signature") {
+            sign::spoil(&mut reply.headers, as_probe);
+        }
     })
     .await
 }
@@ -126,6 +129,7 @@ fn perform(
         Call::Service(call) => world.wechat_service(mchid, *call, drawn.fate, sign_with),
         Call::Share(call) => world.wechat_share(merchant, *call, drawn.fate),
         Call::Refund(call) => world.wechat_refund(mchid, call, drawn.fate, sign_with),
+        Call::Bill(call) => world.wechat_bill(mchid, call),
         Call::Certificates => certificates::list(&world.wechat.platform(), &merchant.account.apiv3_key)
             .map(|listed| Answer::ok(&listed))
             .map_err(|error| Refusal::new(500, "SYSTEM_ERROR", error.to_string())),

@@ -5,27 +5,39 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use crate::agreements::{Agreement, AgreementNews};
+use crate::bills::terms::{BEIJING_MS, BillTerms};
+use crate::by_hand::{HandMade, HandRefund, Sale, Sold};
 use crate::door::{Door, Opened};
 use crate::fates::Asker;
 use crate::front::{Front, Letter};
-use crate::orders::{Happened, Order};
+use crate::orders::{Happened, Order, Orders};
 use crate::pace::beijing_digits;
 use crate::refunds::Refund;
 use crate::shared::Shared;
 use crate::timers::About;
 use crate::wechat::account::Merchant;
 use crate::wechat::body::CreateBody;
-use crate::wechat::contract;
 use crate::wechat::contract_body::SignBody;
 use crate::wechat::notice::Notice;
 use crate::wechat::platform::{PlatformCertificate, PlatformKeys, SignWith};
 use crate::wechat::refund_body::RefundBody;
 use crate::wechat::service::COLLECTS;
-use crate::{Channel, MerchantAccount, SandboxError};
+use crate::wechat::{by_hand, contract};
+use crate::{Channel, FeeTerms, MerchantAccount, SandboxError};
 
 /// Waits after failed attempts, in seconds of the sandbox clock, by the documents: about a day in all.
 pub(crate) const WAITS_S: [i64; 15] =
     [15, 15, 30, 180, 600, 1_200, 1_800, 1_800, 1_800, 3_600, 10_800, 10_800, 10_800, 21_600, 21_600];
+
+/// Bills and payouts.
+pub(crate) const BILLS: BillTerms = BillTerms {
+    early_ms: BEIJING_MS,
+    pays_after_ms: 7 * 3_600_000,
+    payer: "财付通支付科技有限公司",
+    reference: "1320",
+    fees: FeeTerms::new(60, 0, true),
+    tells_currency: true,
+};
 
 /// The front.
 pub(crate) struct Wechat {
@@ -137,6 +149,18 @@ impl Front for Wechat {
 
     fn waits_s(&self) -> &'static [i64] {
         &WAITS_S
+    }
+
+    fn bills(&self) -> BillTerms {
+        BILLS
+    }
+
+    fn sold_elsewhere(&self, _: &Orders, sale: &Sale<'_>) -> Option<Sold> {
+        by_hand::sold(self.merchant(sale.account)?, sale)
+    }
+
+    fn refunded_by_hand(&self, order: &Order, wish: &HandRefund<'_>) -> Option<HandMade> {
+        by_hand::refunded(order, wish)
     }
 
     /// Payers come by themselves as soon as an order is created, or a contract is asked for. The page of a contract

@@ -4,6 +4,7 @@
 use crate::fates::Subject;
 use crate::wechat::account::Merchant;
 use crate::wechat::application::read_application;
+use crate::wechat::bill_calls::BillCall;
 use crate::wechat::body::{CreateBody, Kind, read_close, read_create};
 use crate::wechat::contract_calls::ContractCall;
 use crate::wechat::refund_body::read_refund;
@@ -23,6 +24,7 @@ pub(crate) enum Call {
     Refund(RefundCall),
     Contract(Box<ContractCall>),
     Service(Box<ServiceCall>),
+    Bill(BillCall),
     Share(Box<ShareCall>),
     Certificates,
 }
@@ -76,6 +78,7 @@ impl Call {
             (_, ["v3", "payscore", ..]) => {
                 Ok(Self::Service(Box::new(ServiceCall::read(request, &parts, query, merchant)?)))
             }
+            ("GET", ["v3", "bill" | "billdownload", ..]) => BillCall::read(request, &parts, query).map(Self::Bill),
             (_, ["v3", "profitsharing", ..]) => Ok(Self::Share(Box::new(ShareCall::read(request, &parts, query)?))),
             ("GET", ["v3", "certificates"]) => Ok(Self::Certificates),
             _ => Err(Refusal::new(404, "RESOURCE_NOT_EXISTS", "there is no such method and path")),
@@ -96,7 +99,7 @@ impl Call {
             Self::Contract(call) => call.subject(),
             Self::Service(call) => call.subject(),
             Self::Share(call) => call.subject(),
-            Self::QueryByTransaction(_) | Self::Certificates => Subject::Other,
+            Self::QueryByTransaction(_) | Self::Bill(_) | Self::Certificates => Subject::Other,
         }
     }
 
@@ -108,6 +111,7 @@ impl Call {
             Self::Refund(call) => call.name(),
             Self::Contract(call) => call.name(),
             Self::Service(call) => call.name(),
+            Self::Bill(call) => call.name(),
             Self::Share(call) => call.name(),
             Self::Certificates => "certificates",
         }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::wechat::account::Merchant;
 use crate::wechat::authorization;
+use crate::wechat::bill_calls::FILES;
 use crate::wechat::platform::{PlatformKeys, SignWith};
 use crate::wechat::refusal::Refusal;
 
@@ -40,7 +41,9 @@ pub(crate) fn plain_headers(request: &Received<'_>) -> Result<(), Refusal> {
         return Err(Refusal::new(400, "PARAM_ERROR", "the User-Agent header is missing"));
     }
     let acceptable = |accept: &str| accept.contains("application/json") || accept.contains("*/*");
-    if !request.header("accept").is_some_and(acceptable) {
+    // What comes from there is no JSON.
+    let file = request.target.starts_with(FILES);
+    if !file && !request.header("accept").is_some_and(acceptable) {
         return Err(Refusal::new(406, "PARAM_ERROR", "the Accept header must allow application/json"));
     }
     let json = |kind: &str| kind.trim_start().starts_with("application/json");

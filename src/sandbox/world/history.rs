@@ -18,7 +18,7 @@ use super::report::Report;
 use super::script::{self, Script};
 use super::setup::Setup;
 use super::state::{BEGIN_MS, Making, World, stream};
-use super::{cast, crew, gateway, holds, laws};
+use super::{cast, crew, gateway, holds, laws, ledger_laws};
 
 /// Workers of a history, and one gateway.
 const WORKERS: usize = 3;
@@ -81,6 +81,7 @@ impl History {
                 break;
             }
         }
+        ledger_laws::check(&self.world).await;
         let mut state = self.world.lock();
         state.coverage.steps = steps;
         laws::check(&mut state, &self.scripts);

@@ -82,6 +82,10 @@ impl Books for Memory {
         Ok(Vec::new())
     }
 
+    async fn captures_numbered(&self, _: ChannelAccountId, _: &[String]) -> Result<Vec<ToldLine>> {
+        Ok(Vec::new())
+    }
+
     async fn lines_withdrawn(&self, _: &Bill, _: u32) -> Result<Vec<ToldLine>> {
         Ok(Vec::new())
     }
@@ -99,6 +103,10 @@ impl Books for Memory {
     }
 
     async fn stuck_reconciliations(&self, _: Timestamp, _: u32) -> Result<Vec<(ReconciliationId, MerchantId)>> {
+        Ok(Vec::new())
+    }
+
+    async fn reconciliations_under_way(&self, _: u32) -> Result<Vec<Reconciliation>> {
         Ok(Vec::new())
     }
 

@@ -6,7 +6,7 @@ use bursar_core::id::OrderId;
 use bursar_core::sharing::Sharing;
 use bursar_store::{Change, Result, Sharings};
 
-use super::memory::Memory;
+use super::memory::{Memory, some};
 use super::tables::Tables;
 
 impl Tables {
@@ -28,5 +28,12 @@ impl Tables {
 impl Sharings for Memory {
     async fn sharing(&self, order: OrderId) -> Result<Option<Sharing>> {
         self.world.database(self.pid, "read shares", |s| s.tables.sharings.get(&order).cloned()).await
+    }
+    async fn sharings_after(&self, after: Option<OrderId>, limit: u32) -> Result<Vec<Sharing>> {
+        let found = |s: &mut super::state::State| {
+            let later = s.tables.sharings.values().filter(|row| after.is_none_or(|id| row.order > id));
+            later.take(some(limit)).cloned().collect()
+        };
+        self.world.database(self.pid, "read shares", found).await
     }
 }

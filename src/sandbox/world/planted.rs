@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bursar_core::event::EventKind;
 use bursar_core::id::{self, LegId, PaymentId};
 use bursar_core::job::{JobKey, JobKind, NewJob};
-use bursar_core::ledger::AccountKind;
+use bursar_core::ledger::{AccountKind, Posting};
 use bursar_core::observation::Claim;
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::refund::{RefundCause, RefundState};
@@ -150,6 +150,8 @@ planted! {
     ExpiryForgotten = "expiry-forgotten",
     /// Disputed money stays among what is free.
     DisputeUnbooked = "dispute-unbooked",
+    /// What a merchant has earned is posted again, about the order instead of a payment.
+    BookNobody = "book-nobody",
 }
 
 impl FromStr for Planted {
@@ -220,6 +222,12 @@ impl Planted {
             Self::LoseObservation => change.observations.retain(|(_, o)| !matches!(o.claim, Claim::Paid(_))),
             Self::BookTwice => {
                 let again = change.postings.iter().find(|(p, _)| p.debit.kind == AccountKind::Clearing).copied();
+                change.postings.extend(again);
+            }
+            Self::BookNobody => {
+                let order = change.orders.iter().chain(&change.new_orders).next().map(|o| o.id.uuid());
+                let earned = change.postings.iter().find(|(p, _)| p.credit.kind == AccountKind::Earnings).copied();
+                let again = earned.zip(order).map(|((p, at), subject)| (Posting { subject, ..p }, at));
                 change.postings.extend(again);
             }
             Self::DropQuestion => change.questions.clear(),

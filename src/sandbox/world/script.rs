@@ -283,6 +283,8 @@ impl Script {
             installment: None,
             shares: Vec::new(),
             part_payment: self.part_payment,
+            service: None,
+            region: None,
             offers: self.offers.clone(),
             payer: None,
             due_at: None,

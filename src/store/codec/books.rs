@@ -109,6 +109,7 @@ pub fn bill_line(record: &Record) -> Result<BillLineRow> {
             status: row.code("status", EntryStatus::from_code)?,
             number: row.get("number")?,
             payment_number: None,
+            payment_channel_id: None,
             channel_id: row.get("channel_id")?,
             amount_minor: row.get("amount_minor")?,
             currency: row.get("currency")?,

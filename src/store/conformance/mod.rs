@@ -6,7 +6,9 @@
 
 mod billing;
 mod billing_news;
+mod books;
 mod cash;
+mod certificates;
 mod choosing;
 mod claims;
 mod combined;
@@ -14,6 +16,7 @@ mod gathering;
 mod guards;
 mod handles;
 mod leases;
+mod ledger;
 mod migration;
 mod office;
 mod outage;
@@ -24,6 +27,7 @@ mod reads;
 mod refund_desk;
 mod refund_guards;
 mod refund_rows;
+mod reports;
 mod schedules;
 mod schema;
 mod sharings;

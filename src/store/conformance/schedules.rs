@@ -46,6 +46,8 @@ fn daily(merchant: MerchantId, name: &str, catch_up: CatchUp, tender: Tender) ->
         description: "日常保洁 2 小时".to_owned(),
         tender,
         life_s: 1_800,
+        service: None,
+        region: None,
     });
     let draft = Draft { merchant, name, cron: "0 0 9 * * *", zone: "UTC" };
     let chance = bursar_core::chance::SeededChance::new(7);

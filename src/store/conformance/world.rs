@@ -49,6 +49,8 @@ pub fn order(merchant: MerchantId, number: &str) -> Order {
         installment: None,
         shares: Vec::new(),
         part_payment: false,
+        service: None,
+        region: None,
         offers: Vec::new(),
         payer: None,
         due_at: None,

@@ -38,7 +38,8 @@ use crate::value::{Record, Value, bind_postgres};
 use crate::{Answer, Change, ClaimRequest, Claimed, Hints, Options, Result, StoreError};
 
 /// How shared statements are written here.
-const WORDS: Words = Words { in_ids: ("= any(", ")"), in_texts: ("= any(", ")"), now: NOW_POSTGRES, lateral: true };
+const WORDS: Words =
+    Words { in_ids: ("= any(", ")"), in_texts: ("= any(", ")"), now: NOW_POSTGRES, lateral: true, json_arrays: true };
 /// Beyond the server's own statement time-out and the wait for a connection: the network is gone, and
 /// the server's answer will not come.
 const NETWORK_GRACE_MS: u64 = 5_000;

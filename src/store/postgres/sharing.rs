@@ -19,8 +19,8 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) 
         let update = "update sharing set version = version + 1, course = $3 where order_id = $1 and version = $2
                       returning order_id";
         let insert = "insert into sharing (created_at, order_id, payment, merchant, account, currency, lines, version,
-                        course)
-                      select $1, $2, $3, $4, $5, $6, $7, 1, $8
+                        course, subject)
+                      select $1, $2, $3, $4, $5, $6, $7, 1, $8, $9
                       where not exists (select 1 from sharing s where s.order_id = $2)
                       returning order_id";
         let query = if s.version == 0 {
@@ -33,6 +33,7 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Refused) 
                 .bind(s.currency.code())
                 .bind(to_json(&s.lines)?)
                 .bind(course_json(s)?)
+                .bind(s.subject())
         } else {
             sqlx::query(update).bind(s.order.uuid()).bind(s.version).bind(course_json(s)?)
         };

@@ -188,6 +188,20 @@ pub async fn lines_numbered(
     db.rows(sql, values).await?.iter().map(codec::told_line).collect()
 }
 
+/// See [`crate::Books::captures_numbered`]. Kind 1 is a capture.
+pub async fn captures_numbered(
+    db: &impl Dialect,
+    account: ChannelAccountId,
+    channel_ids: &[String],
+) -> Result<Vec<ToldLine>> {
+    let sql = told!(
+        "where l.channel_id in_texts($2) and l.kind = 1 and l.subject is not null and b.account = $1
+         order by l.bill, l.ordinal"
+    );
+    let values = vec![account.uuid().into(), channel_ids.to_vec().into()];
+    db.rows(sql, values).await?.iter().map(codec::told_line).collect()
+}
+
 /// See [`crate::Books::lines_withdrawn`].
 pub async fn lines_withdrawn(db: &impl Dialect, bill: &Bill, limit: u32) -> Result<Vec<ToldLine>> {
     let sql = told!(
@@ -243,6 +257,12 @@ pub async fn stuck(db: &impl Dialect, before: Timestamp, limit: u32) -> Result<V
         Ok((ReconciliationId(row.get("id")?), MerchantId(row.get("merchant")?)))
     };
     rows.iter().map(read).collect()
+}
+
+/// See [`crate::Books::reconciliations_under_way`].
+pub async fn under_way(db: &impl Dialect, limit: u32) -> Result<Vec<Reconciliation>> {
+    let rows = db.rows(runs!("where active order by id limit $1"), vec![limit.min(MAX_PAGE).into()]).await?;
+    rows.iter().map(codec::reconciliation).collect()
 }
 
 /// See [`crate::Books::breaks_of`].

@@ -41,7 +41,8 @@ macro_rules! dossiers {
                o.close_reason as o_close_reason, o.late_money as o_late_money, o.part_payment as o_part_payment,
                o.expires_at as o_expires_at, o.event_count as o_event_count, o.version as o_version,
                o.created_at as o_created_at, o.offers as o_offers, o.payer as o_payer, o.due_at as o_due_at,
-               o.plan as o_plan, o.seq as o_seq, o.shares as o_shares,
+               o.plan as o_plan, o.seq as o_seq,
+               o.service as o_service, o.region as o_region, o.shares as o_shares,
                p.id as p_id, p.merchant as p_merchant, p.account as p_account, p.method as p_method,
                p.amount_minor as p_amount_minor, p.currency as p_currency, p.payer as p_payer, p.state as p_state,
                p.evidence as p_evidence, p.returned_minor as p_returned_minor, p.version as p_version,
@@ -73,6 +74,16 @@ pub async fn of_orders(db: &impl Dialect, orders: &[OrderId]) -> Result<Vec<Doss
         dossiers!("orders o", "where o.id in_ids($1) order by o.id, p.position, p.id, r.created_at, r.id, l.sequence");
     let ids: Vec<Uuid> = orders.iter().map(|o| o.uuid()).collect();
     collect(&db.rows(sql, vec![ids.into()]).await?)
+}
+
+/// See [`crate::Ledger::dossiers_after`].
+pub async fn after(db: &impl Dialect, after: Option<OrderId>, limit: u32) -> Result<Vec<Dossier>> {
+    let sql = dossiers!(
+        "(select * from orders where id > $1 order by id limit $2) o",
+        "order by o.id, p.position, p.id, r.created_at, r.id, l.sequence"
+    );
+    let values = vec![after.map_or(Uuid::nil(), OrderId::uuid).into(), limit.min(MAX_PAGE).into()];
+    collect(&db.rows(sql, values).await?)
 }
 
 /// See [`crate::Store::dossiers_of`].

@@ -36,6 +36,7 @@ const WORDS: Words = Words {
     in_texts: ("in (select value from json_each(", "))"),
     now: NOW_SQLITE,
     lateral: false,
+    json_arrays: false,
 };
 
 /// The store on SQLite.

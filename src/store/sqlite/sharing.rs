@@ -26,8 +26,9 @@ fn update(sharing: &Sharing) -> Result<Statement<'static>> {
 }
 
 fn insert(sharing: &Sharing) -> Result<Statement<'static>> {
-    let sql = "insert into sharing (created_at, order_id, payment, merchant, account, currency, lines, version, course)
-               values ($1, $2, $3, $4, $5, $6, $7, 1, $8)
+    let sql = "insert into sharing (created_at, order_id, payment, merchant, account, currency, lines, version, course,
+                 subject)
+               values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9)
                on conflict do nothing";
     Ok(sqlx::query(sql)
         .bind(sharing.created_at.as_millis())
@@ -37,5 +38,6 @@ fn insert(sharing: &Sharing) -> Result<Statement<'static>> {
         .bind(sharing.account.uuid())
         .bind(sharing.currency.code())
         .bind(to_json(&sharing.lines)?)
-        .bind(course_json(sharing)?))
+        .bind(course_json(sharing)?)
+        .bind(sharing.subject()))
 }

@@ -2,6 +2,7 @@
 //! it is told to.
 
 mod agreements;
+mod bills;
 mod calls;
 mod certificates;
 mod debits;
@@ -139,6 +140,8 @@ pub(super) fn order() -> Order {
         number: "2027-0001".into(),
         amount: Money::new(1234, Currency::CNY),
         part_payment: false,
+        service: None,
+        region: None,
         description: "日常保洁, \"2 小时\" a=b&c/d + e".into(),
         state: OrderState::Paying,
         close_reason: None,

@@ -33,6 +33,7 @@ async fn an_intent_is_asked_for_with_the_documented_members_under_the_number_as_
         ("description", "日常保洁 \"2 小时\" & more"),
         ("metadata[bursar_payment]", &number()),
         ("metadata[bursar_order]", &order),
+        ("metadata[bursar_order_number]", "2027-0001"),
     ]);
     assert_eq!(body(&seen), want);
     assert_eq!(fixture.count("create", "done"), 1);

@@ -62,6 +62,7 @@ async fn a_charge_is_made_and_confirmed_by_one_call_under_the_number_as_key() {
             ("description", "日常保洁 \"2 小时\" & more"),
             ("metadata[bursar_payment]", &number()),
             ("metadata[bursar_order]", &order),
+            ("metadata[bursar_order_number]", "2027-0001"),
             ("customer", CUSTOMER),
             ("payment_method", METHOD),
             ("off_session", "true"),

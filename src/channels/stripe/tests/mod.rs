@@ -2,6 +2,7 @@
 //! told to.
 
 mod agreements;
+mod bills;
 mod calls;
 mod create;
 mod debits;
@@ -123,6 +124,8 @@ pub(super) fn order() -> Order {
         number: "2027-0001".into(),
         amount: Money::new(1234, "HKD".parse().unwrap()),
         part_payment: false,
+        service: None,
+        region: None,
         offers: Vec::new(),
         payer: None,
         description: "日常保洁 \"2 小时\" & more".into(),

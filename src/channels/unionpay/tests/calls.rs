@@ -32,6 +32,7 @@ fn purchase(more: &[(&str, &str)]) -> Members {
         ("currencyCode", "156"),
         ("payTimeout", "20270115170000"),
         ("backUrl", NOTIFY_URL),
+        ("reqReserved", "2027-0001"),
     ]);
     all.extend(members(more));
     all

@@ -53,6 +53,7 @@ async fn a_charge_names_the_token_and_the_amount_in_fen_and_nothing_of_the_card(
         ("txnAmt", "1234"),
         ("currencyCode", "156"),
         ("backUrl", NOTIFY_URL),
+        ("reqReserved", "2027-0001"),
         ("tokenPayData", "{token=6235240000760877254&trId=62000000001}"),
     ]);
     let seen = peer.seen();

@@ -2,6 +2,7 @@
 //! it is told to.
 
 mod agreements;
+mod bills;
 mod calls;
 mod certificates;
 mod channel_side;
@@ -136,6 +137,8 @@ pub(super) fn order() -> Order {
         number: "2027-0001".into(),
         amount: Money::new(1234, Currency::CNY),
         part_payment: false,
+        service: None,
+        region: None,
         offers: Vec::new(),
         payer: None,
         description: "日常保洁".into(),

@@ -61,7 +61,7 @@ async fn a_native_order_sends_the_documented_members_and_gives_a_code() {
         json!({
             "appid": APPID, "mchid": MCHID, "description": order().description,
             "out_trade_no": payment(Method::WechatNative).number(), "time_expire": "2027-01-15T17:00:00+08:00",
-            "attach": order().id.to_string(), "notify_url": NOTIFY_URL, "amount": {"total": 1234, "currency": "CNY"},
+            "attach": order().number, "notify_url": NOTIFY_URL, "amount": {"total": 1234, "currency": "CNY"},
         })
     );
     assert_eq!(fixture.count("create", "done"), 1);

@@ -2,6 +2,7 @@
 //! answers what it is told to.
 
 mod agreements;
+mod bills;
 mod calls;
 mod debits;
 mod keys;
@@ -10,6 +11,7 @@ mod refunds;
 mod refused_refunds;
 mod score;
 mod second_way;
+mod shares;
 mod trouble;
 mod vectors;
 
@@ -119,6 +121,8 @@ pub(super) fn order() -> Order {
         number: "2027-0001".into(),
         amount: Money::new(1234, Currency::CNY),
         part_payment: false,
+        service: None,
+        region: None,
         description: "日常保洁 \"2 小时\"".into(),
         state: OrderState::Paying,
         close_reason: None,

@@ -3,6 +3,7 @@
 
 mod agreements;
 mod app;
+mod bills;
 mod certificates;
 mod debits;
 mod faults;

@@ -1,6 +1,7 @@
 //! Stripe as a merchant meets it: these cases know the documents and a merchant's half of the keys, and must never use
 //! the sandbox's own signing or reading.
 
+mod balance;
 mod caller;
 mod disputes;
 mod ends;

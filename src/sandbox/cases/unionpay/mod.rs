@@ -2,6 +2,7 @@
 //! must never use the sandbox's own signing or reading.
 
 mod faults;
+mod files;
 mod inbox;
 mod merchant;
 mod notifications;

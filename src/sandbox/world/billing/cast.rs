@@ -284,6 +284,8 @@ fn clockworks(setup: &BillingSetup) -> Vec<Clockwork> {
             description: "rent".to_owned(),
             tender: Tender::Offers { methods: vec![Method::WechatNative], customer: None },
             life_s: 3_600,
+            service: None,
+            region: None,
         });
         let name = format!("S{nth}");
         let draft = Draft { merchant: merchant(0), name: &name, cron: &cron, zone };

@@ -8,6 +8,8 @@ create table sharing (
   created_at bigint not null,
   order_id uuid not null primary key,
   payment uuid not null,
+  -- Under which id the ledger knows it.
+  subject uuid not null unique,
   merchant uuid not null,
   account uuid not null,
   currency text not null check (length(currency) = 3),

@@ -127,7 +127,8 @@ create table bill_line (
   primary key (bill, ordinal)
 ) strict;
 create index bill_line_subject on bill_line (subject, kind) where subject is not null;
-create index bill_line_channel on bill_line (channel_id) where subject is null;
+-- Also for who looks for a number of the channel's.
+create index bill_line_channel on bill_line (channel_id);
 
 -- The reconciliation of one account and day.
 create table reconciliation (

@@ -8,6 +8,8 @@ create table sharing (
   created_at integer not null,
   order_id blob not null primary key,
   payment blob not null,
+  -- Under which id the ledger knows it.
+  subject blob not null unique,
   merchant blob not null,
   account blob not null,
   currency text not null check (length(currency) = 3),

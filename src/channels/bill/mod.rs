@@ -5,6 +5,11 @@
 //! line by line: memory does not grow with it. Nothing of a bill is used before all of it was read once
 //! ([`check`]): a file that is cut off or does not add up changes nothing.
 
+pub(crate) mod decimal;
+pub(crate) mod lines;
+pub(crate) mod own;
+pub(crate) mod unpack;
+
 use std::fmt::Debug;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -12,6 +17,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use aws_lc_rs::digest;
 use bursar_core::bank::Day;
 use bursar_core::reconcile::{BillKind, BillLine, BillSums};
+
+use crate::bank::covered;
 
 /// Largest file that is taken, in bytes as it comes: some ten million lines, packed.
 pub const MAX_BILL_BYTES: u64 = 2 << 30;
@@ -179,6 +186,20 @@ impl BillError {
     /// Something unreadable at `place`.
     pub fn at(place: impl Into<String>, what: impl Into<String>) -> Self {
         Self::Unreadable { place: place.into(), what: what.into() }
+    }
+
+    /// Trouble with reading at `place`: the file is cut off, it is not what it was taken for, or the machine failed.
+    pub(crate) fn reading(place: &str, error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => Self::CutOff(format!("{place} is not whole")),
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => Self::at(place, error.to_string()),
+            _ => Self::Io(error.to_string()),
+        }
+    }
+
+    /// An account of somebody else.
+    pub(crate) fn foreign(found: &str, expected: &str) -> Self {
+        Self::ForeignAccount { found: covered(found), expected: covered(expected) }
     }
 }
 
