@@ -196,6 +196,7 @@ mod tests {
             created_at_ms: 0,
             succeeded_at_ms: None,
             notifications_accepted: 0,
+            by_hand: false,
         }
     }
 
