@@ -132,6 +132,7 @@ fn what_cannot_be_reconciled_is_said_with_its_code() {
     office.fails(2, &["reconcile", "--account", &account, "--channel", "cash"], "not of cash");
     office.fails(4, &["reconcile", "--account", &account, "--day", "2999-01-01"], "is not over");
     office.fails(2, &["reconcile", "--account", &account, "--day", "tomorrow"], "not a day");
+    office.fails(2, &["reconcile", "--account", &account, "days"], "behind it");
     let nobody = "brk_01jd7z00000000000000000000";
     office.fails(3, &["reconcile", "show", nobody], "there is no break");
     office.fails(3, &["reconcile", "agree", nobody, "--by", "Li Na"], "there is no break");

@@ -208,6 +208,7 @@ through! {
     stuck_reconciliations(before: Timestamp, limit: u32) -> Vec<(ReconciliationId, MerchantId)>;
     breaks_of(ids: &[BreakId]) -> Vec<Break>;
     breaks(filter: &BreakFilter) -> Vec<Break>;
+    reconciliations_under_way(limit: u32) -> Vec<Reconciliation>;
     break_counts() -> Vec<(BreakKind, BreakState, u64)>;
 }
 

@@ -15,11 +15,10 @@ use clap::{Args, Subcommand};
 
 pub(super) use breaks::answer as answer_to;
 
-use super::{Done, Globals};
+use super::{Done, Failure, Globals};
 use crate::compose;
 
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Reconcile {
     #[command(flatten)]
     day: OneDay,
@@ -42,6 +41,12 @@ struct OneDay {
     /// Only say what the bills would come to; write nothing.
     #[arg(long)]
     dry_run: bool,
+}
+
+impl OneDay {
+    const fn is_empty(&self) -> bool {
+        self.channel.is_none() && self.account.is_none() && self.day.is_none() && !self.dry_run
+    }
 }
 
 #[derive(Subcommand, Debug)]
@@ -139,6 +144,9 @@ enum Verb {
 pub(crate) async fn run(globals: &Globals, flags: Reconcile) -> Done {
     let program = compose::ready(&globals.config).await?;
     let Some(verb) = flags.verb else { return day::run(globals, &program, &flags.day).await };
+    if !flags.day.is_empty() {
+        return Err(Failure::usage("flags of a verb stand behind it: see `bursar reconcile --help`"));
+    }
     match verb {
         Verb::Import { file, account, kind, day, by } => {
             let bill = bill::Brought { file: &file, account, kind, day, by: &by };

@@ -16,19 +16,20 @@ use crate::alipay::operation::Operation;
 use crate::bill::{BillRequest, BillWriter, Fetched};
 use crate::outcome::{Outcome, Why, WhyKind};
 
-/// How long after a bill is due an answer that there is none is believed, in milliseconds: until then the bill may just
-/// be late, and the channel says the same.
-const EMPTY_AFTER_MS: i64 = 2 * HOUR_MS;
+/// Nothing happened on that day.
+const NONE: &str = "NO_BILL_DATA";
+/// There is no bill: because nothing happened, or because it is not made yet.
+const ABSENT: &str = "BILL_NOT_EXIST";
+/// How long after a bill is due it is believed that it will never be, in milliseconds.
+const ABSENT_AFTER_MS: i64 = 2 * HOUR_MS;
 
 #[derive(Deserialize)]
 struct Offer {
     bill_download_url: String,
 }
 
-/// Whether the channel says that there is no bill: because nothing happened, or because it is not made yet.
-fn says_none(error: &ApiError) -> bool {
-    let code = error.code.rsplit('.').next().unwrap_or_default();
-    ["BILL_NOT_EXIST", "NO_BILL_DATA"].iter().any(|known| code.eq_ignore_ascii_case(known))
+fn says(error: &ApiError, code: &str) -> bool {
+    error.code.rsplit('.').next().is_some_and(|bare| bare.eq_ignore_ascii_case(code))
 }
 
 fn unreadable(what: impl Into<String>) -> Why {
@@ -44,8 +45,9 @@ impl Alipay {
         let biz = json!({ "bill_type": bill_type, "bill_date": request.day.to_string() });
         match self.call(Operation::BillAddress, &biz, Addresses::default()).await {
             Err(why) => Outcome::Unknown(why),
-            Ok(Answered::Error(error)) if says_none(&error) => {
-                let believed_at = ChannelKind::Alipay.bill_due_at(request.day).plus_ms(EMPTY_AFTER_MS);
+            Ok(Answered::Error(error)) if says(&error, NONE) => Outcome::Done(Fetched::Empty),
+            Ok(Answered::Error(error)) if says(&error, ABSENT) => {
+                let believed_at = ChannelKind::Alipay.bill_due_at(request.day).plus_ms(ABSENT_AFTER_MS);
                 Outcome::Done(if self.gateway.now() >= believed_at {
                     Fetched::Empty
                 } else {

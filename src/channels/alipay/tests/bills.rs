@@ -55,12 +55,15 @@ async fn an_address_in_clear_is_not_taken() {
 
 #[tokio::test]
 async fn that_there_is_no_bill_is_believed_when_it_cannot_be_late_any_more() {
-    for code in ["isp.bill_not_exist", "BILL_NOT_EXIST", "NO_BILL_DATA"] {
+    let peer = Peer::start(|seen| failed(seen, "40004", "NO_BILL_DATA")).await;
+    let today = BillRequest { day: "2027-01-15".parse().unwrap(), ..request(BillKind::Trade) };
+    let nothing = Fixture::at(&[peer.url()]).channel.fetch_bill(today).await;
+    assert!(matches!(nothing, Outcome::Done(Fetched::Empty)), "{nothing:?}");
+    for code in ["isp.bill_not_exist", "BILL_NOT_EXIST"] {
         let peer = Peer::start(move |seen| failed(seen, "40004", code)).await;
         let fixture = Fixture::at(&[peer.url()]);
         let empty = fixture.channel.fetch_bill(request(BillKind::Trade)).await;
         assert!(matches!(empty, Outcome::Done(Fetched::Empty)), "{code}: {empty:?}");
-        let today = BillRequest { day: "2027-01-15".parse().unwrap(), ..request(BillKind::Trade) };
         let early = fixture.channel.fetch_bill(today).await;
         let Outcome::Done(Fetched::NotReady(words)) = early else { panic!("{code}: {early:?}") };
         assert!(words.starts_with(code), "{words}");

@@ -87,7 +87,7 @@ fn refunded() -> BillLine {
         kind: EntryKind::Refund,
         number: LEG.to_owned(),
         payment_number: Some(OURS.to_owned()),
-        payment_channel_id: None,
+        payment_channel_id: Some("pi_1".to_owned()),
         channel_id: "re_1".to_owned(),
         amount_minor: 500,
         fee_minor: 0,

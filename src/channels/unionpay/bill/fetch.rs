@@ -1,7 +1,6 @@
 //! Fetching the file of a day: it knows the call, and must never read a line of it.
 
 use bursar_core::channel::ChannelKind;
-use bursar_core::clock::HOUR_MS;
 use bursar_core::reconcile::BillKind;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Request, Url};
@@ -14,10 +13,6 @@ use crate::transport::unwritten;
 use crate::unionpay::call::{FILE, FORM, disbelieved, processed};
 use crate::unionpay::codes::{Meaning, Said};
 use crate::unionpay::{Unionpay, txn_time};
-
-/// How long after a file is due an answer that there is none is believed, in milliseconds: until then it may just be
-/// late, and the channel says the same.
-const EMPTY_AFTER_MS: i64 = 2 * HOUR_MS;
 
 fn unreadable(what: impl Into<String>) -> Why {
     Why::new(WhyKind::Unreadable, what)
@@ -73,8 +68,8 @@ impl Unionpay {
         match said.meaning {
             Some(Meaning::Success) => {}
             Some(Meaning::NoFile) => {
-                let believed_at = ChannelKind::Unionpay.bill_due_at(request.day).plus_ms(EMPTY_AFTER_MS);
-                let empty = self.now() >= believed_at;
+                // The channel says the same of a file that is not made yet.
+                let empty = self.now() >= ChannelKind::Unionpay.bill_due_at(request.day);
                 return Outcome::Done(if empty { Fetched::Empty } else { Fetched::NotReady(said.words()) });
             }
             _ => return said.refusal().map_or_else(|| Outcome::Unknown(said.why()), Outcome::Refused),

@@ -131,6 +131,7 @@ fn refunded() -> BillLine {
         ordinal: 2,
         kind: EntryKind::Refund,
         number: LEG.to_owned(),
+        payment_channel_id: Some("442".to_owned()),
         amount_minor: 500,
         fee_minor: -3,
         order_number: None,
