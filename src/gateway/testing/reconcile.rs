@@ -80,6 +80,7 @@ impl House {
                 number: format!("number-{ordinal}"),
                 payment_number: None,
                 channel_id: format!("channel-{ordinal}"),
+                payment_channel_id: None,
                 amount_minor: 12_900,
                 currency: "CNY".into(),
                 fee_minor: 77,
