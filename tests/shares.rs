@@ -9,6 +9,7 @@ use bursar_core::refund::RefundState;
 use bursar_core::sharing::{ShareState, Sharing};
 use bursar_sandbox::{Faults, ShareEntry, ShareResult};
 use bursar_store::JobFilter;
+use bursar_store::proof::prove;
 use bursar_tests::{House, PrivatePostgres, Scene, until};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -18,8 +19,8 @@ const AGENCY: &str = "1900000101";
 const PLATFORM: &str = "1900000102";
 const WORKER: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
 
-async fn house(seed: u64, database: Option<String>) -> House {
-    House::open(Scene { database, faults: Faults::normal(), ..Scene::new(seed) }).await
+async fn house(seed: u64, database: Option<String>, faults: Faults) -> House {
+    House::open(Scene { database, faults, ..Scene::new(seed) }).await
 }
 
 fn merchant(account: &str, minor: i64) -> Value {
@@ -86,8 +87,14 @@ async fn balance(house: &House, order: OrderId, kind: AccountKind) -> i64 {
     ours.map(|(.., minor)| *minor).sum()
 }
 
+/// The ledger holds what payments, legs and shares stand for.
+async fn ledger_agrees(house: &House) {
+    let proof = prove(house.stage.program.store.as_ref()).await.expect("the database");
+    assert!(proof.holds(), "{proof:?}");
+}
+
 async fn three_share_and_give_back_what_a_refund_needs(database: Option<String>) {
-    let house = house(61, database).await;
+    let house = house(61, database, Faults::normal()).await;
     let shares = json!([
         merchant(AGENCY, 1_000),
         { "kind": "merchant", "account": PLATFORM, "name": "平台公司", "basis_points": 500, "description": "服务费" },
@@ -118,11 +125,12 @@ async fn three_share_and_give_back_what_a_refund_needs(database: Option<String>)
     assert_eq!(balance(&house, order, AccountKind::Shares).await, 0);
     assert_eq!(balance(&house, order, AccountKind::RefundsPayable).await, 0);
     house.books_agree().await;
+    ledger_agrees(&house).await;
     house.close().await;
 }
 
 async fn a_refused_share_and_a_return_that_fails_are_told_to_a_person_and_stop_nobody(database: Option<String>) {
-    let house = house(62, database).await;
+    let house = house(62, database, Faults::normal()).await;
     // By the sandbox's rules one takes nothing and one gives nothing back.
     let shares = json!([merchant("1900000000", 500), merchant("1900000999", 500), merchant(AGENCY, 500)]);
     let order = paid(&house, shares).await;
@@ -145,11 +153,12 @@ async fn a_refused_share_and_a_return_that_fails_are_told_to_a_person_and_stop_n
     until("another question", Duration::from_secs(90), told).await;
     assert_eq!(balance(&house, order, AccountKind::Clearing).await, -500, "the merchant bears what is not given back");
     assert_eq!(balance(&house, order, AccountKind::Shares).await, 0);
+    ledger_agrees(&house).await;
     house.close().await;
 }
 
 async fn what_went_back_before_is_not_shared_and_too_much_is_refused(database: Option<String>) {
-    let house = house(63, database).await;
+    let house = house(63, database, Faults::normal()).await;
     for (shares, words) in [
         (json!([merchant(AGENCY, 2_641)]), "at most"),
         (json!([merchant(AGENCY, 1), merchant(AGENCY, 1)]), "a share already"),
@@ -163,6 +172,33 @@ async fn what_went_back_before_is_not_shared_and_too_much_is_refused(database: O
     let order = paid(&house, json!([merchant(AGENCY, 2_000)])).await;
     refunded(&house, order, WHOLE).await;
     house.close().await;
+}
+
+async fn on_a_bad_day_twelve_orders_share_once_and_come_back_once() {
+    let house = house(64, None, Faults::harsh()).await;
+    let mut orders = Vec::new();
+    for n in 0..12_i64 {
+        let shares = json!([merchant(AGENCY, 1_500 + n), merchant(PLATFORM, 700)]);
+        orders.push((paid(&house, shares).await, 1_500 + n));
+    }
+    for (order, _) in &orders {
+        sharing(&house, *order, "shared", |s| s.numbered().all(|(n, _)| s.line_state(n) == ShareState::Shared)).await;
+    }
+    for (order, _) in &orders {
+        refunded(&house, *order, WHOLE).await;
+    }
+    for (order, minor) in orders {
+        let books = entries(&house, order).await;
+        let all: Vec<_> = books.iter().map(|e| (e.amount_minor, e.returned_minor, e.returns)).collect();
+        assert_eq!(all, [(minor, minor, 1), (700, 700, 1)], "once and back once");
+    }
+    ledger_agrees(&house).await;
+    house.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn shares_survive_a_bad_day() {
+    on_a_bad_day_twelve_orders_share_once_and_come_back_once().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
