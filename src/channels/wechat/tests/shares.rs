@@ -187,11 +187,11 @@ async fn an_order_with_shares_is_made_so_that_its_money_is_kept() {
 #[test]
 fn what_may_be_shared_stands_in_the_account() {
     let most = |sharing: Value| {
-        let mut all = settings(&[]);
+        let mut all = settings(&["https://channel.example".to_owned()]);
         all["sharing"] = sharing;
         Fixture::with(all).channel.shares_at_most()
     };
     assert_eq!(most(json!({})), Some(3_000));
     assert_eq!(most(json!({ "most_basis_points": 10_000 })), Some(10_000));
-    assert_eq!(Fixture::with(settings(&[])).channel.shares_at_most(), None);
+    assert_eq!(Fixture::with(settings(&["https://channel.example".to_owned()])).channel.shares_at_most(), None);
 }
