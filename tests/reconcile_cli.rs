@@ -84,7 +84,7 @@ impl Office {
 async fn a_day_is_reconciled_without_a_worker_and_two_people_end_what_it_found() {
     let office = Office::open();
     let account = office.account();
-    office.line_of_nobody(&account).await;
+    let line = office.line_of_nobody(&account).await;
     let dry = office.ok(&["reconcile", "--channel", "bank", "--dry-run"]);
     assert_eq!((&dry["dry_run"], &dry["lines"]), (&Value::from(true), &Value::from(0)));
     assert_eq!(office.ok(&["reconcile", "days"]), Value::Array(Vec::new()));
@@ -102,7 +102,9 @@ async fn a_day_is_reconciled_without_a_worker_and_two_people_end_what_it_found()
     let id = breaks[0]["id"].as_str().unwrap();
     let questions = office.ok(&["order", "questions"]);
     assert_eq!((&questions[0]["kind"], &questions[0]["about"]), (&Value::from("break"), &Value::from(id)));
-    assert!(questions[0]["answer"].as_str().unwrap().contains(&format!("bursar reconcile end {id}")));
+    let answer = questions[0]["answer"].as_str().unwrap();
+    assert!(answer.contains(&format!("bursar reconcile end {id}")), "{answer}");
+    assert!(answer.contains(&format!("bursar statement assign {line}")), "{answer}");
 
     let end = ["reconcile", "end", id, "--how", "write_off", "--by", "Li Na", "--reason", "nobody asks for it"];
     assert_eq!(office.ok(&end)["proposal"]["by"], "Li Na");

@@ -67,7 +67,14 @@ impl Work<'_> {
     }
 
     pub(super) fn page(&self, bill: &Bill) -> Page {
-        Page { bill: bill.id, account: self.account.id, kind: bill.kind, day: bill.day, fees: self.channel.fees() }
+        Page {
+            bill: bill.id,
+            account: self.account.id,
+            kind: bill.kind,
+            day: bill.day,
+            issue: bill.issue,
+            fees: self.channel.fees(),
+        }
     }
 
     /// Takes a batch in, for which so many lines were read; `false` when somebody else is at it.
@@ -230,7 +237,13 @@ impl Work<'_> {
     async fn withdraw(&mut self, bill: &mut Bill, withdrawn: &[ToldLine]) -> Result<(), JobError> {
         let mut change = Change::default();
         let mut next = bill.clone();
+        let subjects: Vec<Uuid> = withdrawn.iter().filter_map(|told| told.row.subject).collect();
+        let others = self.context.desk.gatherer.store().lines_about(self.account.id, &subjects).await?;
         for told in withdrawn {
+            let still = |t: &&ToldLine| {
+                let same = t.row.subject == told.row.subject && t.row.line.kind == told.row.line.kind;
+                same && (t.day != bill.day || t.row.issue == bill.issue)
+            };
             let line = &told.row.line;
             next.news = next.news.without(line);
             change.books.told_again.push((told.bill, line.ordinal, bill.issue));
@@ -240,7 +253,8 @@ impl Work<'_> {
                 EntryKind::Fee | EntryKind::Payout | EntryKind::Dispute | EntryKind::Other => continue,
             };
             // The end of the day finds it unmatched, and opens what there is to open.
-            change.books.unmatched.extend(told.row.subject.map(|subject| (subject, kind)));
+            let gone = told.row.subject.filter(|_| !others.iter().any(|t| still(&t)));
+            change.books.unmatched.extend(gone.map(|subject| (subject, kind)));
         }
         change.books.bills.push(next);
         self.context.desk.gatherer.commit(change).await?;

@@ -20,6 +20,7 @@ pub(super) struct Page {
     pub account: ChannelAccountId,
     pub kind: BillKind,
     pub day: Day,
+    pub issue: i32,
     pub fees: Option<FeeRule>,
 }
 
@@ -72,6 +73,15 @@ fn is_matched(page: &Page, line: &BillLine) -> bool {
 /// What lines about the same have in common.
 type Key = (EntryKind, Uuid);
 
+/// What this batch has told so far.
+#[derive(Default)]
+struct Here {
+    /// Which line was the first about a thing.
+    first: BTreeMap<Key, u32>,
+    /// Lines of earlier issues that were told again.
+    told: BTreeSet<(BillId, u32)>,
+}
+
 /// Reads what our books have about `lines`, and judges each.
 pub(super) async fn examine(store: &dyn Store, page: &Page, mut lines: Vec<BillLine>) -> Result<Looked, JobError> {
     name_payments(store, page, &mut lines).await?;
@@ -98,7 +108,7 @@ pub(super) async fn examine(store: &dyn Store, page: &Page, mut lines: Vec<BillL
         number(line).unwrap_or_else(|| about_stranger(page.account, line.kind, &line.channel_id, line.ordinal))
     };
     let told = told_before(store, page, &lines, &number).await?;
-    let mut here = BTreeMap::<Key, u32>::new();
+    let mut here = Here::default();
     let mut seen = Vec::with_capacity(lines.len());
     for line in lines {
         let (about, ours) = (about(&line), ours(&line));
@@ -174,7 +184,7 @@ fn fate(
     about: Uuid,
     ours: &Ours,
     told: &BTreeMap<Key, Vec<ToldLine>>,
-    here: &mut BTreeMap<Key, u32>,
+    here: &mut Here,
 ) -> Fate {
     let key = (line.kind, about);
     let earlier = told.get(&key).map_or(&[][..], Vec::as_slice);
@@ -184,16 +194,23 @@ fn fate(
     let matched = is_matched(page, line);
     // What moves without a number of its own may move alike any number of times.
     let nameless = line.channel_id.is_empty() && !matched;
-    if let Some(first) = here.insert(key, line.ordinal).filter(|_| !nameless) {
+    // Each line of an earlier issue is told again once.
+    let fresh = |t: &&ToldLine| {
+        let place = (t.bill, t.row.line.ordinal);
+        let earlier = t.day == page.day && t.bill != page.bill && t.row.issue < page.issue;
+        earlier && !here.told.contains(&place) && says_the_same(line, &t.row.line)
+    };
+    if let Some(same) = earlier.iter().find(fresh) {
+        here.told.insert((same.bill, same.row.line.ordinal));
+        here.first.entry(key).or_insert(line.ordinal);
+        return Fate::ToldAgain(Box::new(same.clone()));
+    }
+    if let Some(first) = here.first.insert(key, line.ordinal).filter(|_| !nameless) {
         return Fate::Twice(duplicate(line, &format!("line {first}")));
     }
     let other_line = earlier.iter().find(|t| t.bill == page.bill && !nameless);
     if let Some(other) = other_line {
         return Fate::Twice(duplicate(line, &format!("line {}", other.row.line.ordinal)));
-    }
-    let same_day = earlier.iter().filter(|t| t.day == page.day && t.bill != page.bill);
-    if let Some(same) = same_day.clone().find(|t| t.row.issue > 0 && says_the_same(line, &t.row.line)) {
-        return Fate::ToldAgain(Box::new(same.clone()));
     }
     let done = |t: &&ToldLine| t.day != page.day && t.row.line.status == EntryStatus::Done;
     let other_day = earlier.iter().find(done).filter(|_| line.status == EntryStatus::Done && !nameless);

@@ -79,7 +79,7 @@ impl Work<'_> {
         };
         // No bill that is kept has this id: every line is looked at as a new one would be.
         let (id, fees) = (bursar_core::id::BillId(Uuid::nil()), self.channel.fees());
-        let page = Page { bill: id, account: self.account.id, kind, day: self.run.day, fees };
+        let page = Page { bill: id, account: self.account.id, kind, day: self.run.day, issue: i32::MAX, fees };
         let mut lines = match self.channel.read_bill(request, &file) {
             Ok(lines) => lines,
             Err(error) => {

@@ -5,13 +5,7 @@ use crate::channel::ChannelKind;
 /// Whether a credit from `name`, with `text`, may be a payout of `channel`: banks write the payer's company, which is
 /// not the channel's brand.
 pub fn is_from_channel(channel: ChannelKind, name: &str, text: &str) -> bool {
-    let words: &[&str] = match channel {
-        ChannelKind::Wechat => &["财付通", "微信支付", "TENPAY", "WECHAT"],
-        ChannelKind::Alipay => &["支付宝", "ALIPAY"],
-        ChannelKind::Unionpay => &["银联", "UNIONPAY"],
-        ChannelKind::Stripe => &["STRIPE"],
-        ChannelKind::Bank | ChannelKind::Cash => &[],
-    };
+    let words = channel.bill_facts().payers;
     let (name, text) = (name.to_uppercase(), text.to_uppercase());
     words.iter().any(|word| name.contains(word) || text.contains(word))
 }

@@ -79,6 +79,7 @@ impl House {
                 status: EntryStatus::Done,
                 number: format!("number-{ordinal}"),
                 payment_number: None,
+                payment_channel_id: None,
                 channel_id: format!("channel-{ordinal}"),
                 payment_channel_id: None,
                 amount_minor: 12_900,

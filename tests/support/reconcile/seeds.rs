@@ -168,7 +168,9 @@ pub async fn reconcile_a_seeded_day(channel: ChannelKind, database: Option<Strin
         let run = silence.reconcile(day.plus_days(again)).await;
         assert_eq!(run.state, RunState::Done);
     }
-    assert_eq!(silence.breaks().await, before);
+    let after = silence.breaks().await;
+    let moved: Vec<_> = after.iter().filter(|b| !before.contains(b)).map(|b| (b.kind, &b.number, &b.text)).collect();
+    assert!(after == before, "{moved:#?}");
     balanced(&silence).await;
     silence.stage.sandbox.stop().await;
 }

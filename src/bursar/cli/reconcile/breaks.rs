@@ -1,9 +1,9 @@
 //! Breaks on the command line: it knows how they are shown and what people say about them, and must never decide
 //! whether one person is enough.
 
-use bursar_core::id::BreakId;
+use bursar_core::id::{BreakId, LineId};
 use bursar_core::money::Money;
-use bursar_core::reconcile::{Break, BreakState, Resolution};
+use bursar_core::reconcile::{Break, BreakKind, BreakState, BreakSubject, Resolution};
 use bursar_gateway::reconcile::sides::detail;
 use bursar_gateway::reconcile::view::BreakView;
 use bursar_store::BreakFilter;
@@ -104,8 +104,20 @@ pub(in crate::cli) fn answer(found: &Break) -> String {
     let id = found.id;
     match &found.proposal {
         Some(p) => format!("{} proposes {}: bursar reconcile agree|refuse {id} --by NAME", p.by, how_name(p.how)),
-        None => format!("bursar reconcile end {id} --how accept|write_off --by NAME --reason WORDS"),
+        None => {
+            let end = format!("bursar reconcile end {id} --how accept|write_off --by NAME --reason WORDS");
+            let of_bank =
+                bank_line(found).map(|line| format!("bursar statement assign {line} --by NAME, or ignore; or "));
+            format!("{}{end}", of_bank.unwrap_or_default())
+        }
     }
+}
+
+/// The line of a bank that it is about: what no bill tells and is nobody's. Said whose it is, the break heals.
+fn bank_line(found: &Break) -> Option<LineId> {
+    let nobodys = matches!(found.kind, BreakKind::MissingHere | BreakKind::RefundMissingHere);
+    let of_bank = found.line.is_none() && found.subject_kind == BreakSubject::Line;
+    (nobodys && of_bank).then_some(LineId(found.subject))
 }
 
 pub(super) async fn end(
