@@ -81,7 +81,6 @@ impl House {
                 payment_number: None,
                 payment_channel_id: None,
                 channel_id: format!("channel-{ordinal}"),
-                payment_channel_id: None,
                 amount_minor: 12_900,
                 currency: "CNY".into(),
                 fee_minor: 77,
