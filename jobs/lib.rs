@@ -28,6 +28,7 @@ pub mod reconcile;
 pub mod self_test;
 pub mod send_refund;
 pub mod settle_late_money;
+pub mod share_payment;
 pub mod sweep_stuck;
 pub mod watch_payment;
 
@@ -62,6 +63,7 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::PlanReconciliations => plan_reconciliations::run(context, job).await,
         JobKind::Reconcile => reconcile::run(context, job).await,
         JobKind::SelfTest => self_test::run(context, job).await,
+        JobKind::SharePayment => share_payment::run(context, job).await,
         JobKind::FollowAgreement => follow_agreement::run(context, job).await,
         JobKind::FollowPlan => follow_plan::run(context, job).await,
     }

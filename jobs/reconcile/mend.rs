@@ -175,6 +175,7 @@ impl Work<'_> {
             offers: Vec::new(),
             payer: None,
             installment: None,
+            shares: Vec::new(),
             expires_at: line.at.max(made_at),
             event_count: 0,
             version: 0,

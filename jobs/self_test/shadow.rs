@@ -138,6 +138,7 @@ impl Books {
             close_reason: None,
             late_money: false,
             installment: None,
+            shares: Vec::new(),
             part_payment: false,
             service: None,
             region: None,

@@ -113,6 +113,8 @@ pub enum JobKind {
     ProveDay,
     /// Test that reconciliation finds what it must. Subject: nil.
     SelfTest,
+    /// Give receivers their shares of a payment, and pull back what its refunds need. Subject: payment.
+    SharePayment,
 }
 
 /// How the note of a [`JobKind::SelfTest`] begins that has not found what it must.
@@ -120,7 +122,7 @@ pub const SELF_TEST_FAILED: &str = "the self-test failed";
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -142,6 +144,7 @@ impl JobKind {
         Self::Reconcile,
         Self::ProveDay,
         Self::SelfTest,
+        Self::SharePayment,
     ];
 
     /// The stable number in the database.
@@ -168,6 +171,7 @@ impl JobKind {
             Self::Reconcile => 19,
             Self::ProveDay => 20,
             Self::SelfTest => 22,
+            Self::SharePayment => 21,
         }
     }
 
@@ -195,6 +199,7 @@ impl JobKind {
             Self::FireSchedule => "fire_schedule",
             Self::PlanReconciliations => "plan_reconciliations",
             Self::Reconcile => "reconcile",
+            Self::SharePayment => "share_payment",
         }
     }
 
@@ -211,6 +216,7 @@ impl JobKind {
             | Self::FollowAgreement
             | Self::FollowPlan
             | Self::FireSchedule
+            | Self::SharePayment
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
@@ -237,6 +243,7 @@ impl JobKind {
             | Self::FollowAgreement
             | Self::FollowPlan
             | Self::FireSchedule
+            | Self::SharePayment
             | Self::SettleLateMoney => 12,
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,

@@ -157,6 +157,7 @@ fn action(payment: &Payment, timeline: &Timeline, now: Timestamp) -> String {
         JobKind::DeliverWebhook => "The merchant is told",
         JobKind::FollowAgreement => "The agreement is looked at",
         JobKind::FollowPlan => "The plan is looked at",
+        JobKind::SharePayment => "Shares are given or pulled back",
         JobKind::Reconcile => "The bills of a day are matched",
         JobKind::SweepStuck | JobKind::Prune | JobKind::PlanReconciliations | JobKind::ProveDay | JobKind::SelfTest => {
             "Housekeeping runs"

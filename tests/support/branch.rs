@@ -203,6 +203,7 @@ impl Branch {
             close_reason: None,
             late_money: false,
             installment: None,
+            shares: Vec::new(),
             part_payment: false,
             service: None,
             region: None,
