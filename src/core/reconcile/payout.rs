@@ -5,15 +5,8 @@ use crate::channel::ChannelKind;
 /// Whether a credit from `name`, with `text`, may be a payout of `channel`: banks write the payer's company, which is
 /// not the channel's brand. What customers write themselves counts only where the bank tells no name.
 pub fn is_from_channel(channel: ChannelKind, name: &str, text: &str) -> bool {
-    let words: &[&str] = match channel {
-        ChannelKind::Wechat => &["财付通", "微信支付", "TENPAY", "WECHAT"],
-        ChannelKind::Alipay => &["支付宝", "ALIPAY"],
-        ChannelKind::Unionpay => &["银联", "UNIONPAY"],
-        ChannelKind::Stripe => &["STRIPE"],
-        ChannelKind::Bank | ChannelKind::Cash => &[],
-    };
     let told = if name.trim().is_empty() { text } else { name }.to_uppercase();
-    words.iter().any(|word| told.contains(word))
+    channel.bill_facts().payers.iter().any(|word| told.contains(word))
 }
 
 #[cfg(test)]
