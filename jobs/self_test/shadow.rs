@@ -12,7 +12,7 @@ use bursar_core::merchant::{ChannelAccount, Merchant, MerchantPolicy};
 use bursar_core::observation::{Claim, Observation, PayCode, Source, Subject};
 use bursar_core::order::{Order, OrderState};
 use bursar_core::payment::{Evidence, PayerDetails, Payment, PaymentState};
-use bursar_core::reconcile::Reconciliation;
+use bursar_core::reconcile::{Break, Reconciliation};
 use bursar_core::{Clock, Currency, Money, Timestamp};
 use bursar_store::desk::Taken;
 use bursar_store::{Answer, BreakFilter, Desk, Directory, Gatherer, Options, Settlement};
@@ -37,6 +37,9 @@ const MOST_STEPS: usize = 20;
 /// Most breaks that are compared.
 const MOST_FOUND: u32 = 1_000;
 
+/// Which breaks count as found.
+type Sees<'a> = dyn Fn(&Break) -> bool + Send + Sync + 'a;
+
 /// The shadow merchant's books.
 pub(super) struct Books {
     pub desk: Desk,
@@ -51,7 +54,7 @@ fn broken(what: impl std::fmt::Display) -> JobError {
 ///
 /// # Errors
 /// When the test itself could not be run.
-pub(super) async fn reconcile(context: &JobContext, day: Day) -> Result<Seen, JobError> {
+pub(super) async fn reconcile(context: &JobContext, day: Day, sees: &Sees<'_>) -> Result<Seen, JobError> {
     // Gone with everything in it when this ends.
     let folder = tempfile::tempdir().map_err(broken)?;
     let url = format!("sqlite:{}", folder.path().join("self-test.db").display());
@@ -66,7 +69,7 @@ pub(super) async fn reconcile(context: &JobContext, day: Day) -> Result<Seen, Jo
         chance: Arc::new(SeededChance::new(day.number().unsigned_abs())),
     };
     let books = Books { desk, clock };
-    let seen = books.live(context, day).await;
+    let seen = books.live(context, day, sees).await;
     store.close().await;
     seen
 }
@@ -77,7 +80,7 @@ impl Books {
         self.clock.now()
     }
 
-    async fn live(&self, context: &JobContext, day: Day) -> Result<Seen, JobError> {
+    async fn live(&self, context: &JobContext, day: Day, sees: &Sees<'_>) -> Result<Seen, JobError> {
         let now = self.now();
         let store = self.desk.gatherer.store();
         let policy = MerchantPolicy::default();
@@ -101,7 +104,7 @@ impl Books {
         self.night(&jobs, &account, day).await?;
         let filter = BreakFilter { account: Some(ACCOUNT), limit: MOST_FOUND, ..BreakFilter::default() };
         let breaks = store.breaks(&filter).await?;
-        let found: Found = breaks.into_iter().map(|b| (b.kind, b.state, b.number)).collect();
+        let found: Found = breaks.into_iter().filter(|b| sees(b)).map(|b| (b.kind, b.state, b.number)).collect();
         let balances = store.balances().await?;
         let unbalanced_minor = balances.iter().map(|(.., minor)| *minor).fold(0, i64::saturating_add);
         Ok(Seen { seeded, found, unbalanced_minor })
