@@ -181,10 +181,17 @@ pub async fn reconcile_days_of_a_bank(database: Option<String>) {
     branch.assign(branch.line("B4").await.id, LineSubject::Payment(claimed)).await;
     branch.leave_out(&[branch.line("B7").await.id]).await;
     assert_eq!(branch.dossier(claimed).await.order.state, OrderState::Paid);
+    // About this one nobody ever says anything.
+    told(&branch, day.plus_days(1), "A4", &[Entry::received("33.00", "B9", "?")]).await;
     branch.night(&bank, day.plus_days(1)).await;
-    let answered = [(MissingHere, Healed, "B4", 7_700), (RefundMissingHere, Healed, "B7", -2_900)];
+    let answered = [
+        (MissingHere, Healed, "B4", 7_700),
+        (RefundMissingHere, Healed, "B7", -2_900),
+        (MissingHere, Parked, "B9", 3_300),
+    ];
     assert_eq!(branch.found(bank.id).await, found(&answered), "the second night");
-    assert_eq!(branch.held(AccountKind::Unclaimed, bank.id).await, 0);
+    assert_eq!(branch.held(AccountKind::Unclaimed, bank.id).await, -3_300);
+    branch.nothing_new(&bank, [day]).await;
 
     // A transfer that no statement shows is waited for, and then asked about, however long it takes.
     branch.night(&bank, day.plus_days(2)).await;
