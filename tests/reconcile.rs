@@ -2,7 +2,7 @@
 //! adapters against the sandbox's bills over HTTP. What is seeded stands in `support/reconcile/seeds.rs`.
 
 use bursar_core::channel::ChannelKind;
-use bursar_tests::{PrivatePostgres, reconcile_a_seeded_day, restore_from_ten_minutes_ago};
+use bursar_tests::{PrivatePostgres, reconcile_a_seeded_day, refuse_spoilt_bills, restore_from_ten_minutes_ago};
 
 /// A file of its own beside the database that is copied.
 async fn copy_sqlite(url: &str) -> String {
@@ -17,7 +17,7 @@ async fn copy_sqlite(url: &str) -> String {
     format!("sqlite:{copy}")
 }
 
-/// Makes of each channel two tests of its seeded day, and two of a database that was put back.
+/// Makes of each channel two tests of its seeded day, one of a database that was put back, and one of spoilt bills.
 macro_rules! each_channel {
     ($($name:ident = $kind:expr;)*) => {$(
         mod $name {
@@ -38,6 +38,11 @@ macro_rules! each_channel {
             async fn a_database_from_ten_minutes_ago_is_brought_together_on_sqlite() {
                 restore_from_ten_minutes_ago($kind, None, copy_sqlite).await;
             }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn nothing_of_a_spoilt_bill_is_used_on_sqlite() {
+                refuse_spoilt_bills($kind, None).await;
+            }
         }
     )*};
 }
@@ -52,6 +57,12 @@ async fn a_database_from_ten_minutes_ago_is_brought_together_on_postgres() {
         url.replace("/books", "/backup")
     };
     restore_from_ten_minutes_ago(ChannelKind::Wechat, Some(database), copy).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_of_a_spoilt_bill_is_used_on_postgres() {
+    let server = PrivatePostgres::start_with(&["fsync=off"]);
+    refuse_spoilt_bills(ChannelKind::Unionpay, Some(server.database("books"))).await;
 }
 
 each_channel! {

@@ -2,6 +2,8 @@
 //! and must never know how a difference is found.
 
 mod seeds;
+mod spoilt;
 mod town;
 
 pub use seeds::{reconcile_a_seeded_day, restore_from_ten_minutes_ago};
+pub use spoilt::refuse_spoilt_bills;
