@@ -76,7 +76,7 @@ type Key = (EntryKind, Uuid);
 /// What this batch has told so far.
 #[derive(Default)]
 struct Here {
-    /// Which line was the first about a thing.
+    /// Which line was the first that says of a thing that it moved.
     first: BTreeMap<Key, u32>,
     /// Lines of earlier issues that were told again.
     told: BTreeSet<(BillId, u32)>,
@@ -202,18 +202,22 @@ fn fate(
     };
     if let Some(same) = earlier.iter().find(fresh) {
         here.told.insert((same.bill, same.row.line.ordinal));
-        here.first.entry(key).or_insert(line.ordinal);
+        if line.status == EntryStatus::Done {
+            here.first.entry(key).or_insert(line.ordinal);
+        }
         return Fate::ToldAgain(Box::new(same.clone()));
     }
-    if let Some(first) = here.first.insert(key, line.ordinal).filter(|_| !nameless) {
+    // What did not move, or came back, may well have two lines: that it went and that it came back.
+    let moved = line.status == EntryStatus::Done && !nameless;
+    if moved && let Some(first) = here.first.insert(key, line.ordinal) {
         return Fate::Twice(duplicate(line, &format!("line {first}")));
     }
-    let other_line = earlier.iter().find(|t| t.bill == page.bill && !nameless);
+    let done = |t: &&ToldLine| moved && t.row.line.status == EntryStatus::Done;
+    let other_line = earlier.iter().filter(done).find(|t| t.bill == page.bill);
     if let Some(other) = other_line {
         return Fate::Twice(duplicate(line, &format!("line {}", other.row.line.ordinal)));
     }
-    let done = |t: &&ToldLine| t.day != page.day && t.row.line.status == EntryStatus::Done;
-    let other_day = earlier.iter().find(done).filter(|_| line.status == EntryStatus::Done && !nameless);
+    let other_day = earlier.iter().filter(done).find(|t| t.day != page.day);
     if let Some(other) = other_day {
         return Fate::Twice(duplicate(line, &format!("line {} of the bill of {}", other.row.line.ordinal, other.day)));
     }
