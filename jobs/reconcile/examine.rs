@@ -247,3 +247,50 @@ fn ids_of_breaks(seen: &Seen) -> Vec<BreakId> {
     kinds.extend(seen.fee.as_ref().map(|found| found.kind));
     kinds.into_iter().map(|kind| kind.id_of(seen.about)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bursar_core::Timestamp;
+
+    fn line(ordinal: u32, status: EntryStatus) -> BillLine {
+        BillLine {
+            ordinal,
+            kind: EntryKind::Refund,
+            status,
+            number: "07zzzzzzzzzzzzzzzzzzzzzzzz".to_owned(),
+            payment_number: None,
+            payment_channel_id: None,
+            channel_id: "re_1".to_owned(),
+            amount_minor: 500,
+            currency: "CNY".to_owned(),
+            fee_minor: 0,
+            at: Timestamp::from_millis(0),
+            order_number: None,
+        }
+    }
+
+    /// Whether each of the lines stands twice.
+    fn twice(statuses: &[EntryStatus]) -> Vec<bool> {
+        let page = Page {
+            bill: BillId(Uuid::nil()),
+            account: ChannelAccountId(Uuid::nil()),
+            kind: BillKind::Trade,
+            day: Day::from_number(0),
+            issue: 1,
+            fees: None,
+        };
+        let (told, mut here) = (BTreeMap::new(), Here::default());
+        let lines = (1..).zip(statuses).map(|(ordinal, status)| line(ordinal, *status));
+        let fates = lines.map(|l| fate(&page, &l, Uuid::from_u128(7), &Ours::Nothing, &told, &mut here));
+        fates.map(|fate| matches!(fate, Fate::Twice(_))).collect()
+    }
+
+    #[test]
+    fn only_what_moved_can_stand_twice() {
+        use EntryStatus::{Done, Failed, Pending};
+        assert_eq!(twice(&[Done, Done]), [false, true]);
+        assert_eq!(twice(&[Failed, Failed]), [false, false], "it went, and came back");
+        assert_eq!(twice(&[Failed, Done, Pending, Done]), [false, false, false, true]);
+    }
+}
