@@ -25,8 +25,10 @@ mod poll_refund;
 pub mod prove_day;
 pub mod prune;
 pub mod reconcile;
+pub mod self_test;
 pub mod send_refund;
 pub mod settle_late_money;
+pub mod share_payment;
 pub mod sweep_stuck;
 pub mod watch_payment;
 
@@ -60,6 +62,8 @@ pub async fn run(context: &JobContext, job: &Running) -> Result<Outcome, JobErro
         JobKind::ProveDay => prove_day::run(context, job).await,
         JobKind::PlanReconciliations => plan_reconciliations::run(context, job).await,
         JobKind::Reconcile => reconcile::run(context, job).await,
+        JobKind::SelfTest => self_test::run(context, job).await,
+        JobKind::SharePayment => share_payment::run(context, job).await,
         JobKind::FollowAgreement => follow_agreement::run(context, job).await,
         JobKind::FollowPlan => follow_plan::run(context, job).await,
     }

@@ -13,6 +13,7 @@ use crate::JobContext;
 use crate::ask::{Told, ask_refund, refund_claim};
 use crate::context::LegSubject;
 use crate::observe::{JobError, Outcome, Running, done};
+use crate::share_payment;
 
 /// Runs it.
 ///
@@ -45,6 +46,9 @@ async fn send(context: &JobContext, job: &Running, subject: &mut LegSubject) -> 
     if earliest > now {
         let why = "the channel wants time between two refunds of one payment".to_owned();
         return Ok(Outcome::Again { due_at: earliest, step: job.claimed.step, why });
+    }
+    if let Some(wait) = share_payment::before_refund(context, job, subject).await? {
+        return Ok(wait);
     }
     let noted = context.note(job, Source::Intent, Claim::Refund(RefundClaim::Sending), &subject.dossier).await?;
     let Some(dossier) = noted else { return Ok(Outcome::Fenced) };

@@ -8,6 +8,7 @@ mod plan_reconciliations;
 mod prove_day;
 mod prune;
 mod schedule;
+mod self_test;
 mod sweep_stuck;
 
 use bursar_core::Timestamp;
@@ -16,8 +17,13 @@ use bursar_core::job::JobKind;
 pub use schedule::{Schedule, ScheduleError};
 
 /// All schedules of housekeeping.
-pub const ALL: [&Schedule; 4] =
-    [&sweep_stuck::SCHEDULE, &prune::SCHEDULE, &plan_reconciliations::SCHEDULE, &prove_day::SCHEDULE];
+pub const ALL: [&Schedule; 5] = [
+    &sweep_stuck::SCHEDULE,
+    &prune::SCHEDULE,
+    &plan_reconciliations::SCHEDULE,
+    &prove_day::SCHEDULE,
+    &self_test::SCHEDULE,
+];
 
 /// The next instant after `after` at which `kind` is due; a minute later when no schedule names it.
 pub fn next(kind: JobKind, after: Timestamp) -> Timestamp {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use bursar_core::channel::{ChannelKind, Method};
 use bursar_core::id::{self, BreakId, LegId, OrderId, PaymentId};
 use bursar_core::money::{Currency, Money};
 use bursar_core::observation::{Claim, Observation, Receipt, Source, Subject};
@@ -176,6 +175,7 @@ impl Work<'_> {
             offers: Vec::new(),
             payer: None,
             installment: None,
+            shares: Vec::new(),
             expires_at: line.at.max(made_at),
             event_count: 0,
             version: 0,
@@ -187,7 +187,7 @@ impl Work<'_> {
             order: order.id,
             merchant: self.account.merchant,
             account: self.account.id,
-            method: usual_method(self.account.channel),
+            method: self.account.channel.usual_method(),
             amount,
             payer: PayerDetails::default(),
             installments: None,
@@ -232,17 +232,5 @@ impl Work<'_> {
             Granted::Written(_) | Granted::Duplicate => Mended::Parked,
             Granted::NoSuchOrder | Granted::Refused(_) => Mended::Impossible(found.clone()),
         })
-    }
-}
-
-/// By which method a payment of a channel usually comes: which it was, a bill does not always tell.
-const fn usual_method(channel: ChannelKind) -> Method {
-    match channel {
-        ChannelKind::Wechat => Method::WechatNative,
-        ChannelKind::Alipay => Method::AlipayQr,
-        ChannelKind::Unionpay => Method::UnionpayWeb,
-        ChannelKind::Stripe => Method::Card,
-        ChannelKind::Bank => Method::BankTransfer,
-        ChannelKind::Cash => Method::Cash,
     }
 }

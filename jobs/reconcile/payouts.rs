@@ -85,9 +85,10 @@ impl Work<'_> {
 
     fn may_be(&self, payout: &Movement, line: &LineRow) -> bool {
         let days = line.line.booked_on.days_since(payout.day);
-        let free = matches!(line.state, LineState::Suspense | LineState::New);
         let name = line.line.counterparty.name.as_deref().unwrap_or_default();
-        free && !line.line.reversal
+        // What nobody has looked at yet may name a payment.
+        line.state == LineState::Suspense
+            && !line.line.reversal
             && days <= LOOK_BACK_DAYS
             && is_from_channel(self.account.channel, name, &line.line.text)
     }
@@ -113,12 +114,16 @@ impl Work<'_> {
             },
             now,
         ));
-        let id = BreakKind::Settlement.id_of(payout.subject);
-        let asked = self.context.desk.gatherer.store().breaks_of(&[id]).await?.pop();
-        if let Some(asked) = asked.filter(|b| !b.state.is_final()) {
-            let why = format!("the bank has shown it on {}", line.line.booked_on);
-            let ended = asked.ended(BreakState::Healed, bursar_core::refund::BY_RULE, &why, now);
-            self.context.desk.move_break(&mut change, &asked, ended, &self.entries);
+        // People may have been asked where the payout is, and whose the line is.
+        let ids = [BreakKind::Settlement.id_of(payout.subject), BreakKind::MissingHere.id_of(line.id.uuid())];
+        let asked = self.context.desk.gatherer.store().breaks_of(&ids).await?;
+        for asked in asked.iter().filter(|b| !b.state.is_final()) {
+            let words = match asked.kind {
+                BreakKind::Settlement => format!("the bank has shown it on {}", line.line.booked_on),
+                _ => format!("it is the {why}"),
+            };
+            let ended = asked.ended(BreakState::Healed, bursar_core::refund::BY_RULE, &words, now);
+            self.context.desk.move_break(&mut change, asked, ended, &self.entries);
         }
         Ok(self.context.desk.gatherer.commit(change).await? == Answer::Committed)
     }

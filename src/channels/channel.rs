@@ -12,13 +12,16 @@ use bursar_core::observation::PayCode;
 use bursar_core::order::Order;
 use bursar_core::payment::Payment;
 use bursar_core::reconcile::FeeRule;
+use bursar_core::sharing::Sharing;
 
 use crate::bill::{BillError, BillFile, BillLines, BillRequest, Fetched};
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
 use bursar_core::refund::Leg;
 
-use crate::outcome::{AgreementStanding, Closed, Outcome, RefundStanding, Refusal, Standing, Why};
+use crate::outcome::{
+    AgreementStanding, Closed, Outcome, RefundStanding, Refusal, ReturnStanding, ShareStanding, Standing, Why,
+};
 
 /// What a channel needs to know in order to make a payment payable. Every attempt for the same payment
 /// must give the same values: the same number with other values is a conflict at the channel.
@@ -87,6 +90,10 @@ impl Debug for Payee {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Payee(…)")
     }
+}
+
+fn no_sharing() -> Refusal {
+    Refusal::ours("SHARING", "this channel has no profit sharing, or the account does not use it")
 }
 
 /// One merchant's account on one channel.
@@ -161,6 +168,36 @@ pub trait Channel: Send + Sync + Debug {
     /// Why it cannot be sealed now, in words for the caller.
     async fn seal_payee(&self, _payee: &Payee) -> Result<String, String> {
         Err("this channel pays refunds to no other account than the payer's own".to_owned())
+    }
+
+    /// Most of an order's money that may be shared with others, in basis points; `None`: the account shares nothing.
+    fn shares_at_most(&self) -> Option<u32> {
+        None
+    }
+
+    /// Gives receivers their shares of `payment`, and the rest to the merchant. Safe to repeat with the same number.
+    async fn share(&self, _payment: &Payment, _sharing: &Sharing) -> Outcome<ShareStanding> {
+        Outcome::Refused(no_sharing())
+    }
+
+    /// Asks where the shares of `payment` stand.
+    async fn query_share(&self, _payment: &Payment, _sharing: &Sharing) -> Outcome<ShareStanding> {
+        Outcome::Refused(no_sharing())
+    }
+
+    /// Gives the merchant what is kept for shares of `payment`; gives the channel's number of that. Safe to repeat.
+    async fn unfreeze(&self, _payment: &Payment, _sharing: &Sharing) -> Outcome<String> {
+        Outcome::Refused(no_sharing())
+    }
+
+    /// Pulls a share back by the return of this number. Safe to repeat.
+    async fn return_share(&self, _sharing: &Sharing, _n: u8) -> Outcome<ReturnStanding> {
+        Outcome::Refused(no_sharing())
+    }
+
+    /// Asks where the return of this number stands.
+    async fn query_return(&self, _sharing: &Sharing, _n: u8) -> Outcome<ReturnStanding> {
+        Outcome::Refused(no_sharing())
     }
 
     /// Our number of the payment that the channel knows by `channels_number`; `None` when it is none of ours.

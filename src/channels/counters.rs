@@ -29,6 +29,16 @@ pub enum Verb {
     EndAgreement,
     /// Tell a payer that he will be charged.
     Announce,
+    /// Give receivers their shares.
+    Share,
+    /// Where do shares stand.
+    QueryShare,
+    /// Free what is not shared.
+    Unfreeze,
+    /// Pull a share back.
+    ReturnShare,
+    /// Where does a pulled back share stand.
+    QueryReturn,
     /// Fetch a bill of a day.
     Bill,
     /// Fetch verification keys.
@@ -37,7 +47,7 @@ pub enum Verb {
 
 impl Verb {
     /// Every verb.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::Create,
         Self::Query,
         Self::Close,
@@ -49,6 +59,11 @@ impl Verb {
         Self::QueryAgreement,
         Self::EndAgreement,
         Self::Announce,
+        Self::Share,
+        Self::QueryShare,
+        Self::Unfreeze,
+        Self::ReturnShare,
+        Self::QueryReturn,
         Self::Bill,
         Self::Keys,
     ];
@@ -67,6 +82,11 @@ impl Verb {
             Self::QueryAgreement => "query_agreement",
             Self::EndAgreement => "end_agreement",
             Self::Announce => "announce",
+            Self::Share => "share",
+            Self::QueryShare => "query_share",
+            Self::Unfreeze => "unfreeze",
+            Self::ReturnShare => "return_share",
+            Self::QueryReturn => "query_return",
             Self::Bill => "bill",
             Self::Keys => "keys",
         }

@@ -148,6 +148,7 @@ pub(crate) mod tests {
             offers: Vec::new(),
             payer: None,
             installment: None,
+            shares: Vec::new(),
             expires_at: at.plus_ms(1),
             event_count: 0,
             version: 1,

@@ -94,6 +94,9 @@ pub use headers::{HeaderLines, HeaderLookup};
 pub use http::HttpSettings;
 pub use merchant::{DeliveryOutcome, MerchantHttp, MerchantSettings, Teller, check_endpoint_url};
 pub use notice::{About, Notice, NotificationRefusal, Reply, notification_id};
-pub use outcome::{AgreementStanding, Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing, Why, WhyKind};
+pub use outcome::{
+    AgreementStanding, Closed, Outcome, RefundStanding, Refusal, RefusalClass, ReturnStanding, ShareStanding, Standing,
+    Why, WhyKind,
+};
 pub use registry::{Adapters, BreakerRow, ChannelError, Channels};
 pub use secrets::{FileSecrets, SecretBytes, Secrets};

@@ -6,6 +6,7 @@ use bursar_core::agreement::Signature;
 use bursar_core::decline::{Decline, DeclineClass};
 use bursar_core::observation::{Hold, Receipt};
 use bursar_core::refund::RefundReceipt;
+use bursar_core::sharing::Ended;
 
 /// How a call to a channel ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -78,6 +79,34 @@ pub enum RefundStanding {
     Abnormal {
         /// The channel's own number of the refund.
         refund_id: String,
+    },
+}
+
+/// Where shares of a payment stand, by the channel's word.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ShareStanding {
+    /// The channel does not know the number.
+    Absent,
+    /// It has taken them on.
+    Taken {
+        /// Its own number of the call.
+        share_id: String,
+        /// What has become of lines, by their numbers; those that are missing are under way.
+        ended: Vec<(u8, Ended)>,
+    },
+}
+
+/// Where a pulled back share stands, by the channel's word.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReturnStanding {
+    /// The channel does not know the number.
+    Absent,
+    /// It has taken it on.
+    Taken {
+        /// Its own number of the return.
+        return_id: String,
+        /// What has become of it; `None` while it is under way.
+        ended: Option<Ended>,
     },
 }
 

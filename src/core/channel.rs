@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::money::Currency;
+use crate::reconcile::BillKind;
 
 /// A payment channel.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -59,6 +60,61 @@ impl ChannelKind {
     /// Whether it gives money back by itself. Otherwise a person transfers it, or hands it over.
     pub const fn refunds(self) -> bool {
         self.can_be_asked()
+    }
+
+    /// What is known of its bills, its days and its payouts.
+    pub const fn bill_facts(self) -> BillFacts {
+        use crate::clock::{HOUR_MS, MINUTE_MS};
+        const BEIJING_MS: i64 = 8 * HOUR_MS;
+        let beijing =
+            BillFacts { bills: &[], day_offset_ms: BEIJING_MS, due_ms: 9 * HOUR_MS + 30 * MINUTE_MS, payers: &[] };
+        match self {
+            Self::Wechat => BillFacts {
+                bills: &[BillKind::Trade, BillKind::Funds],
+                // Made from 09:00 on, to be fetched from 10:00 on.
+                due_ms: 10 * HOUR_MS,
+                payers: &["财付通", "微信支付", "TENPAY", "WECHAT"],
+                ..beijing
+            },
+            Self::Alipay => {
+                BillFacts { bills: &[BillKind::Trade, BillKind::Funds], payers: &["支付宝", "ALIPAY"], ..beijing }
+            }
+            Self::Unionpay => BillFacts {
+                // One file tells of trades, fees and the day's net.
+                bills: &[BillKind::Trade],
+                // 23:00 to 23:00 in Beijing: what comes in the last hour belongs to the next day.
+                day_offset_ms: BEIJING_MS + HOUR_MS,
+                due_ms: 10 * HOUR_MS + 30 * MINUTE_MS,
+                payers: &["银联", "UNIONPAY"],
+            },
+            Self::Stripe => BillFacts {
+                // One list tells of trades, fees and payouts.
+                bills: &[BillKind::Trade],
+                day_offset_ms: 0,
+                // The list is complete at once; a few minutes are for stragglers.
+                due_ms: 15 * MINUTE_MS,
+                payers: &["STRIPE"],
+            },
+            // What came by bank or by hand is told by statements and people.
+            Self::Bank | Self::Cash => beijing,
+        }
+    }
+
+    /// The bills that the channel issues for a day.
+    pub const fn bills(self) -> &'static [BillKind] {
+        self.bill_facts().bills
+    }
+
+    /// By which method it is usually paid: of a payment that our books have lost nobody tells.
+    pub const fn usual_method(self) -> Method {
+        match self {
+            Self::Wechat => Method::WechatNative,
+            Self::Alipay => Method::AlipayQr,
+            Self::Unionpay => Method::UnionpayWeb,
+            Self::Stripe => Method::Card,
+            Self::Bank => Method::BankTransfer,
+            Self::Cash => Method::Cash,
+        }
     }
 
     /// What the close protocol and refunds must know of the channel.
@@ -120,6 +176,19 @@ impl FromStr for ChannelKind {
             format!("`{text}` is not a channel; there are {}", names.join(", "))
         })
     }
+}
+
+/// What is known of a channel's bills. Times are in milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BillFacts {
+    /// Which it issues for a day.
+    pub bills: &'static [BillKind],
+    /// By how much its day is ahead of that of UTC.
+    pub day_offset_ms: i64,
+    /// How long after a day's end its bills are asked for first: when the channel's documents promise them.
+    pub due_ms: i64,
+    /// Words in capitals by which a bank's statement names who pays merchants out: companies, not brands.
+    pub payers: &'static [&'static str],
 }
 
 /// Time limits of a channel, in milliseconds.

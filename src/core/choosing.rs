@@ -117,6 +117,7 @@ mod tests {
             close_reason: None,
             late_money: false,
             installment: None,
+            shares: Vec::new(),
             part_payment: false,
             service: None,
             region: None,

@@ -52,6 +52,7 @@ fn start() -> Dossier {
         close_reason: None,
         late_money: false,
         installment: None,
+        shares: Vec::new(),
         part_payment: false,
         service: None,
         region: None,

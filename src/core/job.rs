@@ -111,11 +111,18 @@ pub enum JobKind {
     Reconcile,
     /// Prove that the ledger agrees with the payments, and certify the day before. Subject: nil.
     ProveDay,
+    /// Test that reconciliation finds what it must. Subject: nil.
+    SelfTest,
+    /// Give receivers their shares of a payment, and pull back what its refunds need. Subject: payment.
+    SharePayment,
 }
+
+/// How the note of a [`JobKind::SelfTest`] begins that has not found what it must.
+pub const SELF_TEST_FAILED: &str = "the self-test failed";
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::CreatePayment,
         Self::HandleNotification,
         Self::PollPayment,
@@ -136,6 +143,8 @@ impl JobKind {
         Self::PlanReconciliations,
         Self::Reconcile,
         Self::ProveDay,
+        Self::SelfTest,
+        Self::SharePayment,
     ];
 
     /// The stable number in the database.
@@ -161,6 +170,8 @@ impl JobKind {
             Self::PlanReconciliations => 18,
             Self::Reconcile => 19,
             Self::ProveDay => 20,
+            Self::SelfTest => 22,
+            Self::SharePayment => 21,
         }
     }
 
@@ -176,6 +187,7 @@ impl JobKind {
             Self::SweepStuck => "sweep_stuck",
             Self::Prune => "prune",
             Self::ProveDay => "prove_day",
+            Self::SelfTest => "self_test",
             Self::SendRefund => "send_refund",
             Self::PollRefund => "poll_refund",
             Self::SettleLateMoney => "settle_late_money",
@@ -187,6 +199,7 @@ impl JobKind {
             Self::FireSchedule => "fire_schedule",
             Self::PlanReconciliations => "plan_reconciliations",
             Self::Reconcile => "reconcile",
+            Self::SharePayment => "share_payment",
         }
     }
 
@@ -203,11 +216,12 @@ impl JobKind {
             | Self::FollowAgreement
             | Self::FollowPlan
             | Self::FireSchedule
+            | Self::SharePayment
             | Self::SettleLateMoney => Queue::Money,
             Self::PollPayment | Self::WatchPayment | Self::PollRefund => Queue::Poll,
             Self::DeliverWebhook => Queue::Webhook,
             Self::SweepStuck | Self::Prune | Self::PlanReconciliations | Self::ProveDay => Queue::Upkeep,
-            Self::Reconcile => Queue::Books,
+            Self::Reconcile | Self::SelfTest => Queue::Books,
         }
     }
 
@@ -229,11 +243,12 @@ impl JobKind {
             | Self::FollowAgreement
             | Self::FollowPlan
             | Self::FireSchedule
+            | Self::SharePayment
             | Self::SettleLateMoney => 12,
             // A delivery's failures are planned; only crashes of our own count here.
             Self::DeliverWebhook => 8,
             // Housekeeping must never stop for good.
-            Self::SweepStuck | Self::Prune | Self::PlanReconciliations | Self::ProveDay => i32::MAX,
+            Self::SweepStuck | Self::Prune | Self::PlanReconciliations | Self::ProveDay | Self::SelfTest => i32::MAX,
             // A day's books are worth as many tries as money; what stays wrong is told by its own row.
             Self::Reconcile => 12,
         }
@@ -243,7 +258,7 @@ impl JobKind {
     /// longer than every HTTP time-out inside a run and shorter than an operator's patience.
     pub const fn run_limit_ms(self) -> i64 {
         match self {
-            Self::SweepStuck | Self::Prune | Self::PlanReconciliations => 120_000,
+            Self::SweepStuck | Self::Prune | Self::PlanReconciliations | Self::SelfTest => 120_000,
             // A slice of a bill with a hundred thousand lines, on a slow day of the database.
             Self::Reconcile => 900_000,
             // It reads every order; nobody waits for it.

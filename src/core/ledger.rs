@@ -139,7 +139,7 @@ pub struct Account {
 /// One transfer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Posting {
-    /// The payment or leg of a refund that caused it: the 128 bits of its id.
+    /// The payment, leg of a refund or shares that caused it: the 128 bits of its id.
     pub subject: Uuid,
     /// Debited account.
     pub debit: Account,
@@ -187,7 +187,7 @@ fn standing(payment: &Payment, late: bool) -> Standing {
 }
 
 /// By how much `new` differs from `old`, per account, in the order of accounts.
-fn changes(old: &[(Account, i64)], new: &[(Account, i64)]) -> Vec<(Account, i64)> {
+pub(crate) fn changes(old: &[(Account, i64)], new: &[(Account, i64)]) -> Vec<(Account, i64)> {
     let mut sums = std::collections::BTreeMap::<Account, i64>::new();
     for (account, minor) in new {
         let sum = sums.entry(*account).or_default();
@@ -202,7 +202,7 @@ fn changes(old: &[(Account, i64)], new: &[(Account, i64)]) -> Vec<(Account, i64)
 
 /// Transfers that make `changes` (debits less credits per account), as far as they balance each other; what
 /// is left over stays in `changes`.
-fn transfers(changes: &mut Vec<(Account, i64)>) -> Vec<(Account, Account, i64)> {
+pub(crate) fn transfers(changes: &mut Vec<(Account, i64)>) -> Vec<(Account, Account, i64)> {
     let mut out = Vec::new();
     while let (Some(up), Some(down)) =
         (changes.iter().position(|(_, minor)| *minor > 0), changes.iter().position(|(_, minor)| *minor < 0))

@@ -34,6 +34,7 @@ pub mod plan;
 pub mod reconcile;
 pub mod refund;
 pub mod schedule;
+pub mod sharing;
 pub mod text;
 
 pub use chance::Chance;

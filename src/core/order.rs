@@ -11,6 +11,7 @@ use crate::merchant::{AfterClose, LateMoneyPolicy, MerchantPolicy};
 use crate::money::Money;
 use crate::payment::{Payment, PaymentState};
 use crate::refund::{Leg, LegState, Refund, RefundCause};
+use crate::sharing::SharePart;
 
 /// Where an order stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -113,6 +114,8 @@ pub struct Order {
     pub payer: Option<String>,
     /// The installment that it is, when it is one.
     pub installment: Option<InstallmentKey>,
+    /// Who gets a share of its money once it is paid; the rest stays with the merchant. Never changes.
+    pub shares: Vec<SharePart>,
     /// The last moment to pay.
     pub expires_at: Timestamp,
     /// How many merchant events it has caused.

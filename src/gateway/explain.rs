@@ -157,8 +157,11 @@ fn action(payment: &Payment, timeline: &Timeline, now: Timestamp) -> String {
         JobKind::DeliverWebhook => "The merchant is told",
         JobKind::FollowAgreement => "The agreement is looked at",
         JobKind::FollowPlan => "The plan is looked at",
+        JobKind::SharePayment => "Shares are given or pulled back",
         JobKind::Reconcile => "The bills of a day are matched",
-        JobKind::SweepStuck | JobKind::Prune | JobKind::PlanReconciliations | JobKind::ProveDay => "Housekeeping runs",
+        JobKind::SweepStuck | JobKind::Prune | JobKind::PlanReconciliations | JobKind::ProveDay | JobKind::SelfTest => {
+            "Housekeeping runs"
+        }
     };
     let last = job.note.as_ref().map(|n| format!(" Last: {n}.")).unwrap_or_default();
     format!("{what} {}.{last}", when(job, now))

@@ -22,6 +22,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/books", get(books))
         .route("/refunds", get(refunds))
+        .route("/shares", get(shares))
         .route("/counters", get(counters))
         .route("/faults", get(show_faults))
         .route("/faults", put(set_faults))
@@ -44,6 +45,10 @@ async fn books(State(world): State<Arc<Shared>>) -> Response {
 async fn refunds(State(world): State<Arc<Shared>>) -> Response {
     let entries = world.orders().refunds.entries();
     Json(entries).into_response()
+}
+
+async fn shares(State(world): State<Arc<Shared>>) -> Response {
+    Json(world.share_entries()).into_response()
 }
 
 async fn counters(State(world): State<Arc<Shared>>) -> Response {

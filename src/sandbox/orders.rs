@@ -9,6 +9,7 @@ use crate::debiting::Debit;
 use crate::own::Own;
 use crate::payer::Behaviour;
 use crate::refunds::Refunds;
+use crate::wechat::share_calls::ShareBooks;
 use crate::{BookEntry, Channel, FeeTerms};
 
 /// One order.
@@ -108,6 +109,8 @@ pub(crate) struct Orders {
     pub(crate) agreements: Agreements,
     /// What accounts pay that have terms of their own.
     pub(crate) fees: BTreeMap<String, FeeTerms>,
+    /// Likewise: what is refunded depends on what was shared.
+    pub(crate) shares: ShareBooks,
     serial: u64,
 }
 

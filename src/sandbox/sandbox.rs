@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::shared::{Shared, routes};
 use crate::{
     AgreementEntry, BookEntry, Counters, DebitEntry, DisputeAct, DisputeEntry, Door, EndedBy, Faults, OpenedOrder,
-    Purse, RefundEntry, SandboxConfig, SandboxError, admin, notify, serve,
+    Purse, RefundEntry, SandboxConfig, SandboxError, ShareEntry, admin, notify, serve,
 };
 
 /// How an order is paid by hand.
@@ -80,6 +80,11 @@ impl Sandbox {
     /// The channel's books of refunds, in the order of their acceptance.
     pub fn refunds(&self) -> Vec<RefundEntry> {
         self.world.orders().refunds.entries()
+    }
+
+    /// The channels' books of shares, in the order of the calls.
+    pub fn shares(&self) -> Vec<ShareEntry> {
+        self.world.share_entries()
     }
 
     /// The channels' agreements, in the order in which payers were shown them.

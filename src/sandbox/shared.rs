@@ -23,8 +23,8 @@ use crate::timers::{Due, Timers};
 use crate::unionpay::front::Unionpay;
 use crate::wechat::front::Wechat;
 use crate::{
-    Channel, Counters, Faults, FeeTerms, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, alipay,
-    stripe, unionpay, wechat,
+    Channel, Counters, Faults, FeeTerms, PayerMix, RefundLimits, RefundMix, SandboxConfig, SandboxError, ShareEntry,
+    alipay, stripe, unionpay, wechat,
 };
 
 /// The shared state.
@@ -127,6 +127,12 @@ impl Shared {
 
     pub(crate) fn set_outage(&self, on: bool) {
         self.outage.store(on, Ordering::Relaxed);
+    }
+
+    /// The channels' books of shares.
+    pub(crate) fn share_entries(&self) -> Vec<ShareEntry> {
+        let (orders, now_ms) = (self.orders(), self.pace.now_ms());
+        orders.shares.entries(&orders.list, now_ms)
     }
 
     /// What happened so far.

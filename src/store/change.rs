@@ -13,6 +13,7 @@ use bursar_core::observation::{Observation, Subject};
 use bursar_core::order::Order;
 use bursar_core::payment::Payment;
 use bursar_core::refund::{Leg, Refund};
+use bursar_core::sharing::Sharing;
 use uuid::Uuid;
 
 use crate::about::About;
@@ -76,6 +77,9 @@ pub struct Change {
     pub books: BookRows,
     /// Schedules and their fires.
     pub schedules: ScheduleRows,
+    /// Shares of orders to insert (version 0 becomes 1) or to update. Guard: the order has none, or the row still has
+    /// `version`, which is counted up.
+    pub sharings: Vec<Sharing>,
     /// A notification to store. Guard: not seen before.
     pub notification: Option<Notification>,
     /// An idempotency key to take with its answer. Guard: not taken.
@@ -105,6 +109,7 @@ impl Change {
             || !self.cash.is_empty()
             || !self.billing.is_empty()
             || !self.schedules.is_empty()
+            || !self.sharings.is_empty()
     }
 }
 

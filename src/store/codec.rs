@@ -7,6 +7,7 @@ pub mod books;
 pub mod cash;
 mod refund;
 pub mod schedule;
+pub mod sharing;
 
 use bursar_core::bank::reference;
 use bursar_core::channel::{ChannelKind, Method};
@@ -157,6 +158,7 @@ pub fn order(record: &Record) -> Result<Order> {
         region: row.get("o_region")?,
         offers: row.maybe_json("o_offers")?.unwrap_or_default(),
         payer: row.get("o_payer")?,
+        shares: row.maybe_json("o_shares")?.unwrap_or_default(),
         due_at: row.maybe_time("o_due_at")?,
         expires_at: row.time("o_expires_at")?,
         event_count: row.get("o_event_count")?,

@@ -30,6 +30,7 @@ pub mod record;
 pub mod reports;
 mod returned;
 pub mod schedules;
+pub mod sharings;
 pub mod sqlite;
 mod statements;
 mod value;
@@ -63,6 +64,7 @@ pub use record::{
 };
 pub use reports::{InsightFilter, Reports};
 pub use schedules::{ScheduleFilter, ScheduleGauges, ScheduleRows, Schedules};
+pub use sharings::Sharings;
 pub use statements::Statements;
 
 /// A result of the store.
@@ -72,7 +74,18 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 /// [`StoreError::Unavailable`] (try again later) and says so instead of blocking for ever.
 #[async_trait]
 pub trait Store:
-    Statements + Till + Billing + Books + Schedules + Ledger + Certificates + Reports + Send + Sync + std::fmt::Debug
+    Statements
+    + Till
+    + Billing
+    + Books
+    + Schedules
+    + Ledger
+    + Certificates
+    + Reports
+    + Sharings
+    + Send
+    + Sync
+    + std::fmt::Debug
 {
     /// Writes all `changes` in as few transactions as possible and answers each, in order. A change
     /// that is refused leaves nothing behind and does not spoil its neighbours.

@@ -52,6 +52,11 @@ pub const STEPS: &[Step] = &[
         postgres: include_str!("migrations/postgres/0007_reconciliation.sql"),
         sqlite: include_str!("migrations/sqlite/0007_reconciliation.sql"),
     },
+    Step {
+        version: 8,
+        postgres: include_str!("migrations/postgres/0008_shares.sql"),
+        sqlite: include_str!("migrations/sqlite/0008_shares.sql"),
+    },
 ];
 
 /// The table that remembers what was done; the same text on both databases.

@@ -51,7 +51,8 @@ fn new_version(change: &Change, id: Uuid) -> Option<i64> {
     let breaks = change.books.breaks.iter().map(|b| (b.id.uuid(), b.version));
     let written = payments.chain(refunds).chain(legs).chain(orders).chain(agreements).chain(plans);
     let lines = change.lines.iter().map(|l| (l.id.uuid(), l.version));
-    let mut written = written.chain(bills).chain(breaks).chain(lines);
+    let sharings = change.sharings.iter().map(|s| (s.subject(), s.version));
+    let mut written = written.chain(bills).chain(breaks).chain(lines).chain(sharings);
     let updated = written.find(|(row, _)| *row == id).map(|(_, v)| v.saturating_add(1));
     let new = change.new_payments.iter().map(|p| p.id.uuid()).chain(change.new_orders.iter().map(|o| o.id.uuid()));
     let new = new.chain(change.new_refunds.iter().map(|r| r.id.uuid()));

@@ -165,7 +165,9 @@ async fn ensure_housekeeping(context: JobContext) {
     loop {
         let now = context.now();
         let nobody = MerchantId(Uuid::nil());
-        let jobs = [JobKind::SweepStuck, JobKind::Prune, JobKind::PlanReconciliations, JobKind::ProveDay].map(|kind| {
+        let kinds =
+            [JobKind::SweepStuck, JobKind::Prune, JobKind::PlanReconciliations, JobKind::ProveDay, JobKind::SelfTest];
+        let jobs = kinds.map(|kind| {
             NewJob::new(JobKey::new(kind, Uuid::nil()), nobody, context.settings.housekeeping.next(kind, now))
         });
         match context.desk.gatherer.commit(Change { jobs: jobs.to_vec(), ..Change::default() }).await {

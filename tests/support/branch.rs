@@ -64,8 +64,17 @@ impl Branch {
     /// # Panics
     /// When something cannot be set up.
     pub async fn open() -> Self {
+        Self::open_on(None).await
+    }
+
+    /// The same on a database that is there; `None`: a SQLite file of its own.
+    ///
+    /// # Panics
+    /// When something cannot be set up.
+    pub async fn open_on(database: Option<String>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let url = format!("sqlite:{}", folder.path().join("bursar.db").display());
+        let own = || format!("sqlite:{}", folder.path().join("bursar.db").display());
+        let url = database.unwrap_or_else(own);
         let store = bursar_store::open(&url, &bursar_store::Options::default()).await.expect("the database");
         store.migrate().await.expect("the schema");
         let clock = Arc::new(ManualClock::at(START));
@@ -164,6 +173,25 @@ impl Branch {
     /// # Panics
     /// When it cannot be opened.
     pub async fn order(&self, minor: i64, payer: Option<&str>) -> PaymentId {
+        let id = self.order_by(self.account.id, Method::BankTransfer, minor, payer).await;
+        let told = self.dossier(id).await;
+        let code = told.payment(id).expect("the payment").evidence.code().cloned();
+        let Some(PayCode::Transfer { fields }) = code else { panic!("the payer was told {code:?}") };
+        assert_eq!(fields["reference"], reference(id.uuid()), "what he was told to write");
+        id
+    }
+
+    /// An order that is paid through another of the merchant's accounts, offered to its payer; its payment.
+    ///
+    /// # Panics
+    /// When it cannot be opened.
+    pub async fn order_by(
+        &self,
+        account: ChannelAccountId,
+        method: Method,
+        minor: i64,
+        payer: Option<&str>,
+    ) -> PaymentId {
         let (now, chance) = (self.clock.now(), self.desk.chance.as_ref());
         let order = Order {
             id: OrderId::fresh(now, chance),
@@ -175,6 +203,7 @@ impl Branch {
             close_reason: None,
             late_money: false,
             installment: None,
+            shares: Vec::new(),
             part_payment: false,
             service: None,
             region: None,
@@ -190,8 +219,8 @@ impl Branch {
             id: PaymentId::fresh(now, chance),
             order: order.id,
             merchant: order.merchant,
-            account: self.account.id,
-            method: Method::BankTransfer,
+            account,
+            method,
             amount: order.amount,
             payer: PayerDetails { name: payer.map(str::to_owned), ..PayerDetails::default() },
             state: PaymentState::New,
@@ -206,11 +235,12 @@ impl Branch {
         let id = payment.id;
         self.desk.open(order, vec![payment], |_, _| {}).await.expect("the order");
         self.work().await;
-        let told = self.dossier(id).await;
-        let code = told.payment(id).expect("the payment").evidence.code().cloned();
-        let Some(PayCode::Transfer { fields }) = code else { panic!("the payer was told {code:?}") };
-        assert_eq!(fields["reference"], reference(id.uuid()), "what he was told to write");
         id
+    }
+
+    /// What jobs work with.
+    pub const fn context(&self) -> &JobContext {
+        &self.jobs
     }
 
     /// The order of a payment.

@@ -23,6 +23,7 @@ use bursar_core::order::Dossier;
 use bursar_core::reconcile::{Bill, Break, BreakKind, BreakState, LegSide, Movement, PaymentSide, Reconciliation};
 use bursar_core::refund::Refund;
 use bursar_core::schedule::{Fire, Schedule};
+use bursar_core::sharing::Sharing;
 use bursar_core::{Currency, Money, Timestamp};
 use bursar_store::ledger::{Balance, Entry, Holding, Place};
 use bursar_store::reports::{DayMoved, Failures};
@@ -31,7 +32,7 @@ use bursar_store::{
     ClaimRequest, Claimed, CollectionFilter, Contents, Counts, DayFilter, DeliveryRow, Extent, HandInFilter,
     IdempotencyRow, InsightFilter, JobFilter, JobRow, Ledger, LikeLine, LineFilter, Notification, OrderFilter,
     ParkedRow, PlanFilter, PlanTimeline, RefundFilter, RefundLine, Reports, Result, ScheduleFilter, ScheduleGauges,
-    Schedules, Statements, Store, StoreError, Till, Timeline, ToldLine,
+    Schedules, Sharings, Statements, Store, StoreError, Till, Timeline, ToldLine,
 };
 use uuid::Uuid;
 
@@ -94,6 +95,12 @@ macro_rules! through {
             $($written_out)*
         }
     };
+}
+
+through! {
+    Sharings {}
+    sharing(order: OrderId) -> Option<Sharing>;
+    sharings_after(after: Option<OrderId>, limit: u32) -> Vec<Sharing>;
 }
 
 through! {

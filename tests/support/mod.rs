@@ -39,7 +39,10 @@ pub use mayhem::Mayhem;
 pub use postgres::PrivatePostgres;
 pub use process::{Process, Sign, binary};
 pub use proxy::{Proxy, Trouble};
-pub use reconcile::{reconcile_a_seeded_day, refuse_spoilt_bills, restore_from_ten_minutes_ago};
+pub use reconcile::{
+    follow_payouts_to_the_bank, reconcile_a_seeded_day, reconcile_days_of_a_bank, reconcile_days_of_cash,
+    refuse_spoilt_bills, restore_from_ten_minutes_ago,
+};
 pub use rescues::Rescues;
 pub use scene::{Scene, Stage, settings};
 pub use wait::{free_port, http, long_form, seed, until};

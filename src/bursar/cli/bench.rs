@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::{Done, Failure, Globals, output};
+use crate::bench::bill;
 use crate::bench::cluster::{Cluster, ask};
 use crate::bench::report::{Report, compare};
 use crate::bench::run::{Plan, run as measure};
@@ -28,6 +29,15 @@ pub(crate) struct Bench {
     /// Payments of each channel, one after the other.
     #[arg(long, conflicts_with = "channel")]
     all_channels: bool,
+    /// Instead of payments: match a bill of so many lines with as many payments, killed once in the middle.
+    #[arg(long, value_name = "LINES", conflicts_with_all = ["channel", "all_channels"], value_parser = thousands)]
+    bill: Option<u64>,
+}
+
+/// Lines of a bill, in whole thousands: so many differences of each kind are made as fit.
+fn thousands(text: &str) -> Result<u64, String> {
+    let lines = text.parse::<u64>().ok().filter(|n| (1_000..=10_000_000).contains(n) && n % 1_000 == 0);
+    lines.ok_or_else(|| "a bill has 1000 to 10000000 lines, in whole thousands".to_owned())
 }
 
 impl Bench {
@@ -45,6 +55,9 @@ enum Only {
 }
 
 pub(crate) async fn run(globals: &Globals, flags: Bench) -> Done {
+    if let Some(lines) = flags.bill {
+        return match_bills(globals, &flags, lines).await;
+    }
     let mut reports = Vec::new();
     let plan = |channel, database_url: String, server_pid| Plan {
         channel,
@@ -85,6 +98,49 @@ pub(crate) async fn run(globals: &Globals, flags: Bench) -> Done {
         Some(r) => Err(Failure::violated(format!("the books of {} do not agree on {}", r.channel, r.database))),
         None => Ok(()),
     }
+}
+
+async fn match_bills(globals: &Globals, flags: &Bench, lines: u64) -> Done {
+    let say = |text: &str| eprintln!("{text}");
+    let mut reports = Vec::new();
+    if flags.only != Some(Only::Postgres) {
+        let folder = tempfile::Builder::new().prefix("bursar-bench-db-").tempdir()?;
+        let database_url = format!("sqlite:{}", folder.path().join("bursar.db").display());
+        reports.push(bill::run(&bill::Plan { lines, config: globals.config.clone(), database_url }, say).await?);
+    }
+    if flags.only != Some(Only::Sqlite) {
+        let cluster = Cluster::start()?;
+        ask(&cluster.url("postgres"), "create database bench")?;
+        let plan = bill::Plan { lines, config: globals.config.clone(), database_url: cluster.url("bench") };
+        reports.push(bill::run(&plan, say).await?);
+    }
+    if globals.json {
+        output::json(&json!(reports))?;
+    } else {
+        reports.iter().try_for_each(show_bill)?;
+    }
+    match reports.iter().find(|r| !r.right || r.found_again > 0) {
+        Some(r) => Err(Failure::violated(format!("{}: not what was seeded was found", r.database))),
+        None => Ok(()),
+    }
+}
+
+fn show_bill(report: &bill::Report) -> Done {
+    let rows = vec![
+        vec!["payments on the books".to_owned(), report.payments.to_string()],
+        vec!["lines of the bill".to_owned(), report.lines.to_string()],
+        vec!["bringing it (read once, kept)".to_owned(), format!("{} s", seconds(report.import_ms))],
+        vec!["matching it, both runs".to_owned(), format!("{} s", seconds(report.match_ms))],
+        vec!["lines per second".to_owned(), report.lines_per_second.to_string()],
+        vec!["killed after lines".to_owned(), report.killed_after_lines.to_string()],
+        vec!["most memory of any process".to_owned(), format!("{} MiB", report.peak_memory_kib.div_ceil(1_024))],
+        vec!["differences seeded".to_owned(), report.seeded.to_string()],
+        vec!["found, of them mended".to_owned(), format!("{}, {}", report.found, report.healed)],
+        vec!["found by a second run".to_owned(), report.found_again.to_string()],
+        vec!["exactly those".to_owned(), report.right.to_string()],
+    ];
+    output::table(&[&format!("{}, a bill", report.database), ""], &rows)?;
+    output::line("")
 }
 
 fn show(report: &Report) -> Done {

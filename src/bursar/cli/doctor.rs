@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bursar_channels::Secrets as _;
+use bursar_core::job::{JobKind, SELF_TEST_FAILED};
 use bursar_core::schedule::ScheduleState;
-use bursar_store::ScheduleFilter;
+use bursar_store::{JobFilter, ScheduleFilter};
 use serde_json::{Value, json};
 
 use super::{Done, Failure, Globals, output};
@@ -133,6 +134,7 @@ async fn with_database(program: &Program, findings: &mut Vec<Finding>) {
         Err(error) => add("questions".to_owned(), Err(format!("{error}"))),
     }
     add("schedules".to_owned(), schedules(program).await);
+    add("self-test".to_owned(), self_test(program).await);
     if accounts.is_empty() {
         add("accounts".to_owned(), Ok("none yet: `bursar merchant add-account`".to_owned()));
     }
@@ -164,6 +166,19 @@ async fn schedules(program: &Program) -> Result<String, String> {
         ));
     }
     Ok(format!("{} active, none overdue", active.len()))
+}
+
+/// Whether reconciliation found what was seeded when it was tested last.
+async fn self_test(program: &Program) -> Result<String, String> {
+    let filter = JobFilter { kind: Some(JobKind::SelfTest), limit: 1, ..JobFilter::default() };
+    let job = program.store.jobs(&filter).await.map_err(|e| e.to_string())?.pop();
+    match job.and_then(|job| job.note) {
+        None => Ok("reconciliation was not tested yet: workers do it each night".to_owned()),
+        Some(note) if note.starts_with(SELF_TEST_FAILED) => {
+            Err(format!("{note}. Do not trust reconciliations until this is understood; it is tested again each night"))
+        }
+        Some(note) => Ok(note),
+    }
 }
 
 /// Whether a connection to the host of `url` can be made.

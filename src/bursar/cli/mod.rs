@@ -32,6 +32,7 @@ mod report;
 mod sandbox;
 mod schedule;
 mod serve;
+mod share_view;
 mod simulate;
 mod simulate_billing;
 mod statement;

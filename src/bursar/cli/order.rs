@@ -89,7 +89,10 @@ pub(crate) async fn run(globals: &Globals, verb: Order) -> Done {
     let program = compose::ready(&globals.config).await?;
     match verb {
         Order::Show { order } => match program.store.timeline(order).await? {
-            Some(timeline) => story::order(globals, &program, &timeline),
+            Some(timeline) => {
+                let sharing = program.store.sharing(order).await?;
+                story::order(globals, &program, &timeline, sharing.as_ref())
+            }
             None => Err(no_order(order)),
         },
         Order::List { state, number, limit } => {

@@ -5,11 +5,12 @@ use bursar_core::Timestamp;
 use bursar_core::observation::Claim;
 use bursar_core::order::Dossier;
 use bursar_core::refund::RefundClaim;
+use bursar_core::sharing::Sharing;
 use bursar_store::Timeline;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Done, Globals, output, refund_view};
+use super::{Done, Globals, output, refund_view, share_view};
 use crate::compose::Program;
 
 /// An order as JSON, without its story.
@@ -201,16 +202,22 @@ fn refund_detail(claim: &RefundClaim) -> Option<String> {
 }
 
 /// An order with its refunds, its story and what comes next.
-pub(super) fn order(globals: &Globals, program: &Program, timeline: &Timeline) -> Done {
+pub(super) fn order(globals: &Globals, program: &Program, timeline: &Timeline, sharing: Option<&Sharing>) -> Done {
     let next = bursar_gateway::explain::next(timeline, program.clock.now());
     let dossier = &timeline.dossier;
     if globals.json {
-        return output::json(&json!({ "order": brief(dossier), "timeline": rows(&lines(timeline)), "next": next }));
+        let shares = share_view::to_json(&dossier.order, sharing);
+        let story = rows(&lines(timeline));
+        return output::json(&json!({ "order": brief(dossier), "shares": shares, "timeline": story, "next": next }));
     }
     orders(globals, std::slice::from_ref(dossier))?;
     output::line("")?;
     if !dossier.refunds.is_empty() {
         refund_view::table(&dossier.refunds)?;
+        output::line("")?;
+    }
+    if !dossier.order.shares.is_empty() {
+        share_view::table(&dossier.order, sharing)?;
         output::line("")?;
     }
     table(&lines(timeline))?;

@@ -101,6 +101,7 @@ fn wechat(keys: &Provisioned) -> Value {
         // The sandbox grants every template, and every service.
         "agreements": { "plan_id": 12_535 },
         "score": { "service_id": "00004000000000160000000000000001" },
+        "sharing": { "most_basis_points": 3_000 },
     })
 }
 

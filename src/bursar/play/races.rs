@@ -314,6 +314,7 @@ impl House {
             close_reason: None,
             late_money: false,
             installment: None,
+            shares: Vec::new(),
             part_payment: false,
             service: None,
             region: None,

@@ -67,6 +67,7 @@ fn order() -> Order {
         close_reason: None,
         late_money: false,
         installment: None,
+        shares: Vec::new(),
         expires_at: NOW,
         event_count: 0,
         offers: Vec::new(),

@@ -36,6 +36,14 @@ struct Body<'a> {
     payer: Option<Payer<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scene_info: Option<Scene<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settle_info: Option<Settle>,
+}
+
+/// Keeps the money until it is shared.
+#[derive(Serialize)]
+struct Settle {
+    profit_sharing: bool,
 }
 
 #[derive(Serialize)]
@@ -114,6 +122,7 @@ impl Wechat {
             amount: Amount { total: payment.amount.minor, currency: Currency::CNY.code() },
             payer,
             scene_info,
+            settle_info: (!order.shares.is_empty()).then_some(Settle { profit_sharing: true }),
         };
         serde_json::to_vec(&body).map(Bytes::from).map_err(|_| wrong("BODY", "the call cannot be written"))
     }

@@ -28,6 +28,8 @@ mod score_end;
 mod score_settings;
 mod service_order;
 mod settings;
+mod share;
+mod share_back;
 mod sign;
 mod transaction;
 mod transport;
@@ -47,6 +49,7 @@ use bursar_core::observation::PayCode;
 use bursar_core::payment::Payment;
 use bursar_core::reconcile::FeeRule;
 use bursar_core::refund::Leg;
+use bursar_core::sharing::Sharing;
 use serde_json::json;
 use tokio::runtime::Handle;
 
@@ -54,7 +57,7 @@ use self::aead::ApiKey;
 use self::certificates::Keyring;
 use self::score::ScoreAccount;
 pub(crate) use self::settings::Settings;
-use self::settings::{Agreements, Keys};
+use self::settings::{Agreements, Keys, ProfitSharing};
 use self::transaction::Payee;
 use self::transport::Transport;
 use crate::bill::{BillError, BillFile, BillLines, BillRequest, Fetched};
@@ -62,7 +65,10 @@ use crate::channel::{Announcement, Channel, CreateRequest, Payee as BankPayee, R
 use crate::counters::Verb;
 use crate::headers::HeaderLookup;
 use crate::notice::{Notice, NotificationRefusal, Reply};
-use crate::outcome::{AgreementStanding, Closed, Outcome, RefundStanding, Refusal, RefusalClass, Standing, Why};
+use crate::outcome::{
+    AgreementStanding, Closed, Outcome, RefundStanding, Refusal, RefusalClass, ReturnStanding, ShareStanding, Standing,
+    Why,
+};
 use crate::parts::Parts;
 
 /// The adapter of one account.
@@ -76,6 +82,7 @@ pub(crate) struct Wechat {
     agreements: Option<Agreements>,
     score: Option<ScoreAccount>,
     fees: Option<FeeRule>,
+    sharing: Option<ProfitSharing>,
 }
 
 fn refused(code: &str, message: &str, class: RefusalClass) -> Refusal {
@@ -106,6 +113,7 @@ impl Wechat {
             transport: Arc::new(Transport::new(&settings, signing, parts)),
             fees: settings.common.fees,
             agreements: settings.own.agreements,
+            sharing: settings.own.sharing,
             score: settings.own.score.map(|settings| ScoreAccount { settings, key: front }),
             payee: Payee { mchid: settings.own.mchid, appid: settings.own.appid },
             api: Arc::new(api),
@@ -229,6 +237,40 @@ impl Channel for Wechat {
     ) -> Outcome<RefundStanding> {
         let outcome = self.refund_to_card(request, refund_id, payee).await;
         self.ended(Verb::SecondWay, outcome)
+    }
+
+    fn shares_at_most(&self) -> Option<u32> {
+        self.sharing.map(|settings| settings.most_basis_points)
+    }
+
+    #[tracing::instrument(name = "channel.share", skip_all, fields(account = %self.account, number = %sharing.number(), status, request_id))]
+    async fn share(&self, payment: &Payment, sharing: &Sharing) -> Outcome<ShareStanding> {
+        let outcome = self.share_out(payment, sharing).await;
+        self.ended(Verb::Share, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.query_share", skip_all, fields(account = %self.account, number = %sharing.number(), status, request_id))]
+    async fn query_share(&self, payment: &Payment, sharing: &Sharing) -> Outcome<ShareStanding> {
+        let outcome = self.ask_share(payment, sharing).await;
+        self.ended(Verb::QueryShare, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.unfreeze", skip_all, fields(account = %self.account, number = %sharing.unfreeze_number(), status, request_id))]
+    async fn unfreeze(&self, payment: &Payment, sharing: &Sharing) -> Outcome<String> {
+        let outcome = self.free_rest(payment, sharing).await;
+        self.ended(Verb::Unfreeze, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.return_share", skip_all, fields(account = %self.account, number = %sharing.return_number(n), status, request_id))]
+    async fn return_share(&self, sharing: &Sharing, n: u8) -> Outcome<ReturnStanding> {
+        let outcome = self.pull_back(sharing, n).await;
+        self.ended(Verb::ReturnShare, outcome)
+    }
+
+    #[tracing::instrument(name = "channel.query_return", skip_all, fields(account = %self.account, number = %sharing.return_number(n), status, request_id))]
+    async fn query_return(&self, sharing: &Sharing, n: u8) -> Outcome<ReturnStanding> {
+        let outcome = self.ask_return(sharing, n).await;
+        self.ended(Verb::QueryReturn, outcome)
     }
 
     async fn seal_payee(&self, payee: &BankPayee) -> Result<String, String> {

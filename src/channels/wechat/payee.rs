@@ -88,16 +88,31 @@ impl Wechat {
     /// See [`crate::Channel::seal_payee`].
     pub(super) async fn seal_bank_payee(&self, payee: &Payee) -> Result<String, String> {
         let (bank, account, name) = checked(payee)?;
-        let sealed = || {
-            self.keyring.sealing(self.now(), |key| {
-                Some(SealedPayee {
-                    serial: key.serial().to_owned(),
-                    bank_type: bank.to_owned(),
-                    bank_account: seal(key, &account)?,
-                    real_name: seal(key, name)?,
-                })
+        let seal = |key: &ChannelKey| {
+            Some(SealedPayee {
+                serial: key.serial().to_owned(),
+                bank_type: bank.to_owned(),
+                bank_account: seal(key, &account)?,
+                real_name: seal(key, name)?,
             })
         };
+        let sealed = self.sealed(seal).await?;
+        serde_json::to_string(&sealed).map_err(|_| "the sealed account cannot be written".to_owned())
+    }
+
+    /// `text` as only the channel can read it, and the serial of the key that it is sealed under.
+    ///
+    /// # Errors
+    /// Why it cannot be sealed now.
+    pub(super) async fn seal_text(&self, text: &str) -> Result<(String, String), String> {
+        self.sealed(|key| Some((seal(key, text)?, key.serial().to_owned()))).await
+    }
+
+    async fn sealed<T>(&self, seal: impl Fn(&ChannelKey) -> Option<T> + Send + Sync) -> Result<T, String>
+    where
+        T: Send,
+    {
+        let sealed = || self.keyring.sealing(self.now(), &seal);
         let mut found = if self.keyring.is_old(self.now()) { None } else { sealed() };
         if found.is_none() {
             // Its trouble is told only when no other key is at hand.
@@ -108,11 +123,10 @@ impl Wechat {
             }
         }
         let sealed = found.ok_or(
-            "no key of WeChat Pay is in force to seal the account with: give the channel account `public_key_id` and \
+            "no key of WeChat Pay is in force to seal the text with: give the channel account `public_key_id` and \
              `public_key`, or a platform certificate that has not expired",
         )?;
-        let sealed = sealed.ok_or("the account could not be sealed under the key of WeChat Pay")?;
-        serde_json::to_string(&sealed).map_err(|_| "the sealed account cannot be written".to_owned())
+        sealed.ok_or_else(|| "the text could not be sealed under the key of WeChat Pay".to_owned())
     }
 }
 

@@ -58,6 +58,23 @@ pub(super) struct Own {
     /// What `wechat_score` needs.
     #[serde(default)]
     pub(super) score: Option<Score>,
+    /// What profit sharing needs.
+    #[serde(default)]
+    pub(super) sharing: Option<ProfitSharing>,
+}
+
+/// What profit sharing needs. Unknown members are refused.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProfitSharing {
+    /// Most of an order that may be shared, in basis points, as the contract with the channel says.
+    #[serde(default = "usual_share")]
+    pub(super) most_basis_points: u32,
+}
+
+/// What the channel lets everybody share: 30 %.
+const fn usual_share() -> u32 {
+    3_000
 }
 
 /// What agreements need. Unknown members are refused.
@@ -169,6 +186,8 @@ impl Own {
         check(plain(&self.appid, 32, "_-"), "appid", "the app id: 1 to 32 characters, such as wx and 16 digits")?;
         let hex = self.serial_no.len() <= 64 && self.serial_no.chars().all(|c| c.is_ascii_hexdigit());
         check(hex && !self.serial_no.is_empty(), "serial_no", "the serial of the API certificate in hexadecimal")?;
+        let share = self.sharing.is_none_or(|s| (1..=10_000).contains(&s.most_basis_points));
+        check(share, "sharing.most_basis_points", "1 to 10000, which is all of an order")?;
         if let Some(agreements) = &self.agreements {
             check(agreements.plan_id > 0, "agreements.plan_id", "the number of the template, 1 or more")?;
             let odd = if agreements.scheduled { agreements.sign_scene.is_some() } else { agreements.scene.is_some() };

@@ -31,6 +31,7 @@ pub fn order_of(plan: &Plan, installment: &Installment, id: OrderId, now: Timest
         offers: plan.offers.clone(),
         payer: Some(plan.payer.clone()),
         installment: Some(InstallmentKey { plan: plan.id, seq: installment.seq }),
+        shares: Vec::new(),
         expires_at: write_off_at.max(now.plus_ms(MIN_LIFE_MS)),
         event_count: 0,
         version: 0,

@@ -14,6 +14,7 @@ use crate::money::Money;
 use crate::order::{Dossier, OrderState};
 use crate::payment::{Payment, PaymentState};
 use crate::refund::{Leg, LegState, Refund, RefundCause, RefundState, earliest_call};
+use crate::sharing::SHARE_AFTER_MS;
 
 impl Case<'_> {
     /// Ends the case: what the differences mean.
@@ -84,7 +85,10 @@ impl Case<'_> {
         let (before, state) = (self.before.order.state, self.next.order.state);
         if state != before {
             match state {
-                OrderState::Paid => self.tell(EventKind::OrderPaid, None),
+                OrderState::Paid => {
+                    self.tell(EventKind::OrderPaid, None);
+                    self.share();
+                }
                 OrderState::Closed => self.tell(EventKind::OrderClosed, None),
                 // Its plan tries again, or asks the payer to choose.
                 OrderState::Created if self.next.order.installment.is_some() => {}
@@ -94,6 +98,18 @@ impl Case<'_> {
         }
         self.wake_plan();
         self.follow_expiry();
+    }
+
+    /// Shares of what was paid follow once the channel has it in all its books.
+    fn share(&mut self) {
+        if self.next.order.shares.is_empty() {
+            return;
+        }
+        for payment in self.next.payments.iter().filter(|p| p.state == PaymentState::Captured) {
+            let key = JobKey::payment(JobKind::SharePayment, payment.id);
+            let job = NewJob::new(key, payment.merchant, self.now.plus_ms(SHARE_AFTER_MS));
+            self.effects.push(Effect::Schedule(job));
+        }
     }
 
     /// The plan of an installment looks at it when its order stands elsewhere, or when a charge has ended.

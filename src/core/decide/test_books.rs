@@ -72,6 +72,7 @@ pub fn parts(amounts: &[i64]) -> (Order, Vec<Payment>) {
         close_reason: None,
         late_money: false,
         installment: None,
+        shares: Vec::new(),
         part_payment: false,
         service: None,
         region: None,

@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::ChannelKind;
 use crate::clock::Timestamp;
 
 /// Which of a channel's bills.
@@ -56,18 +55,6 @@ impl FromStr for BillKind {
 impl fmt::Display for BillKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-impl ChannelKind {
-    /// The bills that the channel issues for a day. What came by bank or by hand is told by statements and people.
-    pub const fn bills(self) -> &'static [BillKind] {
-        match self {
-            Self::Wechat | Self::Alipay => &[BillKind::Trade, BillKind::Funds],
-            // One file, or one list, tells of trades, fees and payouts.
-            Self::Unionpay | Self::Stripe => &[BillKind::Trade],
-            Self::Bank | Self::Cash => &[],
-        }
     }
 }
 

@@ -4,43 +4,22 @@ use crate::bank::Day;
 use crate::channel::ChannelKind;
 use crate::clock::{DAY_MS, HOUR_MS, Timestamp};
 
-const BEIJING_MS: i64 = 8 * HOUR_MS;
-
 impl ChannelKind {
-    /// By how much its day is ahead of that of UTC, in milliseconds.
-    const fn day_offset_ms(self) -> i64 {
-        match self {
-            Self::Wechat | Self::Alipay | Self::Bank | Self::Cash => BEIJING_MS,
-            // 23:00 to 23:00 in Beijing: what comes in the last hour belongs to the next day.
-            Self::Unionpay => BEIJING_MS + HOUR_MS,
-            Self::Stripe => 0,
-        }
-    }
-
     /// The channel's business day in which `at` falls.
     pub fn business_day(self, at: Timestamp) -> Day {
-        Day::from_number(at.as_millis().saturating_add(self.day_offset_ms()).div_euclid(DAY_MS))
+        Day::from_number(at.as_millis().saturating_add(self.bill_facts().day_offset_ms).div_euclid(DAY_MS))
     }
 
     /// When the channel's business day begins, and when the next one does.
     pub fn day_bounds(self, day: Day) -> (Timestamp, Timestamp) {
-        let begins_ms = day.number().saturating_mul(DAY_MS).saturating_sub(self.day_offset_ms());
+        let begins_ms = day.number().saturating_mul(DAY_MS).saturating_sub(self.bill_facts().day_offset_ms);
         (Timestamp::from_millis(begins_ms), Timestamp::from_millis(begins_ms.saturating_add(DAY_MS)))
     }
 
     /// When the bill of `day` is asked for first: when the channel's documents promise it.
     pub fn bill_due_at(self, day: Day) -> Timestamp {
         let (_, end) = self.day_bounds(day);
-        end.plus_ms(match self {
-            // Made from 09:00 on, to be fetched from 10:00 on.
-            Self::Wechat => 10 * HOUR_MS,
-            Self::Alipay => 9 * HOUR_MS + HOUR_MS / 2,
-            // The day ends at 23:00.
-            Self::Unionpay => 10 * HOUR_MS + HOUR_MS / 2,
-            // The list of balance transactions is complete at once; a few minutes are for stragglers.
-            Self::Stripe => HOUR_MS / 4,
-            Self::Bank | Self::Cash => 9 * HOUR_MS + HOUR_MS / 2,
-        })
+        end.plus_ms(self.bill_facts().due_ms)
     }
 
     /// From when on a bill of `day` that is still missing is an alarm: 14:00 in Beijing.

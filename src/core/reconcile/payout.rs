@@ -3,17 +3,10 @@
 use crate::channel::ChannelKind;
 
 /// Whether a credit from `name`, with `text`, may be a payout of `channel`: banks write the payer's company, which is
-/// not the channel's brand.
+/// not the channel's brand. What customers write themselves counts only where the bank tells no name.
 pub fn is_from_channel(channel: ChannelKind, name: &str, text: &str) -> bool {
-    let words: &[&str] = match channel {
-        ChannelKind::Wechat => &["财付通", "微信支付", "TENPAY", "WECHAT"],
-        ChannelKind::Alipay => &["支付宝", "ALIPAY"],
-        ChannelKind::Unionpay => &["银联", "UNIONPAY"],
-        ChannelKind::Stripe => &["STRIPE"],
-        ChannelKind::Bank | ChannelKind::Cash => &[],
-    };
-    let (name, text) = (name.to_uppercase(), text.to_uppercase());
-    words.iter().any(|word| name.contains(word) || text.contains(word))
+    let told = if name.trim().is_empty() { text } else { name }.to_uppercase();
+    channel.bill_facts().payers.iter().any(|word| told.contains(word))
 }
 
 #[cfg(test)]
@@ -31,6 +24,7 @@ mod tests {
             assert!(is_from_channel(channel, name, ""), "{name}");
             assert!(is_from_channel(channel, "", name), "{name}");
             assert!(!is_from_channel(channel, "王小明", "保洁费"));
+            assert!(!is_from_channel(channel, "王小明", name), "a customer who writes so");
             assert!(!is_from_channel(ChannelKind::Bank, name, name));
         }
         assert!(!is_from_channel(ChannelKind::Wechat, "支付宝(中国)网络技术有限公司", ""));

@@ -35,6 +35,7 @@ fn paid(amounts: &[i64]) -> Dossier {
         close_reason: None,
         late_money: false,
         installment: None,
+        shares: Vec::new(),
         part_payment: false,
         service: None,
         region: None,

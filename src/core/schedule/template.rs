@@ -88,6 +88,7 @@ impl Template {
             close_reason: None,
             late_money: false,
             installment: None,
+            shares: Vec::new(),
             part_payment: false,
             service: template.service.clone(),
             region: template.region.clone(),

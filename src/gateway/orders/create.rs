@@ -13,6 +13,7 @@ use bursar_store::Answer;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::intake::{self, CreateOrder, Scene};
+use super::shares;
 use super::view::{OrderView, to_json};
 use crate::auth::Caller;
 use crate::errors::CreateErrors;
@@ -79,6 +80,7 @@ pub async fn create(
 
 async fn draft(app: &App, caller: Caller, request: CreateOrder) -> Result<(Order, Vec<Payment>), Problem> {
     let merchant = caller.merchant;
+    let asked = shares::asks(&request)?;
     let parts = request.payments.iter().flatten().map(|part| part.method.as_str());
     let entries = super::entries(app, merchant, request.method.as_deref().into_iter().chain(parts)).await?;
     let parts = request.payments.iter().flatten().filter_map(|part| part.agreement.as_deref());
@@ -92,8 +94,9 @@ async fn draft(app: &App, caller: Caller, request: CreateOrder) -> Result<(Order
         now: app.clock.now(),
         chance: app.chance.as_ref(),
     };
-    let drafted = intake::draft(request, scene)?;
+    let mut drafted = intake::draft(request, scene)?;
     cash::collector::check(app, &drafted.1).await?;
+    shares::plan(app, &entries, &asked, &mut drafted)?;
     Ok(drafted)
 }
 

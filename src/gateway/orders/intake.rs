@@ -9,6 +9,7 @@ use bursar_store::directory::Entries;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::shares::{self, CreateShare};
 use super::{checks, tender};
 use crate::json::Reader;
 use crate::limits::{self, GatewaySettings};
@@ -80,6 +81,10 @@ pub struct CreateOrder {
     /// Where, in your own words: a city, a branch. For the same reports; at most 64 characters.
     #[schema(nullable = false, example = "Shanghai", max_length = 64)]
     pub region: Option<String>,
+    /// Who gets a share of the money once the order is paid, 1 to 50; the rest stays with the merchant. Only with a
+    /// `method` whose channel account shares (`wechat_native`, `wechat_jsapi`, `wechat_h5`, `wechat_app`).
+    #[schema(nullable = false, min_items = 1, max_items = 50)]
+    pub shares: Option<Vec<CreateShare>>,
 }
 
 /// One part of a combined order.
@@ -169,6 +174,9 @@ pub fn read(body: &[u8]) -> Result<CreateOrder, Problem> {
         part_payment: reader.optional_bool("part_payment"),
         service: reader.optional_text("service"),
         region: reader.optional_text("region"),
+        shares: reader
+            .optional_objects("shares")
+            .map(|shares| shares.into_iter().map(|s| shares::read(s, &mut reader)).collect()),
     };
     reader.finish()?;
     Ok(request)
@@ -261,6 +269,7 @@ pub fn draft(request: CreateOrder, scene: Scene<'_>) -> Result<(Order, Vec<Payme
         close_reason: None,
         late_money: false,
         installment: None,
+        shares: Vec::new(),
         part_payment: request.part_payment.unwrap_or_default(),
         service: request.service,
         region: request.region,

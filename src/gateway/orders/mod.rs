@@ -12,6 +12,7 @@ pub(crate) mod late_money;
 pub(crate) mod list;
 pub(crate) mod methods;
 pub(crate) mod pick;
+pub(crate) mod shares;
 pub(crate) mod show;
 pub(crate) mod tender;
 pub(crate) mod timeline;

@@ -37,5 +37,10 @@ pub async fn show(
             shown.claimed_minor = Some(cash::claimed_minor(&collections));
         }
     }
+    if !view.shares.is_empty()
+        && let Some(sharing) = app.desk.gatherer.store().sharing(dossier.order.id).await?
+    {
+        view.shares.iter_mut().for_each(|share| share.follow(&sharing));
+    }
     Ok(json(StatusCode::OK, to_json(&view)))
 }

@@ -15,6 +15,8 @@ use bursar_core::refund::{Refund, RefundCause, RefundState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::shares::ShareView;
+
 /// An order with its payments and refunds.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Order)]
@@ -72,6 +74,9 @@ pub struct OrderView {
     pub payments: Vec<PaymentView>,
     /// Its refunds, oldest first, without those that were only prepared.
     pub refunds: Vec<RefundBrief>,
+    /// Who gets a share of its money once it is paid.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<ShareView>,
 }
 
 /// A refund of an order, in short.
@@ -314,6 +319,7 @@ impl From<&Dossier> for OrderView {
             refunded_minor: dossier.refunded_minor(),
             payments: dossier.payments.iter().map(PaymentView::from).collect(),
             refunds: dossier.refunds.iter().filter(told).map(RefundBrief::from).collect(),
+            shares: order.shares.iter().map(ShareView::from).collect(),
         }
     }
 }

@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use bursar_core::job::{JobKind, SELF_TEST_FAILED};
 use bursar_core::reconcile::{BreakKind, BreakState, RunState};
+use bursar_store::JobFilter;
 
 use crate::App;
 use crate::metrics::family;
@@ -25,6 +27,7 @@ struct Gauges {
     breaks: Vec<(BreakKind, BreakState, u64)>,
     late: usize,
     failed: usize,
+    self_test_failed: bool,
 }
 
 async fn ask(app: &App) -> bursar_store::Result<Gauges> {
@@ -37,7 +40,11 @@ async fn ask(app: &App) -> bursar_store::Result<Gauges> {
         account.is_some_and(|account| account.channel.bill_late_at(run.day) <= now)
     });
     let failed = runs.iter().filter(|run| run.state == RunState::Failed);
-    Ok(Gauges { breaks, late: late.count(), failed: failed.count() })
+    let filter = JobFilter { kind: Some(JobKind::SelfTest), limit: 1, ..JobFilter::default() };
+    let tests = store.jobs(&filter).await?;
+    let self_test_failed =
+        tests.iter().any(|job| job.note.as_ref().is_some_and(|note| note.starts_with(SELF_TEST_FAILED)));
+    Ok(Gauges { breaks, late: late.count(), failed: failed.count(), self_test_failed })
 }
 
 fn write(gauges: &Gauges, out: &mut String) {
@@ -56,6 +63,9 @@ fn write(gauges: &Gauges, out: &mut String) {
     let name = "bursar_reconciliations_failed";
     family(out, name, "gauge", "Days of accounts with a bill that cannot be used.");
     let _ = writeln!(out, "{name} {}", gauges.failed);
+    let name = "bursar_self_test_failed";
+    family(out, name, "gauge", "Whether reconciliation did not find what was seeded when it was tested last.");
+    let _ = writeln!(out, "{name} {}", i32::from(gauges.self_test_failed));
 }
 
 #[cfg(test)]
@@ -65,12 +75,21 @@ mod tests {
     #[test]
     fn every_kind_and_state_is_there_from_the_start() {
         let mut text = String::new();
-        write(&Gauges { breaks: vec![(BreakKind::Fee, BreakState::Parked, 3)], late: 1, failed: 0 }, &mut text);
+        write(
+            &Gauges {
+                breaks: vec![(BreakKind::Fee, BreakState::Parked, 3)],
+                late: 1,
+                failed: 0,
+                self_test_failed: true,
+            },
+            &mut text,
+        );
         let of = |name: &str| text.lines().filter(|line| line.starts_with(name)).count();
         assert_eq!(of("bursar_breaks{"), BreakKind::ALL.len() * BreakState::ALL.len());
         assert!(text.contains("bursar_breaks{kind=\"fee\",state=\"parked\"} 3\n"), "{text}");
         assert!(text.contains("bursar_breaks{kind=\"amount\",state=\"open\"} 0\n"), "{text}");
         assert!(text.contains("bursar_reconciliations_late 1\n"), "{text}");
-        assert!(text.ends_with("bursar_reconciliations_failed 0\n"), "{text}");
+        assert!(text.contains("bursar_reconciliations_failed 0\n"), "{text}");
+        assert!(text.ends_with("bursar_self_test_failed 1\n"), "{text}");
     }
 }

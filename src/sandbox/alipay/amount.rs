@@ -15,11 +15,7 @@ pub(crate) fn read(text: &str) -> Option<i64> {
 }
 
 /// Writes fen with two places.
-pub(crate) fn write(fen: i64) -> String {
-    let sign = if fen < 0 { "-" } else { "" };
-    let fen = fen.unsigned_abs();
-    format!("{sign}{}.{:02}", fen / 100, fen % 100)
-}
+pub(crate) use crate::bills::words::yuan as write;
 
 #[cfg(test)]
 mod tests {

@@ -4,9 +4,7 @@ use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
 /// `yyyy-MM-dd HH:mm:ss`.
-pub(crate) fn write(ms: i64) -> String {
-    written(ms, "%Y-%m-%d %H:%M:%S")
-}
+pub(crate) use crate::bills::words::moment as write;
 
 /// `yyyy-MM-dd HH:mm:ss.SSS`, as refunds are dated in notifications.
 pub(crate) fn write_fine(ms: i64) -> String {

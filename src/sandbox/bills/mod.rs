@@ -12,3 +12,4 @@ pub(crate) mod payouts;
 pub(crate) mod sheet;
 pub(crate) mod terms;
 pub(crate) mod tickets;
+pub(crate) mod words;

@@ -7,10 +7,10 @@ use bursar_core::bank::Day;
 use encoding_rs::GBK;
 
 use crate::Channel;
-use crate::alipay::amount::write as yuan;
 use crate::bills::packing::{self, Member};
 use crate::bills::sheet::Sheet;
 use crate::bills::terms::{beijing_hour, digits};
+use crate::bills::words::yuan;
 use crate::front::Front;
 use crate::shared::Shared;
 use crate::unionpay::account::UnionpayMerchant;

@@ -127,6 +127,7 @@ fn perform(
         Call::Close(number) => close(world, merchant, &number, now_ms),
         Call::Contract(call) => world.wechat_contract(merchant, *call, drawn.fate, sign_with),
         Call::Service(call) => world.wechat_service(mchid, *call, drawn.fate, sign_with),
+        Call::Share(call) => world.wechat_share(merchant, *call, drawn.fate),
         Call::Refund(call) => world.wechat_refund(mchid, call, drawn.fate, sign_with),
         Call::Bill(call) => world.wechat_bill(mchid, call),
         Call::Certificates => certificates::list(&world.wechat.platform(), &merchant.account.apiv3_key)

@@ -1,7 +1,6 @@
 //! How rows of bills are written: a backtick before every cell. It must never know what a cell means.
 
-pub(super) use crate::alipay::amount::write as yuan;
-pub(super) use crate::alipay::moment::write as moment;
+pub(super) use crate::bills::words::{moment, yuan};
 
 /// What a file begins with.
 pub(super) const BOM: char = '\u{feff}';

@@ -33,6 +33,8 @@ pub(crate) mod service_body;
 pub(crate) mod service_calls;
 pub(crate) mod service_view;
 pub(crate) mod shape;
+pub(crate) mod share_body;
+pub(crate) mod share_calls;
 pub(crate) mod sign;
 pub(crate) mod trade_bill;
 pub(crate) mod transaction;

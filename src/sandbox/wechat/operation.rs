@@ -11,6 +11,7 @@ use crate::wechat::refund_body::read_refund;
 use crate::wechat::refund_calls::RefundCall;
 use crate::wechat::refusal::Refusal;
 use crate::wechat::service_calls::ServiceCall;
+use crate::wechat::share_calls::ShareCall;
 use crate::wechat::verify::Received;
 
 /// A call whose request is well formed.
@@ -24,6 +25,7 @@ pub(crate) enum Call {
     Contract(Box<ContractCall>),
     Service(Box<ServiceCall>),
     Bill(BillCall),
+    Share(Box<ShareCall>),
     Certificates,
 }
 
@@ -77,6 +79,7 @@ impl Call {
                 Ok(Self::Service(Box::new(ServiceCall::read(request, &parts, query, merchant)?)))
             }
             ("GET", ["v3", "bill" | "billdownload", ..]) => BillCall::read(request, &parts, query).map(Self::Bill),
+            (_, ["v3", "profitsharing", ..]) => Ok(Self::Share(Box::new(ShareCall::read(request, &parts, query)?))),
             ("GET", ["v3", "certificates"]) => Ok(Self::Certificates),
             _ => Err(Refusal::new(404, "RESOURCE_NOT_EXISTS", "there is no such method and path")),
         }
@@ -95,6 +98,7 @@ impl Call {
             Self::Refund(call) => call.subject(),
             Self::Contract(call) => call.subject(),
             Self::Service(call) => call.subject(),
+            Self::Share(call) => call.subject(),
             Self::QueryByTransaction(_) | Self::Bill(_) | Self::Certificates => Subject::Other,
         }
     }
@@ -108,6 +112,7 @@ impl Call {
             Self::Contract(call) => call.name(),
             Self::Service(call) => call.name(),
             Self::Bill(call) => call.name(),
+            Self::Share(call) => call.name(),
             Self::Certificates => "certificates",
         }
     }

@@ -125,6 +125,12 @@ fn ask(orders: &mut Orders, body: RefundBody, terms: &Terms<'_>) -> Result<(usiz
     orders.at(position, terms.now_ms).ok_or_else(no_such_order)?;
     let order = orders.list.get(position).ok_or_else(no_such_order)?;
     may_be_refunded(orders, order, &body, terms)?;
+    // What receivers of shares have is not the merchant's to give back.
+    let back: i64 = orders.refunds.of(order).map(|one| one.tab.claimed_minor()).sum();
+    let held = orders.shares.held_by_others_minor(position, terms.now_ms);
+    if held > 0 && back.saturating_add(body.refund_fen) > order.amount_minor.saturating_sub(held) {
+        return Err(Refusal::new(403, "NOT_ENOUGH", "shares of the order must be returned first"));
+    }
 
     let behaviour = terms.mix.choose(body.reason.as_deref().unwrap_or_default(), terms.fate);
     let scope = (channel, mchid, body.out_refund_no.as_str());

@@ -95,7 +95,10 @@ impl Ledger for Memory {
 
     async fn strangers(&self, after: Option<Uuid>, limit: u32) -> Result<Vec<Uuid>> {
         let tables = &self.world.lock().tables;
-        let known = |id: &Uuid| tables.payments.contains_key(&PaymentId(*id)) || tables.legs.contains_key(&LegId(*id));
+        let known = |id: &Uuid| {
+            let shares = tables.sharings.values().any(|s| s.subject() == *id);
+            shares || tables.payments.contains_key(&PaymentId(*id)) || tables.legs.contains_key(&LegId(*id))
+        };
         let subjects: std::collections::BTreeSet<Uuid> = tables.postings.iter().map(|r| r.posting.subject).collect();
         let strange = subjects.into_iter().filter(|id| !known(id) && after.is_none_or(|a| *id > a));
         Ok(strange.take(some(limit)).collect())

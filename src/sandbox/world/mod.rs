@@ -38,6 +38,7 @@ mod memory_billing;
 mod memory_books;
 mod memory_ledger;
 mod memory_schedules;
+mod memory_sharings;
 mod memory_statements;
 mod memory_till;
 mod message;

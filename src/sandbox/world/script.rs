@@ -281,6 +281,7 @@ impl Script {
             close_reason: None,
             late_money: false,
             installment: None,
+            shares: Vec::new(),
             part_payment: self.part_payment,
             service: None,
             region: None,

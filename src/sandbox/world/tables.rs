@@ -18,6 +18,7 @@ use bursar_core::payment::Payment;
 use bursar_core::reconcile::{Movement, MovementKind};
 use bursar_core::refund::{Leg, Refund};
 use bursar_core::schedule::{Fire, Schedule};
+use bursar_core::sharing::Sharing;
 use bursar_store::{
     Answer, Change, DeliveryRow, IdempotencyRow, Notification, ObservationRow, ParkedRow, PostingRow, Settle,
     Settlement,
@@ -67,6 +68,7 @@ pub(crate) struct Tables {
     pub endpoints: BTreeMap<EndpointId, Endpoint>,
     pub schedules: BTreeMap<ScheduleId, Schedule>,
     pub fires: BTreeMap<(ScheduleId, Timestamp), Fire>,
+    pub sharings: BTreeMap<OrderId, Sharing>,
     pub movements: BTreeMap<(Uuid, MovementKind), Movement>,
     pub paused: BTreeSet<Queue>,
     pub fences: i64,
@@ -112,6 +114,7 @@ impl Tables {
         self.settle(change.settle.as_ref());
         self.books(change);
         self.write_schedules(change);
+        self.write_sharings(change);
         self.write_movements(change);
         self.work(change);
         self.messages(change);
@@ -132,7 +135,7 @@ impl Tables {
             || change.legs.iter().any(|l| self.legs.get(&l.id).is_none_or(|row| row.version != l.version))
             || change.new_refunds.iter().any(|r| self.refunds.contains_key(&r.id))
             || change.new_legs.iter().any(|l| self.legs.contains_key(&l.id) || self.takes_too_much(change, l.payment));
-        if stale || self.schedules_moved(change) {
+        if stale || self.schedules_moved(change) || self.sharings_moved(change) {
             return Some(Answer::Stale);
         }
         let known = change.new_orders.iter().any(|o| self.numbers.contains_key(&(o.merchant, o.number.clone())))

@@ -30,6 +30,7 @@ mod refund_rows;
 mod reports;
 mod schedules;
 mod schema;
+mod sharings;
 mod statements;
 mod upkeep;
 mod world;

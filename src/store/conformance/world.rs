@@ -47,6 +47,7 @@ pub fn order(merchant: MerchantId, number: &str) -> Order {
         close_reason: None,
         late_money: false,
         installment: None,
+        shares: Vec::new(),
         part_payment: false,
         service: None,
         region: None,

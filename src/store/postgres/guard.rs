@@ -16,7 +16,8 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::commit::Failure;
-use super::{bank, billing, books, cash, refund, schedule, settle};
+use super::{bank, billing, books, cash, refund, schedule, settle, sharing};
+use crate::codec::sharing::shares_json;
 use crate::codec::{maybe_plain, offers_json, payer_json, payment_reference, plain, to_json};
 use crate::{Answer, Change, numbering, returned};
 
@@ -46,6 +47,7 @@ pub async fn run(tx: &mut PgConnection, pass: &Pass<'_>) -> std::result::Result<
     billing::insert(tx, pass, &mut refused).await?;
     schedule::run(tx, pass, &mut refused).await?;
     books::run(tx, pass, &mut refused).await?;
+    sharing::run(tx, pass, &mut refused).await?;
     bank::insert_statements(tx, pass, &mut refused).await?;
     insert_notifications(tx, pass, &mut refused).await?;
     insert_idempotency(tx, pass, &mut refused).await?;
@@ -151,19 +153,20 @@ async fn insert_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
     rows.sort_unstable_by_key(|(_, o)| (o.merchant, &o.number));
     let sql = "insert into orders (created_at, amount_minor, id, merchant, number, currency, description, expires_at,
                  version, event_count, state, late_money, part_payment, close_reason, offers, payer, due_at, active,
-                 plan, seq, service, region)
+                 plan, seq, service, region, shares)
                select n.created_at, n.amount_minor, n.id, n.merchant, n.number, n.currency, n.description,
                  n.expires_at, 1, n.event_count, n.state, n.late_money, n.part_payment, n.close_reason, n.offers,
-                 n.payer, n.due_at, n.due_at is not null, n.plan, n.seq, n.service, n.region
+                 n.payer, n.due_at, n.due_at is not null, n.plan, n.seq, n.service, n.region, n.shares
                from unnest($1::bigint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
                  $8::bigint[], $9::bigint[], $10::smallint[], $11::boolean[], $12::boolean[], $13::text[], $14::text[],
-                 $15::text[], $16::bigint[], $17::uuid[], $18::bigint[], $19::text[], $20::text[])
+                 $15::text[], $16::bigint[], $17::uuid[], $18::bigint[], $19::text[], $20::text[], $21::text[])
                  as n(created_at, amount_minor, id, merchant, number, currency, description, expires_at, event_count,
-                   state, late_money, part_payment, close_reason, offers, payer, due_at, plan, seq, service, region)
+                   state, late_money, part_payment, close_reason, offers, payer, due_at, plan, seq, service, region, shares)
                where (select 1 from orders o where o.merchant = n.merchant and o.number = n.number limit 1) is null
                  and (select 1 from orders o where o.id = n.id limit 1) is null
                returning id";
     let offers = rows.iter().map(|(_, o)| offers_json(&o.offers)).collect::<crate::Result<Vec<_>>>()?;
+    let shares = rows.iter().map(|(_, o)| shares_json(&o.shares)).collect::<crate::Result<Vec<_>>>()?;
     let query = sqlx::query(sql)
         .bind(rows.iter().map(|(_, o)| o.created_at.as_millis()).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.amount.minor).collect::<Vec<_>>())
@@ -184,7 +187,8 @@ async fn insert_orders(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
         .bind(rows.iter().map(|(_, o)| o.installment.map(|i| i.plan.uuid())).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| o.installment.map(|i| i64::from(i.seq))).collect::<Vec<_>>())
         .bind(rows.iter().map(|(_, o)| maybe_plain(o.service.as_ref())).collect::<Vec<_>>())
-        .bind(rows.iter().map(|(_, o)| maybe_plain(o.region.as_ref())).collect::<Vec<_>>());
+        .bind(rows.iter().map(|(_, o)| maybe_plain(o.region.as_ref())).collect::<Vec<_>>())
+        .bind(shares);
     expect(tx, query, rows.iter().map(|(i, o)| (*i, o.id.uuid())), id, Answer::Duplicate, refused).await
 }
 

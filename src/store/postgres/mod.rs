@@ -18,6 +18,7 @@ mod refund;
 mod schedule;
 mod schema;
 mod settle;
+mod sharing;
 
 use std::future::Future;
 use std::str::FromStr;

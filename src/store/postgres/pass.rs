@@ -30,6 +30,7 @@ enum Key<'a> {
     PaidOut(LegId),
     Billing(Uuid),
     Books(Uuid),
+    Sharing(OrderId),
     PlanNumber(MerchantId, &'a str),
     Notification(NotificationId),
     Idempotency(MerchantId, &'a str),
@@ -55,6 +56,7 @@ fn keys(change: &Change) -> impl Iterator<Item = Key<'_>> {
         .chain(c.cash.new_payouts.iter().map(|p| Key::PaidOut(p.leg)))
         .chain(c.billing.ids().map(Key::Billing))
         .chain(c.books.ids().map(Key::Books))
+        .chain(c.sharings.iter().map(|s| Key::Sharing(s.order)))
         .chain(c.billing.new_plans.iter().map(|p| Key::PlanNumber(p.merchant, &p.number)))
         .chain(c.schedules.ids().map(Key::Schedule))
         .chain(c.schedules.new.iter().map(|s| Key::ScheduleName(s.merchant, &s.name)))
@@ -118,6 +120,7 @@ pub fn foregone(change: &Change, committed: &Change) -> Option<Answer> {
         || moved(change, committed, |c| versions(&c.lines, |l| (l.id.uuid(), l.version)))
         || moved(change, committed, |c| c.cash.versions().collect())
         || moved(change, committed, |c| c.books.versions().collect())
+        || moved(change, committed, |c| versions(&c.sharings, |s| (s.order.uuid(), s.version)))
         || moved(change, committed, |c| versions(&c.schedules.updated, |s| (s.id.uuid(), s.version)))
         // A refund or leg that is there now: its id is derived, so the same was decided twice.
         || moved(change, committed, |c| versions(&c.new_refunds, |r| (r.id.uuid(), 0)))

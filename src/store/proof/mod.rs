@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use bursar_core::id::OrderId;
 use bursar_core::ledger::{Account, expected};
 use bursar_core::order::Dossier;
+use bursar_core::sharing::Sharing;
 use bursar_core::{Currency, Money};
 use uuid::Uuid;
 
@@ -93,6 +94,7 @@ pub async fn prove(store: &dyn Store) -> Result<Proof> {
         }
     }
     strangers(store, &mut proof).await?;
+    shares(store, &mut proof).await?;
     Ok(proof)
 }
 
@@ -198,4 +200,45 @@ async fn strangers(store: &dyn Store, proof: &mut Proof) -> Result<()> {
         };
         proof.add(held(store, &page).await?.into_iter().map(nobody).collect());
     }
+}
+
+/// Shares and their postings, side by side.
+async fn shares(store: &dyn Store, proof: &mut Proof) -> Result<()> {
+    let mut after = None;
+    loop {
+        let page = store.sharings_after(after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.order);
+        for sharing in page {
+            proof.add(of_sharing(store, sharing).await?);
+        }
+    }
+}
+
+/// The differences of one sharing, seen while it stood still.
+async fn of_sharing(store: &dyn Store, sharing: Sharing) -> Result<Vec<Difference>> {
+    let (mut before, mut found) = (sharing, Vec::new());
+    for _ in 0..LOOKS {
+        let posted = held(store, &[before.subject()]).await?;
+        let posted: BTreeMap<Account, i64> =
+            posted.into_iter().map(|(_, account, _, minor)| (account, minor)).collect();
+        let wanted: BTreeMap<Account, i64> = before.holdings().into_iter().collect();
+        let accounts: std::collections::BTreeSet<Account> = wanted.keys().chain(posted.keys()).copied().collect();
+        let of = |all: &BTreeMap<Account, i64>, account| all.get(&account).copied().unwrap_or(0);
+        let compared = accounts.into_iter().map(|account| Difference {
+            order: Some(before.order),
+            subject: before.subject(),
+            account,
+            expected_minor: of(&wanted, account),
+            posted_minor: of(&posted, account),
+            currency: before.currency,
+        });
+        found = compared.filter(|d| d.expected_minor != d.posted_minor).collect();
+        let after = store.sharing(before.order).await?;
+        match after {
+            Some(after) if !found.is_empty() && after != before => before = after,
+            _ => break,
+        }
+    }
+    Ok(found)
 }

@@ -42,7 +42,7 @@ macro_rules! dossiers {
                o.expires_at as o_expires_at, o.event_count as o_event_count, o.version as o_version,
                o.created_at as o_created_at, o.offers as o_offers, o.payer as o_payer, o.due_at as o_due_at,
                o.plan as o_plan, o.seq as o_seq,
-               o.service as o_service, o.region as o_region,
+               o.service as o_service, o.region as o_region, o.shares as o_shares,
                p.id as p_id, p.merchant as p_merchant, p.account as p_account, p.method as p_method,
                p.amount_minor as p_amount_minor, p.currency as p_currency, p.payer as p_payer, p.state as p_state,
                p.evidence as p_evidence, p.returned_minor as p_returned_minor, p.version as p_version,

@@ -164,6 +164,7 @@ pub async fn strangers(db: &impl Dialect, after: Option<Uuid>, limit: u32) -> Re
                where p.subject > $1
                  and not exists (select 1 from payment x where x.id = p.subject)
                  and not exists (select 1 from refund_leg x where x.id = p.subject)
+                 and not exists (select 1 from sharing x where x.subject = p.subject)
                  and not exists (select 1 from break x where x.id = p.subject)
                  and not exists (select 1 from bill x where x.id = p.subject)
                  and not exists (select 1 from bill_line x where x.bill = p.subject)

@@ -7,7 +7,8 @@ use sqlx::SqliteConnection;
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 
-use super::{bank, billing, books, cash, refund, schedule};
+use super::{bank, billing, books, cash, refund, schedule, sharing};
+use crate::codec::sharing::shares_json;
 use crate::codec::{maybe_plain, offers_json, payer_json, payment_reference, plain, to_json};
 use crate::numbering::{self, Place};
 use crate::{Answer, Change, IdempotencyKey, Notification, Result, Settle, Settlement, returned};
@@ -95,6 +96,9 @@ async fn until_refused(connection: &mut SqliteConnection, change: &Change) -> Re
     }
     if let Some(refused) = books::run(connection, &change.books).await? {
         return Ok(Some(refused));
+    }
+    if !sharing::run(connection, &change.sharings).await? {
+        return Ok(Some(Answer::Stale));
     }
     if let Some(statement) = &change.statement
         && !touched(connection, bank::insert_statement(statement)?).await?
@@ -187,9 +191,9 @@ fn update_order(order: &Order) -> Statement<'static> {
 fn insert_order(order: &Order) -> Result<Statement<'static>> {
     let sql = "insert into orders (created_at, amount_minor, id, merchant, number, currency, description, expires_at,
                  version, event_count, state, late_money, part_payment, close_reason, offers, payer, due_at, active,
-                 plan, seq, service, region)
+                 plan, seq, service, region, shares)
                values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, $13, $14, $15, $16, $16 is not null, $17, $18,
-                 $19, $20)
+                 $19, $20, $21)
                on conflict do nothing";
     Ok(sqlx::query(sql)
         .bind(order.created_at.as_millis())
@@ -211,7 +215,8 @@ fn insert_order(order: &Order) -> Result<Statement<'static>> {
         .bind(order.installment.map(|i| i.plan.uuid()))
         .bind(order.installment.map(|i| i64::from(i.seq)))
         .bind(maybe_plain(order.service.as_ref()))
-        .bind(maybe_plain(order.region.as_ref())))
+        .bind(maybe_plain(order.region.as_ref()))
+        .bind(shares_json(&order.shares)?))
 }
 
 fn insert_payment(place: Place<'_>) -> Result<Statement<'static>> {

@@ -14,6 +14,7 @@ mod job;
 mod refund;
 mod schedule;
 mod schema;
+mod sharing;
 
 use std::time::Duration;
 

@@ -31,7 +31,7 @@ use crate::{House, Scene, Stage, settings, until};
 
 /// A minute of the clock is a second.
 const SPEED: u32 = 60;
-const WITHIN: Duration = Duration::from_secs(60);
+pub(super) const WITHIN: Duration = Duration::from_secs(60);
 /// A Tuesday, ten in the morning of Beijing: the same day for every channel.
 const START: &str = "2027-01-05T10:00:00+08:00";
 

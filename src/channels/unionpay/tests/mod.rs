@@ -146,6 +146,7 @@ pub(super) fn order() -> Order {
         close_reason: None,
         late_money: false,
         installment: None,
+        shares: Vec::new(),
         expires_at: NOW.plus_ms(HOUR_MS),
         event_count: 0,
         version: 1,

@@ -11,6 +11,7 @@ mod refunds;
 mod refused_refunds;
 mod score;
 mod second_way;
+mod shares;
 mod trouble;
 mod vectors;
 
@@ -127,6 +128,7 @@ pub(super) fn order() -> Order {
         close_reason: None,
         late_money: false,
         installment: None,
+        shares: Vec::new(),
         expires_at: NOW.plus_ms(HOUR_MS),
         event_count: 0,
         offers: Vec::new(),
