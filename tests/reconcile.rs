@@ -9,7 +9,7 @@ use bursar_jobs::self_test;
 use bursar_store::JobFilter;
 use bursar_tests::{
     Branch, PrivatePostgres, follow_payouts_to_the_bank, reconcile_a_seeded_day, reconcile_days_of_a_bank,
-    reconcile_days_of_cash, restore_from_ten_minutes_ago,
+    reconcile_days_of_cash, refuse_spoilt_bills, restore_from_ten_minutes_ago,
 };
 
 /// A file of its own beside the database that is copied.
@@ -25,7 +25,7 @@ async fn copy_sqlite(url: &str) -> String {
     format!("sqlite:{copy}")
 }
 
-/// Makes of each channel two tests of its seeded day, and two of a database that was put back.
+/// Makes of each channel two tests of its seeded day, one of a database that was put back, and one of spoilt bills.
 macro_rules! each_channel {
     ($($name:ident = $kind:expr;)*) => {$(
         mod $name {
@@ -46,6 +46,11 @@ macro_rules! each_channel {
             async fn a_database_from_ten_minutes_ago_is_brought_together_on_sqlite() {
                 restore_from_ten_minutes_ago($kind, None, copy_sqlite).await;
             }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn nothing_of_a_spoilt_bill_is_used_on_sqlite() {
+                refuse_spoilt_bills($kind, None).await;
+            }
         }
     )*};
 }
@@ -60,6 +65,12 @@ async fn a_database_from_ten_minutes_ago_is_brought_together_on_postgres() {
         url.replace("/books", "/backup")
     };
     restore_from_ten_minutes_ago(ChannelKind::Wechat, Some(database), copy).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nothing_of_a_spoilt_bill_is_used_on_postgres() {
+    let server = PrivatePostgres::start_with(&["fsync=off"]);
+    refuse_spoilt_bills(ChannelKind::Unionpay, Some(server.database("books"))).await;
 }
 
 each_channel! {

@@ -1,5 +1,7 @@
 //! The end of a day: it knows what must be looked at when every bill was taken in, and must never read a line.
 
+use std::collections::BTreeSet;
+
 use bursar_core::channel::ChannelKind;
 use bursar_core::id::BreakId;
 use bursar_core::reconcile::{
@@ -106,7 +108,8 @@ impl Work<'_> {
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.subject);
             seen += page.len();
-            let breaks = page.iter().map(|m| {
+            let breaks = self.without_returned(page).await?;
+            let breaks = breaks.iter().map(|m| {
                 let text = format!(
                     "{} of {} is not in the bill of {day}; the bills of the next days may have it.",
                     m.kind.name(),
@@ -126,6 +129,18 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Those that did not come back: a bill that is made when a refund has come back tells that nothing moved.
+    async fn without_returned(&self, page: Vec<Movement>) -> Result<Vec<Movement>, JobError> {
+        let refunds: Vec<Uuid> = page.iter().filter(|m| m.kind == MovementKind::Refund).map(|m| m.subject).collect();
+        if refunds.is_empty() {
+            return Ok(page);
+        }
+        let known = self.context.desk.gatherer.store().movements_of(&refunds).await?;
+        let returned: BTreeSet<Uuid> =
+            known.iter().filter(|(m, _)| m.kind == MovementKind::RefundReturned).map(|(m, _)| m.subject).collect();
+        Ok(page.into_iter().filter(|m| !returned.contains(&m.subject)).collect())
+    }
+
     /// What no bill has told of in all the days in which one could have: the channel is asked, and then a person.
     async fn look_for_older(&self) -> Result<(), JobError> {
         let until = self.run.day.plus_days(-BUFFER_DAYS);
@@ -136,6 +151,7 @@ impl Work<'_> {
             let page = store.unmatched_movements(self.account.id, (from, until), after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = Some(last.subject);
+            let page = self.without_returned(page).await?;
             let ids: Vec<BreakId> = page.iter().map(|m| BreakKind::CrossDay.id_of(m.subject)).collect();
             let known = store.breaks_of(&ids).await?;
             for movement in &page {

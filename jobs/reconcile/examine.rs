@@ -76,7 +76,7 @@ type Key = (EntryKind, Uuid);
 /// What this batch has told so far.
 #[derive(Default)]
 struct Here {
-    /// Which line was the first about a thing.
+    /// Which line was the first that says of a thing that it moved.
     first: BTreeMap<Key, u32>,
     /// Lines of earlier issues that were told again.
     told: BTreeSet<(BillId, u32)>,
@@ -202,18 +202,22 @@ fn fate(
     };
     if let Some(same) = earlier.iter().find(fresh) {
         here.told.insert((same.bill, same.row.line.ordinal));
-        here.first.entry(key).or_insert(line.ordinal);
+        if line.status == EntryStatus::Done {
+            here.first.entry(key).or_insert(line.ordinal);
+        }
         return Fate::ToldAgain(Box::new(same.clone()));
     }
-    if let Some(first) = here.first.insert(key, line.ordinal).filter(|_| !nameless) {
+    // What did not move, or came back, may well have two lines: that it went and that it came back.
+    let moved = line.status == EntryStatus::Done && !nameless;
+    if moved && let Some(first) = here.first.insert(key, line.ordinal) {
         return Fate::Twice(duplicate(line, &format!("line {first}")));
     }
-    let other_line = earlier.iter().find(|t| t.bill == page.bill && !nameless);
+    let done = |t: &&ToldLine| moved && t.row.line.status == EntryStatus::Done;
+    let other_line = earlier.iter().filter(done).find(|t| t.bill == page.bill);
     if let Some(other) = other_line {
         return Fate::Twice(duplicate(line, &format!("line {}", other.row.line.ordinal)));
     }
-    let done = |t: &&ToldLine| t.day != page.day && t.row.line.status == EntryStatus::Done;
-    let other_day = earlier.iter().find(done).filter(|_| line.status == EntryStatus::Done && !nameless);
+    let other_day = earlier.iter().filter(done).find(|t| t.day != page.day);
     if let Some(other) = other_day {
         return Fate::Twice(duplicate(line, &format!("line {} of the bill of {}", other.row.line.ordinal, other.day)));
     }
@@ -242,4 +246,51 @@ fn ids_of_breaks(seen: &Seen) -> Vec<BreakId> {
     }
     kinds.extend(seen.fee.as_ref().map(|found| found.kind));
     kinds.into_iter().map(|kind| kind.id_of(seen.about)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bursar_core::Timestamp;
+
+    fn line(ordinal: u32, status: EntryStatus) -> BillLine {
+        BillLine {
+            ordinal,
+            kind: EntryKind::Refund,
+            status,
+            number: "07zzzzzzzzzzzzzzzzzzzzzzzz".to_owned(),
+            payment_number: None,
+            payment_channel_id: None,
+            channel_id: "re_1".to_owned(),
+            amount_minor: 500,
+            currency: "CNY".to_owned(),
+            fee_minor: 0,
+            at: Timestamp::from_millis(0),
+            order_number: None,
+        }
+    }
+
+    /// Whether each of the lines stands twice.
+    fn twice(statuses: &[EntryStatus]) -> Vec<bool> {
+        let page = Page {
+            bill: BillId(Uuid::nil()),
+            account: ChannelAccountId(Uuid::nil()),
+            kind: BillKind::Trade,
+            day: Day::from_number(0),
+            issue: 1,
+            fees: None,
+        };
+        let (told, mut here) = (BTreeMap::new(), Here::default());
+        let lines = (1..).zip(statuses).map(|(ordinal, status)| line(ordinal, *status));
+        let fates = lines.map(|l| fate(&page, &l, Uuid::from_u128(7), &Ours::Nothing, &told, &mut here));
+        fates.map(|fate| matches!(fate, Fate::Twice(_))).collect()
+    }
+
+    #[test]
+    fn only_what_moved_can_stand_twice() {
+        use EntryStatus::{Done, Failed, Pending};
+        assert_eq!(twice(&[Done, Done]), [false, true]);
+        assert_eq!(twice(&[Failed, Failed]), [false, false], "it went, and came back");
+        assert_eq!(twice(&[Failed, Done, Pending, Done]), [false, false, false, true]);
+    }
 }

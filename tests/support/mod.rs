@@ -41,7 +41,7 @@ pub use process::{Process, Sign, binary};
 pub use proxy::{Proxy, Trouble};
 pub use reconcile::{
     follow_payouts_to_the_bank, reconcile_a_seeded_day, reconcile_days_of_a_bank, reconcile_days_of_cash,
-    restore_from_ten_minutes_ago,
+    refuse_spoilt_bills, restore_from_ten_minutes_ago,
 };
 pub use rescues::Rescues;
 pub use scene::{Scene, Stage, settings};

@@ -9,3 +9,4 @@ pub mod leap;
 pub mod month;
 pub mod operator;
 pub mod races;
+pub mod reconcile;

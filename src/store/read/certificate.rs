@@ -64,7 +64,9 @@ pub async fn moved_on(db: &impl Dialect, day: Day) -> Result<Vec<Moved>> {
 pub async fn unsure(db: &impl Dialect) -> Result<(i64, Option<Timestamp>)> {
     let sql = "select count(*) as n, min(created_at) as oldest from (
                  select created_at from payment where state in ($1, $2)
-                 union all select created_at from refund_leg where state in ($3, $4, $5)
+                 union all select l.created_at from refund_leg l where l.state in ($3, $4, $5)
+                   -- What another leg carries on is not in doubt any more.
+                   and not exists (select 1 from refund_leg n where n.order_id = l.order_id and n.replaces = l.id)
                ) unsure";
     let values = vec![
         PaymentState::Unknown.code().into(),

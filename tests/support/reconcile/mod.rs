@@ -4,8 +4,10 @@
 mod by_hand;
 mod payouts;
 mod seeds;
+mod spoilt;
 mod town;
 
 pub use by_hand::{reconcile_days_of_a_bank, reconcile_days_of_cash};
 pub use payouts::follow_payouts_to_the_bank;
 pub use seeds::{reconcile_a_seeded_day, restore_from_ten_minutes_ago};
+pub use spoilt::refuse_spoilt_bills;

@@ -9,9 +9,9 @@ use bursar_core::order::OrderState;
 use bursar_core::payment::PaymentState;
 use bursar_core::reconcile::{BreakKind, BreakState, RunState};
 use bursar_core::refund::RefundState;
-use bursar_sandbox::{Channel, LineFlaw, PayMode};
+use bursar_sandbox::{LineFlaw, PayMode};
 
-use super::town::{Silence, Town};
+use super::town::{Silence, Town, sandboxes};
 
 /// What is found: kind, where it stands, and the number that people look for.
 type Found = BTreeSet<(BreakKind, BreakState, String)>;
@@ -22,16 +22,6 @@ async fn found(silence: &Silence) -> Found {
 
 fn expect(list: &[(BreakKind, BreakState, &str)]) -> Found {
     list.iter().map(|(kind, state, number)| (*kind, *state, (*number).to_owned())).collect()
-}
-
-fn sandboxes(channel: ChannelKind) -> Channel {
-    match channel {
-        ChannelKind::Wechat => Channel::Wechat,
-        ChannelKind::Alipay => Channel::Alipay,
-        ChannelKind::Unionpay => Channel::Unionpay,
-        ChannelKind::Stripe => Channel::Stripe,
-        ChannelKind::Bank | ChannelKind::Cash => panic!("nobody is called there"),
-    }
 }
 
 /// A day with one break of every kind: each is found, nothing else is, a machine heals what it can, a person is asked

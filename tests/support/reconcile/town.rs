@@ -15,12 +15,14 @@ use bursar_core::merchant::ChannelAccount;
 use bursar_core::observation::PayCode;
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::{Payment, PaymentState};
-use bursar_core::reconcile::{Break, Reconciliation};
+use bursar_core::reconcile::{Break, Reconciliation, RunState};
 use bursar_core::refund::RefundState;
 use bursar_core::{Clock, Timestamp};
 use bursar_jobs::JobContext;
 use bursar_jobs::reconcile::{Step, step};
-use bursar_sandbox::{Behaviour, Door, Faults, PayMode, PayerMix, Provisioned, RefundBehaviour, RefundMix, Sandbox};
+use bursar_sandbox::{
+    Behaviour, Channel, Door, Faults, PayMode, PayerMix, Provisioned, RefundBehaviour, RefundMix, Sandbox,
+};
 use bursar_store::directory::Entries;
 use bursar_store::{BreakFilter, Store};
 use serde_json::{Value, json};
@@ -205,6 +207,13 @@ impl Silence {
 
     /// Leaps to when the bills of `day` are there, and reconciles it.
     pub(super) async fn reconcile(&self, day: Day) -> Reconciliation {
+        let run = self.attempt(day).await;
+        assert_eq!(run.state, RunState::Done, "{day} waits until {:?}: {:?}", run.due_at, run.note);
+        run
+    }
+
+    /// The same, until it is done or waits for something.
+    pub(super) async fn attempt(&self, day: Day) -> Reconciliation {
         // An empty day is believed only when a bill would be late.
         self.clock.leap_to(self.channel.bill_late_at(day).plus_ms(60_000));
         let (context, account) = (self.context(), self.row().await);
@@ -213,11 +222,9 @@ impl Silence {
         let id = Reconciliation::id_of(account.id, day);
         for _ in 0..1_000 {
             match step(&context, id).await.expect("a step") {
-                Step::Done => {
+                Step::Again { due_at, .. } if due_at <= self.clock.now().plus_ms(1_000) => {}
+                Step::Done | Step::Again { .. } => {
                     return self.store().reconciliation(id).await.expect("the database").expect("the run");
-                }
-                Step::Again { due_at, why } => {
-                    assert!(due_at <= self.clock.now().plus_ms(1_000), "{day} waits until {due_at}: {why}");
                 }
             }
         }
@@ -238,6 +245,17 @@ impl Silence {
 
     pub(super) async fn state(&self, payment: &Payment) -> PaymentState {
         self.payment(payment).await.state
+    }
+}
+
+/// The channel, as the sandbox calls it.
+pub(super) fn sandboxes(channel: ChannelKind) -> Channel {
+    match channel {
+        ChannelKind::Wechat => Channel::Wechat,
+        ChannelKind::Alipay => Channel::Alipay,
+        ChannelKind::Unionpay => Channel::Unionpay,
+        ChannelKind::Stripe => Channel::Stripe,
+        ChannelKind::Bank | ChannelKind::Cash => panic!("nobody is called there"),
     }
 }
 

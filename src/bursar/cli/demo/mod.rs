@@ -1,10 +1,11 @@
 //! `demo`: a morning of home-service orders on one command: sandbox, gateway, workers and a merchant's
 //! webhook receiver in one process, every payer behaviour, refunds and faults, and the books compared at the
-//! end.
+//! end; then the channels' bills are reconciled and the days certified.
 
 mod month;
 mod people;
 mod progress;
+mod reconcile;
 mod settle;
 mod stage;
 mod summary;
@@ -117,9 +118,11 @@ pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
     let (asked, town) = (settle::asked(customers).await?, people.go_home().await?);
     let ending = Ending::new(&stage, audit, asked, &town.diary, started);
     let month = if demo.month { Some(month::play(&stage, &demo, &gateway, &town, &progress).await?) } else { None };
+    let reconciled = reconcile::play(&stage, &demo, &town, &progress).await?;
     if !globals.json {
         ending.table()?;
         month.as_ref().map_or(Ok(()), month::table)?;
+        reconcile::table(&reconciled)?;
     }
     if !demo.exit {
         summary::where_to_look(&stage, &gateway);
@@ -128,12 +131,14 @@ pub(crate) async fn run(globals: &Globals, demo: Demo) -> Done {
     running.stop().await;
     stage.sandbox.stop().await;
     let mut summary = ending.to_json();
-    if let (Some(members), Some(month)) = (summary.as_object_mut(), &month) {
-        members.insert("month".to_owned(), month.to_json());
+    if let Some(members) = summary.as_object_mut() {
+        members.extend(month.as_ref().map(|month| ("month".to_owned(), month.to_json())));
+        members.insert("reconciliation".to_owned(), reconciled.to_json());
+        members.insert("certificate".to_owned(), reconciled.proof.to_json());
     }
     if globals.json {
         output::json(&summary)?;
     }
-    let right = ending.is_right() && month.as_ref().is_none_or(Report::is_right);
+    let right = ending.is_right() && month.as_ref().is_none_or(Report::is_right) && reconciled.is_right();
     if right { Ok(()) } else { Err(Failure::violated(format!("the books do not agree: {summary}"))) }
 }

@@ -12,8 +12,9 @@ use bursar_core::held::HeldEnding;
 use bursar_core::id::MerchantId;
 use bursar_core::order::{Dossier, OrderState};
 use bursar_core::payment::{Payment, PaymentState};
+use bursar_core::reconcile::BreakKind;
 use bursar_sandbox::{BookEntry, RefundEntry};
-use bursar_store::{OrderFilter, Store};
+use bursar_store::{BreakFilter, OrderFilter, Store};
 use serde::Serialize;
 
 use super::cast::Actor;
@@ -49,6 +50,8 @@ pub struct Audit {
     /// Orders for which a payer is out of money without anybody knowing: by the sandbox's books it holds more
     /// of his than the order is worth, and here no refund is under way and nothing is asked.
     pub out_of_money: u64,
+    /// Payments on the channel that nobody asked for here, and about which a person is or was asked.
+    pub elsewhere: u64,
     /// How what customers had agreed to before a service ended, by method and end.
     pub after_service: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
     /// What became of refunds.
@@ -108,6 +111,8 @@ pub async fn dossiers(store: &dyn Store, merchant: MerchantId) -> anyhow::Result
 struct Theirs<'a> {
     payments: HashMap<&'a str, &'a BookEntry>,
     refunds: HashMap<&'a str, &'a RefundEntry>,
+    /// Refunds by people on the channel's own pages, by the number of their payment.
+    on_the_pages: HashMap<&'a str, Vec<&'a RefundEntry>>,
     by_hand: &'a ByHand,
 }
 
@@ -138,6 +143,7 @@ pub async fn compare(
     let theirs = Theirs {
         payments: books.iter().map(|b| (b.out_trade_no.as_str(), b)).collect(),
         refunds: refunds.iter().map(|r| (r.out_refund_no.as_str(), r)).collect(),
+        on_the_pages: refunds::on_the_pages(refunds),
         by_hand,
     };
     for channel in actors.iter().flat_map(|actor| &actor.tills).map(|till| till.channel) {
@@ -150,13 +156,18 @@ pub async fn compare(
         for dossier in dossiers(store, actor.merchant).await? {
             let parked = parked.iter().any(|p| p.about == dossier.order.id.into());
             weigh(&mut audit, &dossier, &theirs, parked, &mut known);
-            refunds::weigh(&mut audit, &dossier, &theirs.refunds, &mut known);
+            refunds::weigh(&mut audit, &dossier, &theirs, &mut known);
             by_hand.weigh_refunds(&mut audit, &dossier);
             channels::count(&mut audit.channels, &dossier);
         }
         by_hand.weigh_rest(&mut audit, store, actor).await?;
     }
+    let asked = asked_about(store, actors).await?;
     for book in books.iter().filter(|b| !known.payments.contains(b.out_trade_no.as_str())) {
+        if book.foreign && asked.contains(&book.out_trade_no) {
+            audit.elsewhere += 1;
+            continue;
+        }
         audit.differs(
             kind(book.channel),
             format!("the sandbox has payment {}, which we do not know", book.out_trade_no),
@@ -174,6 +185,19 @@ pub async fn compare(
     }
     audit.unbalanced = sums.into_iter().filter(|(_, sum)| *sum != 0).map(|(c, sum)| format!("{sum} {c}")).collect();
     Ok(audit)
+}
+
+/// The numbers of payments that bills tell of, that our books do not have, and that a person was asked about.
+async fn asked_about(store: &dyn Store, actors: &[Actor]) -> anyhow::Result<HashSet<String>> {
+    let (mut numbers, mut after) = (HashSet::new(), None);
+    loop {
+        let kind = Some(BreakKind::MissingHere);
+        let page = store.breaks(&BreakFilter { kind, after, limit: PAGE, ..BreakFilter::default() }).await?;
+        let Some(last) = page.last() else { return Ok(numbers) };
+        after = Some(last.id);
+        let ours = page.into_iter().filter(|b| actors.iter().any(|actor| actor.merchant == b.merchant));
+        numbers.extend(ours.map(|b| b.number));
+    }
 }
 
 /// Adds one order to the audit, and its payments that the sandbox knows to `known`.

@@ -10,7 +10,7 @@ use bursar_core::refund::{Leg, LegState, Refund, RefundCause, RefundState, Route
 use bursar_sandbox::{Channel, RefundEntry};
 use serde::Serialize;
 
-use super::{Audit, Known};
+use super::{Audit, Known, Theirs};
 
 /// What became of refunds.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -37,24 +37,37 @@ pub struct RefundAudit {
     pub reversed: u64,
     /// Refunds that ended without the payer having all of it.
     pub failed: u64,
+    /// Legs of refunds by people on the channel's own pages, known from its bills.
+    pub elsewhere: u64,
     /// Refunds that have not ended.
     pub open: u64,
     /// Of them, those that wait for a person.
     pub waiting: u64,
 }
 
+/// Refunds by people on the channel's own pages, by the number of their payment.
+pub(super) fn on_the_pages(refunds: &[RefundEntry]) -> HashMap<&str, Vec<&RefundEntry>> {
+    let mut found: HashMap<&str, Vec<&RefundEntry>> = HashMap::new();
+    for entry in refunds.iter().filter(|r| r.by_hand) {
+        found.entry(entry.out_trade_no.as_str()).or_default().push(entry);
+    }
+    found
+}
+
 /// Adds the refunds of one order to the audit, and its legs that the sandbox knows to `known`.
-pub(super) fn weigh<'a>(
-    audit: &mut Audit,
-    dossier: &Dossier,
-    theirs: &HashMap<&str, &'a RefundEntry>,
-    known: &mut Known<'a>,
-) {
+pub(super) fn weigh<'a>(audit: &mut Audit, dossier: &Dossier, theirs: &Theirs<'a>, known: &mut Known<'a>) {
     for refund in &dossier.refunds {
         count(&mut audit.refunds, dossier, refund);
         for leg in refund.legs.iter().filter(|l| l.route == Route::Channel) {
             let number = leg.number();
-            let entry = theirs.get(number.as_str()).copied();
+            let mut entry = theirs.refunds.get(number.as_str()).copied();
+            if entry.is_none() {
+                // No number of ours stands on those: each counts once, for a leg of its amount.
+                let of = dossier.payment(leg.payment).and_then(|p| theirs.on_the_pages.get(p.number().as_str()));
+                let of = of.into_iter().flatten().filter(|e| e.amount_minor == leg.amount.minor);
+                entry = of.copied().find(|e| !known.refunds.contains(e.out_refund_no.as_str()));
+                audit.refunds.elsewhere += u64::from(entry.is_some());
+            }
             known.refunds.extend(entry.map(|e| e.out_refund_no.as_str()));
             audit.channel_effects_doubled += entry.map_or(0, doubled);
             if !same(leg, entry) {
