@@ -27,9 +27,10 @@ impl Work<'_> {
     /// Ends the day; `false` when somebody else is at it.
     pub(super) async fn close_day(&mut self) -> Result<bool, JobError> {
         match self.account.channel {
+            // What came by bank or by hand has no bills.
             ChannelKind::Bank => self.close_bank_day().await?,
             ChannelKind::Cash => self.close_cash_day().await?,
-            ChannelKind::Wechat | ChannelKind::Alipay | ChannelKind::Unionpay | ChannelKind::Stripe => {
+            _ => {
                 self.look_for_todays().await?;
                 self.look_for_older().await?;
                 self.compare_sums().await?;

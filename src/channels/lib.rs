@@ -36,6 +36,12 @@
 //! | `src/sandbox/merchant/tills.rs` | how often customers of a play choose it | wechat, alipay, unionpay, bank, cash |
 //! | `src/sandbox/merchant/customers.rs` | codes that the sandbox's payers scan by themselves, and who transfers | wechat, alipay, bank |
 //! | `src/bursar/play/cast.rs` `src/bursar/bench/people.rs` `src/bursar/play/audit/by_hand.rs` | what people do by hand, and its books | bank, cash |
+//! | `jobs/reconcile/day.rs` | days that have no bills: what is looked at instead | bank, cash |
+//! | `jobs/reconcile/payouts.rs` `src/gateway/reports/settlement.rs` | where payouts arrive | bank |
+//! | `jobs/reconcile/deposits.rs` `src/gateway/reports/settlement.rs` `src/bursar/play/reconcile/` | what of its money is brought to the bank, and what a play shows of that | cash |
+//! | `src/sandbox/bills/face.rs` | which flaws its bills can have | wechat, alipay, stripe |
+//! | `src/sandbox/orders.rs` | who has shares of an order | wechat |
+//! | `jobs/self_test/shadow.rs` `src/bursar/bench/bill.rs` | the channel that the nightly self-test and the large bill play | wechat |
 //! | `src/bursar/play/operator.rs` | refunds out of a drawer | cash |
 //! | `src/bursar/cli/demo/stage.rs` `src/bursar/bench/stage.rs` `src/bursar/play/cast.rs` | where messages go | stripe |
 //! | `src/bursar/play/audit/refunds.rs` | what its books call a refund that came back | stripe |
