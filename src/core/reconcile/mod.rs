@@ -2,7 +2,7 @@
 //! from it, and must never know how a bill is written, fetched or stored.
 //!
 //! A line of a bill is an observation like any other: where it proves that money moved, it goes through
-//! [`crate::decide`], and so mends what we had missed. Where it contradicts us it opens a *break*: a difference with
+//! [`mod@crate::decide`], and so mends what we had missed. Where it contradicts us it opens a *break*: a difference with
 //! a kind, an amount and an age, which a machine clears or a person answers.
 
 mod bill;
