@@ -257,8 +257,13 @@ fn refund(line: &BillLine, account: ChannelAccountId, ours: &Ours) -> Verdict {
         EntryStatus::Done => {
             // What left is negative.
             let differs = differs(line, side.amount, &what).map(|d| Difference { amount_minor: -d.amount_minor, ..d });
-            if succeeded {
+            if succeeded || side.state == LegState::Reversed {
+                // That it came back later is another movement, with a line of its own.
                 return differs.map_or(Verdict::Agrees, Verdict::Differs);
+            }
+            if side.state == LegState::Held {
+                // A person is asked about it already; the bill shows whether the amount is what is wrong.
+                return differs.map_or(Verdict::Told, Verdict::Differs);
             }
             let found = differs.unwrap_or_else(|| Difference {
                 kind: BreakKind::RefundMissingHere,

@@ -124,11 +124,15 @@ fn refunds_are_mended_recovered_or_agree() {
     let done = line(EntryKind::Refund, &leg_id().bare(), 500);
     for state in LegState::ALL {
         let verdict = judge(&done, account(), &leg(state, 500));
-        if state == LegState::Succeeded {
-            assert_eq!(verdict, Verdict::Agrees);
-        } else {
-            assert_eq!(kind_of(&verdict), Some((BreakKind::RefundMissingHere, -500)), "{state:?}");
+        match state {
+            LegState::Succeeded | LegState::Reversed => assert_eq!(verdict, Verdict::Agrees, "{state:?}"),
+            LegState::Held => assert_eq!(verdict, Verdict::Told),
+            _ => assert_eq!(kind_of(&verdict), Some((BreakKind::RefundMissingHere, -500)), "{state:?}"),
         }
+    }
+    for state in [LegState::Reversed, LegState::Held] {
+        let verdict = judge(&done, account(), &leg(state, 400));
+        assert!(matches!(&verdict, Verdict::Differs(d) if (d.kind, d.amount_minor) == (BreakKind::Amount, -100)));
     }
     let lost = judge(&done, account(), &Ours::Nothing);
     assert!(
