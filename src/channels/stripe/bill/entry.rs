@@ -119,8 +119,12 @@ impl Entry {
                 };
                 convert(&mut line, source);
             }
-            EntryKind::Dispute => line.payment_number = source.mark(PAYMENT),
-            // The movement's own id: fees name what they are for.
+            // The movement's own id: one dispute takes money away, charges for itself, and gives it back.
+            EntryKind::Dispute => {
+                line.payment_number = source.mark(PAYMENT);
+                line.channel_id = self.id;
+            }
+            // The same: fees name what they are for.
             EntryKind::Fee | EntryKind::Other => line.channel_id = self.id,
             EntryKind::Payout => {}
         }

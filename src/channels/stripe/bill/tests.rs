@@ -142,14 +142,15 @@ fn refunds_have_come_as_far_as_they_say_and_may_come_back() {
 #[test]
 fn what_else_moved_the_balance_is_told_by_its_kind() {
     let dispute = json!({"id": "dp_1", "object": "dispute", "amount": 1234, "metadata": {}, "payment_intent": "pi_1"});
-    let of = |category: &str, amount: i64| {
-        with(entry("txn_9", "adjustment", amount, 0, dispute.clone()), "/reporting_category", json!(category))
+    let of = |id: &str, category: &str, amount: i64| {
+        with(entry(id, "adjustment", amount, 0, dispute.clone()), "/reporting_category", json!(category))
     };
     let payout = json!({"id": "po_1", "object": "payout", "amount": 700, "currency": "hkd"});
     for (entry, kind, amount, id) in [
-        (of("dispute", -1234), EntryKind::Dispute, 1234, "dp_1"),
-        (of("dispute_reversal", 1234), EntryKind::Dispute, -1234, "dp_1"),
-        (of("other_adjustment", -7), EntryKind::Other, -7, "txn_9"),
+        // One dispute moves money more than once.
+        (of("txn_7", "dispute", -1234), EntryKind::Dispute, 1234, "txn_7"),
+        (of("txn_8", "dispute_reversal", 1234), EntryKind::Dispute, -1234, "txn_8"),
+        (of("txn_9", "other_adjustment", -7), EntryKind::Other, -7, "txn_9"),
         (entry("txn_9", "payout", -700, 0, payout.clone()), EntryKind::Payout, 700, "po_1"),
         (entry("txn_9", "payout", 700, 0, payout.clone()), EntryKind::Other, 700, "txn_9"),
         (entry("txn_9", "payout_failure", 700, 0, payout), EntryKind::Other, 700, "txn_9"),
