@@ -5,7 +5,7 @@ use bursar_core::money::{Currency, Money};
 use bursar_core::reconcile::{
     Bill, BillKind, BillState, BreakState, Difference, EntryKind, Movement, MovementKind, Verdict, postings_of_bill,
 };
-use bursar_store::{Answer, BillLineRow, Change, LineVerdict, ToldLine};
+use bursar_store::{Answer, BillLineRow, Change, LineVerdict, ToldLine, WITHDRAWN};
 use uuid::Uuid;
 
 use super::Work;
@@ -18,7 +18,7 @@ pub(super) const BATCH: usize = 500;
 /// Lines per run of the job: what is done is kept, and other days have their turn.
 const SLICE: usize = 100_000;
 /// Most withdrawn lines of one commit.
-const WITHDRAWN: u32 = 200;
+const WITHDRAWN_PAGE: u32 = 200;
 
 impl Work<'_> {
     /// Takes in what is left of the latest bill of this kind; `false` when there is more.
@@ -220,7 +220,7 @@ impl Work<'_> {
     async fn end_bill(&mut self, mut bill: Bill) -> Result<bool, JobError> {
         let store = self.context.desk.gatherer.store().clone();
         if bill.issue > 1 {
-            let withdrawn = store.lines_withdrawn(&bill, WITHDRAWN).await?;
+            let withdrawn = store.lines_withdrawn(&bill, WITHDRAWN_PAGE).await?;
             if !withdrawn.is_empty() {
                 return self.withdraw(&mut bill, &withdrawn).await.map(|_| false);
             }
@@ -242,11 +242,11 @@ impl Work<'_> {
         for told in withdrawn {
             let still = |t: &&ToldLine| {
                 let same = t.row.subject == told.row.subject && t.row.line.kind == told.row.line.kind;
-                same && (t.day != bill.day || t.row.issue == bill.issue)
+                same && !t.row.is_withdrawn() && (t.day != bill.day || t.row.issue == bill.issue)
             };
             let line = &told.row.line;
             next.news = next.news.without(line);
-            change.books.told_again.push((told.bill, line.ordinal, bill.issue));
+            change.books.told_again.push((told.bill, line.ordinal, WITHDRAWN));
             let kind = match line.kind {
                 EntryKind::Capture => MovementKind::Capture,
                 EntryKind::Refund => MovementKind::Refund,

@@ -133,8 +133,9 @@ async fn name_payments(store: &dyn Store, page: &Page, lines: &mut [BillLine]) -
         return Ok(());
     }
     let captures = store.captures_numbered(page.account, &ids).await?;
+    let told = captures.iter().filter(|t| !t.row.is_withdrawn());
     let known: BTreeMap<&str, Uuid> =
-        captures.iter().filter_map(|t| Some((t.row.line.channel_id.as_str(), t.row.subject?))).collect();
+        told.filter_map(|t| Some((t.row.line.channel_id.as_str(), t.row.subject?))).collect();
     for line in lines.iter_mut() {
         let payment = nameless(line).and_then(|id| known.get(id.as_str()).copied());
         line.payment_number = line.payment_number.take().or_else(|| payment.map(bursar_core::id::to_text));
@@ -191,6 +192,7 @@ fn fate(
     if earlier.iter().any(|t| t.bill == page.bill && t.row.line.ordinal == line.ordinal) {
         return Fate::Taken;
     }
+    let living = || earlier.iter().filter(|t| !t.row.is_withdrawn());
     let matched = is_matched(page, line);
     // What moves without a number of its own may move alike any number of times.
     let nameless = line.channel_id.is_empty() && !matched;
@@ -200,7 +202,7 @@ fn fate(
         let earlier = t.day == page.day && t.bill != page.bill && t.row.issue < page.issue;
         earlier && !here.told.contains(&place) && says_the_same(line, &t.row.line)
     };
-    if let Some(same) = earlier.iter().find(fresh) {
+    if let Some(same) = living().find(fresh) {
         here.told.insert((same.bill, same.row.line.ordinal));
         if line.status == EntryStatus::Done {
             here.first.entry(key).or_insert(line.ordinal);
@@ -213,11 +215,13 @@ fn fate(
         return Fate::Twice(duplicate(line, &format!("line {first}")));
     }
     let done = |t: &&ToldLine| moved && t.row.line.status == EntryStatus::Done;
-    let other_line = earlier.iter().filter(done).find(|t| t.bill == page.bill);
+    // What this issue has told again stands in it too, in whichever batch that was.
+    let in_this = |t: &&ToldLine| t.bill == page.bill || (t.day == page.day && t.row.issue == page.issue);
+    let other_line = living().filter(done).find(in_this);
     if let Some(other) = other_line {
         return Fate::Twice(duplicate(line, &format!("line {}", other.row.line.ordinal)));
     }
-    let other_day = earlier.iter().filter(done).find(|t| t.day != page.day);
+    let other_day = living().filter(done).find(|t| t.day != page.day);
     if let Some(other) = other_day {
         return Fate::Twice(duplicate(line, &format!("line {} of the bill of {}", other.row.line.ordinal, other.day)));
     }
@@ -252,6 +256,7 @@ fn ids_of_breaks(seen: &Seen) -> Vec<BreakId> {
 mod tests {
     use super::*;
     use bursar_core::Timestamp;
+    use bursar_store::{BillLineRow, LineVerdict, WITHDRAWN};
 
     fn line(ordinal: u32, status: EntryStatus) -> BillLine {
         BillLine {
@@ -270,20 +275,56 @@ mod tests {
         }
     }
 
-    /// Whether each of the lines stands twice.
-    fn twice(statuses: &[EntryStatus]) -> Vec<bool> {
-        let page = Page {
-            bill: BillId(Uuid::nil()),
+    const ABOUT: Uuid = Uuid::from_u128(7);
+
+    fn page(issue: i32) -> Page {
+        Page {
+            bill: BillId(Uuid::from_u128(u128::from(issue.unsigned_abs()))),
             account: ChannelAccountId(Uuid::nil()),
             kind: BillKind::Trade,
             day: Day::from_number(0),
-            issue: 1,
+            issue,
             fees: None,
-        };
+        }
+    }
+
+    /// Whether each of the lines stands twice.
+    fn twice(statuses: &[EntryStatus]) -> Vec<bool> {
         let (told, mut here) = (BTreeMap::new(), Here::default());
         let lines = (1..).zip(statuses).map(|(ordinal, status)| line(ordinal, *status));
-        let fates = lines.map(|l| fate(&page, &l, Uuid::from_u128(7), &Ours::Nothing, &told, &mut here));
+        let fates = lines.map(|l| fate(&page(1), &l, ABOUT, &Ours::Nothing, &told, &mut here));
         fates.map(|fate| matches!(fate, Fate::Twice(_))).collect()
+    }
+
+    /// A line of the first issue of a day's bill, told last by `issue`.
+    fn earlier(day: i64, ordinal: u32, issue: i32) -> ToldLine {
+        let line = line(ordinal, EntryStatus::Done);
+        let (bill, verdict) = (page(1).bill, LineVerdict::Agrees);
+        let row = BillLineRow { bill, line, subject: Some(ABOUT), verdict, issue };
+        ToldLine { bill, bill_kind: BillKind::Trade, day: Day::from_number(day), row }
+    }
+
+    /// What becomes of a line of the issue when bills have told `told` before.
+    fn after(issue: i32, told: Vec<ToldLine>) -> Fate {
+        let line = line(9, EntryStatus::Done);
+        let told = [((line.kind, ABOUT), told)].into();
+        fate(&page(issue), &line, ABOUT, &Ours::Nothing, &told, &mut Here::default())
+    }
+
+    #[test]
+    fn what_this_issue_has_told_again_stands_in_it() {
+        assert!(matches!(after(2, vec![earlier(0, 1, 1)]), Fate::ToldAgain(_)));
+        assert!(matches!(after(2, vec![earlier(0, 1, 2)]), Fate::Twice(_)), "it was told again in another batch");
+        assert!(matches!(after(3, vec![earlier(0, 1, 1)]), Fate::ToldAgain(_)));
+        assert!(matches!(after(2, vec![earlier(1, 1, 1)]), Fate::Twice(_)), "another day tells of it");
+    }
+
+    #[test]
+    fn what_was_withdrawn_is_told_no_more() {
+        for (issue, day) in [(2, 0), (2, 1), (i32::MAX, 0)] {
+            let fate = after(issue, vec![earlier(day, 1, WITHDRAWN)]);
+            assert!(matches!(fate, Fate::Judged(_)), "{issue} {day}: {fate:?}");
+        }
     }
 
     #[test]

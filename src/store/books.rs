@@ -30,7 +30,7 @@ pub struct BookRows {
     pub bills: Vec<Bill>,
     /// Lines of bills to insert. One that is there stays as it is.
     pub new_lines: Vec<BillLineRow>,
-    /// Lines that a later issue of their bill tells again: bill, ordinal and issue.
+    /// Lines that a later issue of their bill tells again: bill, ordinal and issue; or takes back: [`WITHDRAWN`].
     pub told_again: Vec<(BillId, u32, i32)>,
     /// Reconciliations to insert (version 0 becomes 1). One that is there stays as it is.
     pub new_runs: Vec<Reconciliation>,
@@ -121,6 +121,10 @@ impl LineVerdict {
     }
 }
 
+/// What stands in place of the last issue of a line that a later one did not tell again: it is told no more, for good.
+/// Where a later issue has the same once more, that is another line.
+pub const WITHDRAWN: i32 = i32::MAX;
+
 /// A line of a bill as it is kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BillLineRow {
@@ -132,8 +136,15 @@ pub struct BillLineRow {
     pub subject: Option<Uuid>,
     /// What became of it.
     pub verdict: LineVerdict,
-    /// The last issue of its bill that told it.
+    /// The last issue of its bill that told it, or [`WITHDRAWN`].
     pub issue: i32,
+}
+
+impl BillLineRow {
+    /// Whether a later issue of its bill has taken it back.
+    pub const fn is_withdrawn(&self) -> bool {
+        self.issue == WITHDRAWN
+    }
 }
 
 /// A line that was told before, as far as another can be compared with it.

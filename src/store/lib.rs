@@ -49,7 +49,7 @@ use uuid::Uuid;
 
 pub use about::About;
 pub use billing::{AgreementFilter, Billing, BillingRows, Extent, PlanFilter};
-pub use books::{BillLineRow, BookRows, Books, BreakFilter, DayFilter, LineVerdict, ToldLine};
+pub use books::{BillLineRow, BookRows, Books, BreakFilter, DayFilter, LineVerdict, ToldLine, WITHDRAWN};
 pub use cash::{CashRows, CollectionFilter, Contents, HandInFilter, Till};
 pub use certificates::{CertificateRow, Certificates};
 pub use change::{Answer, Change, IdempotencyKey, LastPaid, NewDelivery, Notification, Settle, Settlement};

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::world::*;
 use super::{Db, on_both};
-use crate::{Answer, BillLineRow, BreakFilter, Change, DayFilter, LineVerdict};
+use crate::{Answer, BillLineRow, BreakFilter, Change, DayFilter, LineVerdict, WITHDRAWN};
 
 on_both! {
     a_payment_that_is_paid_leaves_one_movement_however_often_it_is_told
@@ -199,6 +199,15 @@ async fn lines_that_a_later_issue_does_not_tell_are_found(db: &Db) {
     let withdrawn = db.store.lines_withdrawn(&second, 10).await.unwrap();
     assert_eq!(withdrawn.iter().map(|t| t.row.line.ordinal).collect::<Vec<_>>(), [2]);
     assert!(db.store.lines_withdrawn(&first, 10).await.unwrap().is_empty());
+    // What was taken back is told by no issue any more, and cannot be taken back again.
+    let third = bill(account, merchant, 3);
+    let change = with_books(|r| r.told_again = vec![(first.id, 2, WITHDRAWN)]);
+    assert_eq!(one(&*db.store, change).await, Answer::Committed);
+    assert!(db.store.lines_withdrawn(&second, 10).await.unwrap().is_empty());
+    let withdrawn = db.store.lines_withdrawn(&third, 10).await.unwrap();
+    assert_eq!(withdrawn.iter().map(|t| t.row.line.ordinal).collect::<Vec<_>>(), [1]);
+    let lines = db.store.bill_lines(first.id, 0, 10).await.unwrap();
+    assert_eq!(lines.iter().map(BillLineRow::is_withdrawn).collect::<Vec<_>>(), [false, true]);
 }
 
 fn found(account: ChannelAccountId, merchant: MerchantId, about: Uuid) -> Break {

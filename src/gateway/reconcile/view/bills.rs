@@ -148,8 +148,10 @@ pub struct BillLineView {
     /// by one).
     #[schema(example = "agrees")]
     pub verdict: &'static str,
-    /// The last issue of its bill that told it.
-    pub issue: i32,
+    /// The last issue of its bill that told it; not there when a later one took it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub issue: Option<i32>,
 }
 
 impl From<&BillLineRow> for BillLineView {
@@ -174,7 +176,7 @@ impl From<&BillLineRow> for BillLineView {
             payment_id,
             leg_id,
             verdict: row.verdict.name(),
-            issue: row.issue,
+            issue: Some(row.issue).filter(|_| !row.is_withdrawn()),
         }
     }
 }
