@@ -1,9 +1,11 @@
 //! Movements, bills, breaks and reconciliations: each is written once, guarded, and read back whole.
 
 use bursar_core::bank::Day;
+use bursar_core::channel::ChannelKind;
 use bursar_core::clock::DAY_MS;
 use bursar_core::id::{BillId, BreakId, ChannelAccountId, MerchantId};
 use bursar_core::job::JobKind;
+use bursar_core::merchant::{ChannelAccount, MerchantPolicy};
 use bursar_core::observation::{Claim, Source};
 use bursar_core::payment::Payment;
 use bursar_core::reconcile::{
@@ -13,6 +15,7 @@ use bursar_core::reconcile::{
 use bursar_core::{Currency, Money};
 use uuid::Uuid;
 
+use super::office::Office;
 use super::world::*;
 use super::{Db, on_both};
 use crate::{Answer, BillLineRow, BreakFilter, Change, DayFilter, LineVerdict, WITHDRAWN};
@@ -24,6 +27,7 @@ on_both! {
     lines_that_a_later_issue_does_not_tell_are_found
     a_break_is_found_once_and_moves_under_its_version
     a_reconciliation_without_its_job_is_stuck
+    a_command_while_a_reconciliation_is_under_way_is_not_lost
 }
 
 fn day(n: i64) -> Day {
@@ -313,4 +317,28 @@ async fn a_reconciliation_without_its_job_is_stuck(db: &Db) {
     let filter = DayFilter { account: Some(account), limit: 10, ..DayFilter::default() };
     assert!(under_way().await.iter().all(|r| r.id != done.id));
     assert_eq!(db.store.reconciliations(&filter).await.unwrap(), [done]);
+}
+
+async fn a_command_while_a_reconciliation_is_under_way_is_not_lost(db: &Db) {
+    let office = Office::open(&db.store, MerchantPolicy::default()).await;
+    let account = ChannelAccount {
+        id: office.account,
+        merchant: office.merchant,
+        channel: ChannelKind::Wechat,
+        settings: serde_json::json!({}),
+        facts: None,
+        created_at: NOW,
+    };
+    let id = Reconciliation::id_of(account.id, day(-2));
+    let begin = || office.desk.begin_reconciliation(&account, day(-2), false, |_, _| {});
+    let run = || async { db.store.reconciliation(id).await.unwrap().unwrap() };
+    begin().await.unwrap().unwrap();
+    let matching = Reconciliation { state: RunState::Matching, ..run().await };
+    assert_eq!(one(&*db.store, with_books(|r| r.runs = vec![matching])).await, Answer::Committed);
+    // A worker is about to end it when somebody brings a bill and begins it once more.
+    let worker = run().await;
+    begin().await.unwrap().unwrap();
+    let done = Reconciliation { state: RunState::Done, due_at: None, finished_at: Some(NOW), ..worker.clone() };
+    assert_eq!(one(&*db.store, with_books(|r| r.runs = vec![done])).await, Answer::Stale, "it looks once more");
+    assert_eq!(run().await, Reconciliation { version: worker.version + 1, ..worker });
 }

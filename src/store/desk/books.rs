@@ -94,8 +94,11 @@ impl Desk {
                     change.books.new_runs.push(run.clone());
                     run
                 }
-                // It is under way.
-                Some(run) if run.state == RunState::Matching => run,
+                // It is under way. Whoever was about to end it looks once more at what has come meanwhile.
+                Some(run) if run.state == RunState::Matching => {
+                    change.books.runs.push(run.clone());
+                    run
+                }
                 Some(run) => {
                     let run = run.again(now);
                     change.books.runs.push(run.clone());
