@@ -37,6 +37,12 @@ const fn written_off_minor(found: &Break) -> i64 {
 
 /// The postings of a break that was `before` (`None`: it was not) and is `after`.
 pub fn postings_of(before: Option<&Break>, after: &Break) -> Vec<Posting> {
+    // What is found in another currency takes back what was booked in the first.
+    if let Some(before) = before.filter(|b| b.currency != after.currency) {
+        let nothing = Break { state: BreakState::Open, ..before.clone() };
+        let back = postings_of(Some(before), &nothing);
+        return back.into_iter().chain(postings_of(None, after)).collect();
+    }
     let clearing = Account { kind: AccountKind::Clearing, owner: after.account.uuid() };
     let unclaimed = Account { kind: AccountKind::Unclaimed, owner: after.account.uuid() };
     let written_off = Account { kind: AccountKind::WrittenOff, owner: after.merchant.uuid() };
@@ -128,6 +134,12 @@ mod tests {
         let kept = Break { state: BreakState::WrittenOff, ..parked.clone() };
         let postings = postings_of(Some(&parked), &kept);
         assert_eq!(kinds(&postings), [(Unclaimed, Clearing, 500), (Clearing, WrittenOff, 500)]);
+        let more = Break { amount_minor: 700, ..parked.clone() };
+        assert_eq!(kinds(&postings_of(Some(&parked), &more)), [(Clearing, Unclaimed, 200)]);
+        let other = Break { currency: "USD".parse().unwrap(), ..parked.clone() };
+        let postings = postings_of(Some(&parked), &other);
+        assert_eq!(kinds(&postings), [(Unclaimed, Clearing, 500), (Clearing, Unclaimed, 500)]);
+        assert_eq!(postings.iter().map(|p| p.amount.currency.code()).collect::<Vec<_>>(), ["CNY", "USD"]);
         let gone = found(BreakKind::RefundMissingHere, BreakState::Parked, -500);
         assert_eq!(kinds(&postings_of(None, &gone)), [(Unclaimed, Clearing, 500)]);
     }

@@ -322,6 +322,40 @@ impl Break {
         let ended = Some((why.to_owned(), by.to_owned()));
         Self { state, ended, proposal: None, changed_at: now, ..self.clone() }
     }
+
+    /// What becomes of it when it is found once more, as `found`, which has its id; `None`: nothing.
+    ///
+    /// What had cleared itself is a question again. A person's answer stands as long as it is the same difference.
+    pub fn found_again(&self, found: &Self) -> Option<Self> {
+        let next = Self {
+            kind: found.kind,
+            state: found.state,
+            amount_minor: found.amount_minor,
+            currency: found.currency,
+            line: found.line,
+            text: found.text.clone(),
+            ended: found.ended.clone(),
+            proposal: None,
+            changed_at: found.changed_at,
+            ..self.clone()
+        };
+        let is_healed = self.state == BreakState::Healed;
+        // A machine has mended what was found: that answers a question, and nothing else.
+        if found.state == BreakState::Healed {
+            return (!self.state.is_final()).then_some(next);
+        }
+        // That it is not in the bill of its day yet is less than what is known of it by now.
+        if is_healed || found.kind == BreakKind::CrossDay {
+            return is_healed.then_some(next);
+        }
+        let facts = |b: &Self| (b.kind, b.amount_minor, b.currency);
+        if facts(self) != facts(found) {
+            return Some(next);
+        }
+        // The same, told by another line now: that one keeps it open.
+        let moved = !self.state.is_final() && self.line != found.line;
+        moved.then(|| Self { line: found.line, changed_at: found.changed_at, ..self.clone() })
+    }
 }
 
 #[cfg(test)]
@@ -341,6 +375,72 @@ mod tests {
         for subject in BreakSubject::ALL {
             assert_eq!(BreakSubject::from_code(subject.code()), Some(subject));
         }
+    }
+
+    fn parked() -> Break {
+        let about = Uuid::from_u128(9);
+        Break {
+            id: BreakKind::Amount.id_of(about),
+            account: ChannelAccountId(Uuid::from_u128(1)),
+            merchant: MerchantId(Uuid::from_u128(2)),
+            kind: BreakKind::Amount,
+            state: BreakState::Parked,
+            day: Day::from_number(20_000),
+            amount_minor: 100,
+            currency: Currency::CNY,
+            subject_kind: BreakSubject::Payment,
+            subject: about,
+            line: Some((Uuid::from_u128(3), 7)),
+            number: "n".to_owned(),
+            text: "?".to_owned(),
+            ended: None,
+            proposal: None,
+            opened_at: Timestamp::from_millis(1),
+            changed_at: Timestamp::from_millis(1),
+            event_count: 1,
+            version: 4,
+        }
+    }
+
+    fn ended(state: BreakState) -> Break {
+        parked().ended(state, "Li", "seen", Timestamp::from_millis(2))
+    }
+
+    #[test]
+    fn what_had_cleared_itself_is_a_question_again_when_it_is_found_again() {
+        let found = Break { version: 0, event_count: 0, changed_at: Timestamp::from_millis(3), ..parked() };
+        let again = ended(BreakState::Healed).found_again(&found).unwrap();
+        assert_eq!(again, Break { changed_at: Timestamp::from_millis(3), ..parked() });
+        // As open it waits for the bills of the next days once more.
+        let open = Break { kind: BreakKind::CrossDay, state: BreakState::Open, ..found.clone() };
+        let again = ended(BreakState::Healed).found_again(&open).unwrap();
+        assert_eq!((again.kind, again.state, again.ended), (BreakKind::CrossDay, BreakState::Open, None));
+        // Mended once more: nothing.
+        let healed = Break { state: BreakState::Healed, ..found };
+        assert_eq!(ended(BreakState::Healed).found_again(&healed), None);
+        assert_eq!(parked().found_again(&healed).unwrap().state, BreakState::Healed, "mended after all");
+    }
+
+    #[test]
+    fn a_persons_answer_stands_until_something_else_is_found() {
+        let found = Break { version: 0, line: Some((Uuid::from_u128(4), 1)), ..parked() };
+        for state in [BreakState::Resolved, BreakState::WrittenOff] {
+            assert_eq!(ended(state).found_again(&found), None, "{state:?}");
+            let more = Break { amount_minor: 101, text: "more?".to_owned(), ..found.clone() };
+            let again = ended(state).found_again(&more).unwrap();
+            assert_eq!((again.state, again.amount_minor, again.ended.clone()), (BreakState::Parked, 101, None));
+            assert_eq!((again.text.as_str(), again.version), ("more?", 4));
+            let other = Break { kind: BreakKind::Currency, ..found.clone() };
+            assert_eq!(ended(state).found_again(&other).unwrap().kind, BreakKind::Currency);
+            let open = Break { kind: BreakKind::CrossDay, state: BreakState::Open, ..found.clone() };
+            assert_eq!(ended(state).found_again(&open), None, "the bill of its day does not have it still");
+        }
+        assert_eq!(parked().found_again(&parked()), None);
+        let open = Break { kind: BreakKind::CrossDay, state: BreakState::Open, ..parked() };
+        assert_eq!(parked().found_again(&open), None, "more is known of it by now");
+        // Another line tells the same: the question is as it was.
+        let moved = parked().found_again(&found).unwrap();
+        assert_eq!((moved.line, moved.text.as_str(), moved.state), (found.line, "?", BreakState::Parked));
     }
 
     #[test]

@@ -269,8 +269,17 @@ async fn a_break_is_found_once_and_moves_under_its_version(db: &Db) {
         assert_eq!(db.store.breaks(&filter).await.unwrap().len(), n, "{filter:?}");
     }
     let ended = parked.ended(BreakState::Resolved, "Li", "seen", NOW);
+    assert_eq!(one(&*db.store, with_books(|r| r.breaks = vec![ended.clone()])).await, Answer::Committed);
+    assert!(db.store.breaks(&BreakFilter { open: true, ..all.clone() }).await.unwrap().is_empty());
+    // Something else is found of it: it is open again, with another amount, and told by another line.
+    let usd = "USD".parse().unwrap();
+    let again = Break { version: 3, amount_minor: 7, currency: usd, line: Some((uuid(), 8)), ..parked };
+    assert_eq!(one(&*db.store, with_books(|r| r.breaks = vec![again.clone()])).await, Answer::Committed);
+    let open = db.store.breaks(&BreakFilter { open: true, ..all }).await.unwrap();
+    assert_eq!(open, [Break { version: 4, ..again.clone() }]);
+    let ended = again.ended(BreakState::Resolved, "Li", "seen", NOW);
+    let ended = Break { version: 4, ..ended };
     assert_eq!(one(&*db.store, with_books(|r| r.breaks = vec![ended])).await, Answer::Committed);
-    assert!(db.store.breaks(&BreakFilter { open: true, ..all }).await.unwrap().is_empty());
     let counts = db.store.break_counts().await.unwrap();
     assert!(counts.contains(&(BreakKind::MissingAtChannel, BreakState::Resolved, 1)), "{counts:?}");
 }

@@ -44,13 +44,16 @@ impl Desk {
         change.books.new_breaks.push(found);
     }
 
-    /// Adds what became of a break to `change`; its merchant is told when a person is asked from now on, or no more.
+    /// Adds what became of a break to `change`; its merchant is told when a person is asked from now on, or something
+    /// else, or no more.
     pub fn move_break(&self, change: &mut Change, before: &Break, mut after: Break, entries: &Entries) {
         let now = self.clock.now();
         change.postings.extend(reconcile::postings_of(Some(before), &after).into_iter().map(|p| (p, now)));
-        match (before.state == BreakState::Parked, after.state) {
+        let facts = |b: &Break| (b.kind, b.amount_minor, b.currency);
+        let asked = before.state == BreakState::Parked;
+        match (asked && facts(before) == facts(&after), after.state) {
             (false, BreakState::Parked) => self.tell_break(change, &mut after, EventKind::BreakParked, entries),
-            (true, state) if state.is_final() => {
+            (_, state) if asked && state.is_final() => {
                 self.tell_break(change, &mut after, EventKind::BreakEnded, entries);
             }
             _ => {}

@@ -66,7 +66,8 @@ async fn update_breaks(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
     rows.sort_unstable_by_key(|(_, b)| b.id);
     for (index, found) in rows {
         let sql = "update break set version = version + 1, event_count = $3, changed_at = $4, kind = $5, state = $6,
-                     open = $7, text = $8, ended_why = $9, ended_by = $10, proposal = $11
+                     open = $7, text = $8, ended_why = $9, ended_by = $10, proposal = $11, amount_minor = $12,
+                     currency = $13, bill = $14, ordinal = $15
                    where id = $1 and version = $2 returning id";
         let query = sqlx::query(sql)
             .bind(found.id.uuid())
@@ -79,7 +80,11 @@ async fn update_breaks(tx: &mut PgConnection, pass: &Pass<'_>, refused: &mut Ref
             .bind(plain(&found.text))
             .bind(found.ended.as_ref().map(|(why, _)| plain(why)))
             .bind(found.ended.as_ref().map(|(_, by)| plain(by)))
-            .bind(found.proposal.as_ref().map(to_json).transpose()?);
+            .bind(found.proposal.as_ref().map(to_json).transpose()?)
+            .bind(found.amount_minor)
+            .bind(found.currency.code())
+            .bind(found.line.map(|(bill, _)| bill))
+            .bind(found.line.map(|(_, n)| i32::try_from(n).unwrap_or(i32::MAX)));
         expect(tx, query, [(index, found.id.uuid())], id, Answer::Stale, refused).await?;
     }
     Ok(())

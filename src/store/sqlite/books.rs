@@ -107,7 +107,8 @@ fn update_run(run: &Reconciliation) -> Result<Statement<'static>> {
 
 fn update_break(found: &Break) -> Result<Statement<'static>> {
     let sql = "update break set version = version + 1, event_count = $3, changed_at = $4, kind = $5, state = $6,
-                 open = $7, text = $8, ended_why = $9, ended_by = $10, proposal = $11
+                 open = $7, text = $8, ended_why = $9, ended_by = $10, proposal = $11, amount_minor = $12,
+                 currency = $13, bill = $14, ordinal = $15
                where id = $1 and version = $2";
     Ok(sqlx::query(sql)
         .bind(found.id.uuid())
@@ -120,7 +121,11 @@ fn update_break(found: &Break) -> Result<Statement<'static>> {
         .bind(plain(&found.text))
         .bind(found.ended.as_ref().map(|(why, _)| plain(why)))
         .bind(found.ended.as_ref().map(|(_, by)| plain(by)))
-        .bind(found.proposal.as_ref().map(to_json).transpose()?))
+        .bind(found.proposal.as_ref().map(to_json).transpose()?)
+        .bind(found.amount_minor)
+        .bind(found.currency.code())
+        .bind(found.line.map(|(bill, _)| bill))
+        .bind(found.line.map(|(_, n)| i64::from(n))))
 }
 
 fn insert_break(found: &Break) -> Result<Statement<'static>> {
