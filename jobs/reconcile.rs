@@ -13,10 +13,12 @@ mod day;
 mod deposits;
 mod examine;
 mod file;
+mod found;
 mod import;
 mod mend;
 mod payouts;
 mod preview;
+mod withdraw;
 
 use std::sync::Arc;
 

@@ -3,9 +3,10 @@
 use bursar_core::id::PaymentId;
 use bursar_core::money::{Currency, Money};
 use bursar_core::reconcile::{
-    Bill, BillKind, BillState, BreakState, Difference, EntryKind, Movement, MovementKind, Verdict, postings_of_bill,
+    Bill, BillKind, BillLine, BillState, BreakState, Difference, EntryKind, Movement, MovementKind, Verdict,
+    payout_subject, postings_of_bill,
 };
-use bursar_store::{Answer, BillLineRow, Change, LineVerdict, ToldLine, WITHDRAWN};
+use bursar_store::{Answer, BillLineRow, Change, LineVerdict};
 use uuid::Uuid;
 
 use super::Work;
@@ -17,16 +18,25 @@ use crate::observe::JobError;
 pub(super) const BATCH: usize = 500;
 /// Lines per run of the job: what is done is kept, and other days have their turn.
 const SLICE: usize = 100_000;
-/// Most withdrawn lines of one commit.
-const WITHDRAWN_PAGE: u32 = 200;
+
+/// The issue to take in next of `issues`, the latest first. What was passed over when a later one was taken in stays so.
+fn next_issue(issues: Vec<Bill>) -> Option<Bill> {
+    issues.into_iter().take_while(|bill| bill.state == BillState::Stored).last()
+}
 
 impl Work<'_> {
-    /// Takes in what is left of the latest bill of this kind; `false` when there is more.
-    pub(super) async fn take_in(&mut self, kind: BillKind) -> Result<bool, JobError> {
-        let Some(mut bill) = self.issues(kind).await?.into_iter().next().filter(|b| b.state == BillState::Stored)
-        else {
-            return Ok(true);
-        };
+    /// Takes in what is left of the bills of this kind, the earliest issue first: each is compared with the one before
+    /// it. `false` when there is more.
+    pub(super) async fn take_in(&self, kind: BillKind) -> Result<bool, JobError> {
+        while let Some(bill) = next_issue(self.issues(kind).await?) {
+            if !self.take_bill(bill).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn take_bill(&self, mut bill: Bill) -> Result<bool, JobError> {
         let broken = |error| JobError::Configuration(format!("a bill that was read before: {error}"));
         let count = bill.sums.lines;
         let mut slice = 0;
@@ -78,12 +88,7 @@ impl Work<'_> {
     }
 
     /// Takes a batch in, for which so many lines were read; `false` when somebody else is at it.
-    async fn take_batch(
-        &mut self,
-        bill: &mut Bill,
-        batch: Vec<bursar_core::reconcile::BillLine>,
-        read: usize,
-    ) -> Result<bool, JobError> {
+    async fn take_batch(&self, bill: &mut Bill, batch: Vec<BillLine>, read: usize) -> Result<bool, JobError> {
         let count = i64::try_from(read).unwrap_or(0);
         let store = self.context.desk.gatherer.store().clone();
         let Looked { seen, breaks } = examine(store.as_ref(), &self.page(bill), batch).await?;
@@ -133,7 +138,7 @@ impl Work<'_> {
             Fate::Twice(found) => self.park(bill, seen, found, breaks, change),
             Fate::Judged(Verdict::Agrees) => LineVerdict::Agrees,
             Fate::Judged(Verdict::Told) => {
-                self.note_payout(bill, seen, change);
+                self.note_payout(bill, line, change);
                 LineVerdict::Told
             }
             Fate::Judged(Verdict::Differs(found)) => self.park(bill, seen, found, breaks, change),
@@ -162,7 +167,7 @@ impl Work<'_> {
         Ok(Some(verdict))
     }
 
-    /// Opens a break for a person, unless it is there.
+    /// Opens a break for a person, unless he is asked already or has answered.
     fn park(
         &self,
         bill: &Bill,
@@ -172,10 +177,7 @@ impl Work<'_> {
         change: &mut Change,
     ) -> LineVerdict {
         let opened = self.break_of(bill, seen, found, BreakState::Parked);
-        let again = change.books.new_breaks.iter().any(|b| b.id == opened.id);
-        if !breaks.contains_key(&opened.id) && !again {
-            self.context.desk.add_break(change, opened, &self.entries);
-        }
+        self.put_break(change, breaks.get(&opened.id), opened);
         LineVerdict::Broken
     }
 
@@ -188,23 +190,19 @@ impl Work<'_> {
         change: &mut Change,
     ) {
         let id = bursar_core::reconcile::BreakKind::CrossDay.id_of(about);
-        let Some(found) = breaks.get(&id).filter(|b| !b.state.is_final()) else { return };
-        let why = format!("the bill of {} tells of it", bill.day);
-        let ended = found.ended(BreakState::Healed, bursar_core::refund::BY_RULE, &why, self.now());
-        if change.books.breaks.iter().all(|b| b.id != id) {
-            self.context.desk.move_break(change, found, ended, &self.entries);
+        if let Some(found) = breaks.get(&id) {
+            self.heal(change, found, &format!("the bill of {} tells of it", bill.day));
         }
     }
 
     /// A payout moves money on its way to the bank.
-    fn note_payout(&self, bill: &Bill, seen: &Seen, change: &mut Change) {
-        let line = &seen.line;
+    fn note_payout(&self, bill: &Bill, line: &BillLine, change: &mut Change) {
         let Ok(currency) = line.currency.parse::<Currency>() else { return };
         if line.kind != EntryKind::Payout || line.amount_minor == 0 {
             return;
         }
         change.books.movements.push(Movement {
-            subject: seen.about,
+            subject: payout_subject(bill.id, line.ordinal),
             kind: MovementKind::Payout,
             payment: PaymentId(Uuid::nil()),
             account: self.account.id,
@@ -217,13 +215,9 @@ impl Work<'_> {
 
     /// The last of a bill: what an earlier issue told and this one does not is taken back, and what the channel kept
     /// and paid out is booked. `false` when somebody else is at it, or there is more.
-    async fn end_bill(&mut self, mut bill: Bill) -> Result<bool, JobError> {
-        let store = self.context.desk.gatherer.store().clone();
-        if bill.issue > 1 {
-            let withdrawn = store.lines_withdrawn(&bill, WITHDRAWN_PAGE).await?;
-            if !withdrawn.is_empty() {
-                return self.withdraw(&mut bill, &withdrawn).await.map(|_| false);
-            }
+    async fn end_bill(&self, mut bill: Bill) -> Result<bool, JobError> {
+        if !self.withdraw(&mut bill).await? {
+            return Ok(false);
         }
         let mut change = Change::default();
         let now = self.now();
@@ -231,33 +225,5 @@ impl Work<'_> {
         change.postings.extend(postings.into_iter().map(|posting| (posting, now)));
         change.books.bills.push(Bill { state: BillState::Done, ..bill });
         Ok(self.context.desk.gatherer.commit(change).await? == Answer::Committed)
-    }
-
-    /// Lines that the channel does not tell any more count no longer; a person is asked about each that was ours.
-    async fn withdraw(&mut self, bill: &mut Bill, withdrawn: &[ToldLine]) -> Result<(), JobError> {
-        let mut change = Change::default();
-        let mut next = bill.clone();
-        let subjects: Vec<Uuid> = withdrawn.iter().filter_map(|told| told.row.subject).collect();
-        let others = self.context.desk.gatherer.store().lines_about(self.account.id, &subjects).await?;
-        for told in withdrawn {
-            let still = |t: &&ToldLine| {
-                let same = t.row.subject == told.row.subject && t.row.line.kind == told.row.line.kind;
-                same && !t.row.is_withdrawn() && (t.day != bill.day || t.row.issue == bill.issue)
-            };
-            let line = &told.row.line;
-            next.news = next.news.without(line);
-            change.books.told_again.push((told.bill, line.ordinal, WITHDRAWN));
-            let kind = match line.kind {
-                EntryKind::Capture => MovementKind::Capture,
-                EntryKind::Refund => MovementKind::Refund,
-                EntryKind::Fee | EntryKind::Payout | EntryKind::Dispute | EntryKind::Other => continue,
-            };
-            // The end of the day finds it unmatched, and opens what there is to open.
-            let gone = told.row.subject.filter(|_| !others.iter().any(|t| still(&t)));
-            change.books.unmatched.extend(gone.map(|subject| (subject, kind)));
-        }
-        change.books.bills.push(next);
-        self.context.desk.gatherer.commit(change).await?;
-        Ok(())
     }
 }

@@ -83,22 +83,6 @@ impl Work<'_> {
         }
     }
 
-    /// Opens those of `found` that are not there yet. Breaks of others are left alone.
-    pub(super) async fn open_breaks(&self, found: Vec<Break>) -> Result<(), JobError> {
-        for found in found.chunks(200) {
-            let ids: Vec<BreakId> = found.iter().map(|b| b.id).collect();
-            let known = self.context.desk.gatherer.store().breaks_of(&ids).await?;
-            let mut change = Change::default();
-            for new in found.iter().filter(|b| known.iter().all(|k| k.id != b.id)) {
-                self.context.desk.add_break(&mut change, new.clone(), &self.entries);
-            }
-            if !change.books.new_breaks.is_empty() {
-                self.context.desk.gatherer.commit(change).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// What moved on this day and its bill does not tell: the neighbouring days may still have it.
     async fn look_for_todays(&self) -> Result<(), JobError> {
         let day = self.run.day;
@@ -173,7 +157,7 @@ impl Work<'_> {
         let net = |s: BillSums| s.net_minor();
         let differs = net(funds.0).saturating_sub(net(trade.0));
         if differs == 0 {
-            return Ok(());
+            return self.tied().await;
         }
         let text = format!(
             "The bills of {} do not tie: by its trades the day comes to {} (taken {}, given back {}, fees {}), by its \
@@ -194,6 +178,20 @@ impl Work<'_> {
         let number = self.run.day.to_string();
         let found = self.break_without_line(BreakKind::Settlement, BreakState::Parked, about, (amount, number), text);
         self.open_breaks(vec![found]).await
+    }
+
+    /// A later issue may have mended what a person was asked about.
+    async fn tied(&self) -> Result<(), JobError> {
+        let id = BreakKind::Settlement.id_of(self.run.id.uuid());
+        let asked = self.context.desk.gatherer.store().breaks_of(&[id]).await?;
+        let mut change = Change::default();
+        for asked in &asked {
+            self.heal(&mut change, asked, &format!("the bills of {} tie by now", self.run.day));
+        }
+        if !change.books.is_empty() {
+            self.context.desk.gatherer.commit(change).await?;
+        }
+        Ok(())
     }
 
     async fn sums(&self, kind: BillKind) -> Result<Option<(BillSums, bursar_core::Currency)>, JobError> {

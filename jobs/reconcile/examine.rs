@@ -71,7 +71,7 @@ fn is_matched(page: &Page, line: &BillLine) -> bool {
 }
 
 /// What lines about the same have in common.
-type Key = (EntryKind, Uuid);
+pub(super) type Key = (EntryKind, Uuid);
 
 /// What this batch has told so far.
 #[derive(Default)]
@@ -85,7 +85,7 @@ struct Here {
 /// Reads what our books have about `lines`, and judges each.
 pub(super) async fn examine(store: &dyn Store, page: &Page, mut lines: Vec<BillLine>) -> Result<Looked, JobError> {
     name_payments(store, page, &mut lines).await?;
-    let number = |line: &BillLine| our_number(&line.number).filter(|_| is_matched(page, line));
+    let number = |line: &BillLine| number_of(page, line);
     let of = |kind: EntryKind| -> Vec<Uuid> {
         lines.iter().filter(|l| l.kind == kind).filter_map(number).collect::<BTreeSet<_>>().into_iter().collect()
     };
@@ -104,14 +104,12 @@ pub(super) async fn examine(store: &dyn Store, page: &Page, mut lines: Vec<BillL
             (None, None) => Ours::Nothing,
         }
     };
-    let about = |line: &BillLine| {
-        number(line).unwrap_or_else(|| about_stranger(page.account, line.kind, &line.channel_id, line.ordinal))
-    };
-    let told = told_before(store, page, &lines, &number).await?;
+    let is_ours = |line: &BillLine| number(line).is_some_and(|id| payments.contains_key(&id) || legs.contains_key(&id));
+    let told = told_about(store, page, &lines, is_ours).await?;
     let mut here = Here::default();
     let mut seen = Vec::with_capacity(lines.len());
     for line in lines {
-        let (about, ours) = (about(&line), ours(&line));
+        let (about, ours) = (about_of(page, &line), ours(&line));
         let fate = fate(page, &line, about, &ours, &told, &mut here);
         let fee = judge_fee(&line, page.fees).filter(|_| is_matched(page, &line) && amount_agrees(&fate));
         seen.push(Seen { line, about, ours, fate, fee });
@@ -152,19 +150,28 @@ const fn amount_agrees(fate: &Fate) -> bool {
     }
 }
 
-/// Lines about the same that bills have told before.
-async fn told_before(
+/// The number of ours that a line names.
+fn number_of(page: &Page, line: &BillLine) -> Option<Uuid> {
+    our_number(&line.number).filter(|_| is_matched(page, line))
+}
+
+/// By what a line is known: see [`Seen::about`].
+pub(super) fn about_of(page: &Page, line: &BillLine) -> Uuid {
+    let stranger = || about_stranger(page.account, line.kind, &line.channel_id, line.ordinal);
+    number_of(page, line).unwrap_or_else(stranger)
+}
+
+/// Lines about the same that bills have told before. What names a number of ours, and yet `is_ours` not, was kept as a
+/// stranger's.
+pub(super) async fn told_about(
     store: &dyn Store,
     page: &Page,
     lines: &[BillLine],
-    number: &impl Fn(&BillLine) -> Option<Uuid>,
+    is_ours: impl Fn(&BillLine) -> bool,
 ) -> Result<BTreeMap<Key, Vec<ToldLine>>, JobError> {
-    let ours: Vec<Uuid> = lines.iter().filter_map(number).collect();
-    let strangers: Vec<String> = lines
-        .iter()
-        .filter(|l| number(l).is_none() && !l.channel_id.is_empty())
-        .map(|l| l.channel_id.clone())
-        .collect();
+    let ours: Vec<Uuid> = lines.iter().filter_map(|l| number_of(page, l)).collect();
+    let strangers: Vec<String> =
+        lines.iter().filter(|l| !is_ours(l) && !l.channel_id.is_empty()).map(|l| l.channel_id.clone()).collect();
     let mut told = if ours.is_empty() { Vec::new() } else { store.lines_about(page.account, &ours).await? };
     if !strangers.is_empty() {
         told.extend(store.lines_numbered(page.account, &strangers).await?);
@@ -172,9 +179,7 @@ async fn told_before(
     let mut map = BTreeMap::<Key, Vec<ToldLine>>::new();
     for told in told.into_iter().filter(|t| t.bill_kind == page.kind) {
         let line = &told.row.line;
-        let about =
-            told.row.subject.unwrap_or_else(|| about_stranger(page.account, line.kind, &line.channel_id, line.ordinal));
-        map.entry((line.kind, about)).or_default().push(told);
+        map.entry((line.kind, about_of(page, line))).or_default().push(told);
     }
     Ok(map)
 }
@@ -240,8 +245,7 @@ fn ids_of_breaks(seen: &Seen) -> Vec<BreakId> {
         Fate::Taken | Fate::ToldAgain(_) => {}
         Fate::Twice(found) => kinds.push(found.kind),
         Fate::Judged(verdict) => match verdict {
-            Verdict::Told => {}
-            Verdict::Agrees => kinds.push(BreakKind::CrossDay),
+            Verdict::Told | Verdict::Agrees => kinds.push(BreakKind::CrossDay),
             Verdict::Mends { found, .. }
             | Verdict::Recovers { found, .. }
             | Verdict::RecoversRefund { found, .. }

@@ -89,9 +89,7 @@ impl Work<'_> {
     fn note(&self, bill: &Bill, seen: &Seen, found: &Difference, agrees: bool, breaks: &Breaks, change: &mut Change) {
         let state = if agrees { BreakState::Healed } else { BreakState::Parked };
         let opened = self.break_of(bill, seen, found, state);
-        if !breaks.contains_key(&opened.id) {
-            self.context.desk.add_break(change, opened, &self.entries);
-        }
+        self.put_break(change, breaks.get(&opened.id), opened);
     }
 
     async fn tell(

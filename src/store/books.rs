@@ -24,6 +24,9 @@ pub struct BookRows {
     pub matched: Vec<(Uuid, MovementKind)>,
     /// Movements of which a bill takes back that it had told of them.
     pub unmatched: Vec<(Uuid, MovementKind)>,
+    /// Movements that only a bill had told of, and that it takes back: they are deleted, unless something has matched
+    /// them.
+    pub dropped: Vec<(Uuid, MovementKind)>,
     /// Bills to insert (version 0 becomes 1). Guard: the account has no such issue of that day.
     pub new_bills: Vec<Bill>,
     /// Bills to update: how far they were taken in. Guard: the row still has `version`, which is counted up.
@@ -65,8 +68,8 @@ impl BookRows {
         let runs = self.new_runs.iter().chain(&self.runs).map(|r| r.id.uuid());
         let breaks = self.new_breaks.iter().chain(&self.breaks).map(|b| b.id.uuid());
         let moved = self.movements.iter().map(|m| m.subject);
-        let matched = self.matched.iter().chain(&self.unmatched).map(|(subject, _)| *subject);
-        bills.chain(runs).chain(breaks).chain(moved).chain(matched)
+        let marked = self.matched.iter().chain(&self.unmatched).chain(&self.dropped).map(|(subject, _)| *subject);
+        bills.chain(runs).chain(breaks).chain(moved).chain(marked)
     }
 
     /// Ids and versions of what is updated.
@@ -196,7 +199,8 @@ pub struct DayFilter {
     pub limit: u32,
 }
 
-/// What is asked of a database about books. Nothing of it is ever deleted but the files of old bills.
+/// What is asked of a database about books. Nothing of it is ever deleted but the files of old bills, and payouts that
+/// a bill took back.
 #[async_trait]
 pub trait Books: Send + Sync {
     /// The movements of these subjects (at most 5000), and whether each was matched.

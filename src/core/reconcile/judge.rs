@@ -119,11 +119,16 @@ pub fn our_number(number: &str) -> Option<uuid::Uuid> {
 }
 
 /// By what a line is known that is about nothing of ours: derived from the channel's number, or from its place where
-/// it has none (FNV-1a over 128 bits).
+/// it has none.
 pub fn about_stranger(account: ChannelAccountId, kind: EntryKind, channel_id: &str, ordinal: u32) -> uuid::Uuid {
     let place = if channel_id.is_empty() { ordinal.to_be_bytes().to_vec() } else { Vec::new() };
     let code = kind.code().to_be_bytes();
     let bytes = account.uuid().into_bytes().into_iter().chain(code).chain(channel_id.bytes()).chain(place);
+    derived(bytes)
+}
+
+/// An id of what has none of its own (FNV-1a over 128 bits).
+pub(super) fn derived(bytes: impl Iterator<Item = u8>) -> uuid::Uuid {
     let hash = bytes.fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
         (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
     });

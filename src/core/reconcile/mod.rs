@@ -23,5 +23,5 @@ pub use judge::{
     Difference, LegSide, Ours, PaymentSide, Verdict, about_stranger, duplicate, judge, judge_fee, our_number,
 };
 pub use movement::{Movement, MovementKind, movements};
-pub use payout::is_from_channel;
+pub use payout::{is_from_channel, payout_subject};
 pub use run::{Bill, BillState, Reconciliation, RunFigures, RunState};

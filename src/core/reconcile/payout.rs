@@ -1,6 +1,16 @@
 //! Payouts at the bank: it knows by which names channels pay merchants, and must never know an amount.
 
+use uuid::Uuid;
+
+use super::judge::derived;
 use crate::channel::ChannelKind;
+use crate::id::BillId;
+
+/// By what the movement of a payout is known: the line that tells of it. A later issue that tells it otherwise tells of
+/// another one.
+pub fn payout_subject(bill: BillId, ordinal: u32) -> Uuid {
+    derived(bill.uuid().into_bytes().into_iter().chain(ordinal.to_be_bytes()))
+}
 
 /// Whether a credit from `name`, with `text`, may be a payout of `channel`: banks write the payer's company, which is
 /// not the channel's brand. What customers write themselves counts only where the bank tells no name.
@@ -12,6 +22,13 @@ pub fn is_from_channel(channel: ChannelKind, name: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_line_tells_of_a_payout_of_its_own() {
+        let bills = [1, 2].map(|n| BillId(Uuid::from_u128(n)));
+        let all = bills.into_iter().flat_map(|bill| [1, 2].map(|ordinal| payout_subject(bill, ordinal)));
+        assert_eq!(all.collect::<std::collections::BTreeSet<_>>().len(), 4);
+    }
 
     #[test]
     fn companies_behind_channels_are_known_and_customers_are_not() {

@@ -99,6 +99,15 @@ async fn movements_are_matched_and_what_is_left_is_found_by_day(db: &Db) {
         db.store.unmatched_movements(ChannelAccountId(uuid()), (day(0), day(5)), None, 10).await.unwrap().is_empty()
     );
     assert_eq!(db.store.open_payouts(payment.account, day(0), 10).await.unwrap(), [payout]);
+    let other = Movement { subject: uuid(), ..payout };
+    let key = (other.subject, MovementKind::Payout);
+    let dropped = with_books(|r| (r.movements, r.dropped) = (vec![other], vec![key]));
+    assert_eq!(one(&*db.store, dropped).await, Answer::Committed);
+    assert_eq!(db.store.open_payouts(payment.account, day(0), 10).await.unwrap(), [payout], "its bill took it back");
+    let shown = with_books(|r| (r.movements, r.matched) = (vec![other], vec![key]));
+    assert_eq!(one(&*db.store, shown).await, Answer::Committed);
+    assert_eq!(one(&*db.store, with_books(|r| r.dropped = vec![key])).await, Answer::Committed);
+    assert_eq!(db.store.movements_of(&[other.subject]).await.unwrap(), [(other, true)], "a bank has shown it");
     assert!(db.store.open_payouts(payment.account, day(2), 10).await.unwrap().is_empty());
     let transfers = db.store.unmatched_transfers(payment.merchant, (day(0), day(2)), 10).await.unwrap();
     assert_eq!(transfers, [transfer]);

@@ -169,6 +169,7 @@ pub async fn append(tx: &mut PgConnection, pass: &Changes<'_>) -> Written {
     movements(tx, pass).await?;
     mark(tx, pass, |c| &c.books.matched, true).await?;
     mark(tx, pass, |c| &c.books.unmatched, false).await?;
+    drop_movements(tx, pass).await?;
     told_again(tx, pass).await?;
     lines(tx, pass).await?;
     runs(tx, pass).await
@@ -218,6 +219,21 @@ async fn mark<'a>(
         .bind(rows.iter().map(|r| r.0).collect::<Vec<_>>())
         .bind(rows.iter().map(|r| r.1).collect::<Vec<_>>())
         .bind(matched);
+    query.execute(tx).await?;
+    Ok(())
+}
+
+async fn drop_movements(tx: &mut PgConnection, pass: &Changes<'_>) -> Written {
+    let mut rows: Vec<_> = pass.iter().flat_map(|(_, c)| &c.books.dropped).map(|(s, k)| (*s, k.code())).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    rows.sort_unstable();
+    let sql = "delete from movement m using unnest($1::uuid[], $2::smallint[]) as k(subject, kind)
+               where m.subject = any($1) and m.subject = k.subject and m.kind = k.kind and not m.matched";
+    let query = sqlx::query(sql)
+        .bind(rows.iter().map(|r| r.0).collect::<Vec<_>>())
+        .bind(rows.iter().map(|r| r.1).collect::<Vec<_>>());
     query.execute(tx).await?;
     Ok(())
 }

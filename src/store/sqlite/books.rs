@@ -164,6 +164,10 @@ pub async fn append(connection: &mut SqliteConnection, changes: &[Change]) -> Re
     for rows in changes.iter().map(|c| &c.books) {
         matched(connection, &rows.matched, true).await?;
         matched(connection, &rows.unmatched, false).await?;
+        for (subject, kind) in &rows.dropped {
+            let sql = "delete from movement where subject = $1 and kind = $2 and not matched";
+            sqlx::query(sql).bind(*subject).bind(kind.code()).execute(&mut *connection).await?;
+        }
         for (bill, ordinal, issue) in &rows.told_again {
             let sql = "update bill_line set issue = $3 where bill = $1 and ordinal = $2 and issue < $3";
             let query = sqlx::query(sql).bind(bill.uuid()).bind(i64::from(*ordinal)).bind(*issue);
