@@ -16,6 +16,7 @@ mod file;
 mod found;
 mod import;
 mod mend;
+mod nowhere;
 mod payouts;
 mod preview;
 mod withdraw;

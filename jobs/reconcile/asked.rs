@@ -2,18 +2,25 @@
 //! change a payment.
 
 use bursar_channels::{Outcome, RefundStanding, Standing};
+use bursar_core::bank::Day;
 use bursar_core::id::{LegId, PaymentId};
 use bursar_core::reconcile::{Break, BreakKind, BreakState, Movement, MovementKind};
-use bursar_store::Change;
+use bursar_store::{Answer, Change};
 
 use super::Work;
-use super::day::{less, name_of, number_of, subject_of};
+use super::nowhere::{less, name_of, number_of, subject_of};
 use crate::observe::JobError;
 
 impl Work<'_> {
-    /// Asks about `movement`, and parks the break about it. Without an answer it stays open for the next night.
-    pub(super) async fn ask_the_channel(&self, movement: &Movement, open: Option<&Break>) -> Result<(), JobError> {
-        let Some((kind, says)) = self.what_it_says(movement).await? else { return Ok(()) };
+    /// Asks about `movement`, which no bill until `until` tells, and parks the break about it. Without an answer
+    /// (`false`) it stays open for the next night.
+    pub(super) async fn ask_the_channel(
+        &self,
+        movement: &Movement,
+        open: Option<&Break>,
+        until: Day,
+    ) -> Result<bool, JobError> {
+        let Some((kind, says)) = self.what_it_says(movement).await? else { return Ok(false) };
         let text = format!(
             "{} {} of {} on {} is in no bill of {} to {}; asked for it, the channel says: {says}. What is right?",
             movement.kind.name(),
@@ -21,11 +28,14 @@ impl Work<'_> {
             movement.amount,
             movement.day,
             movement.day,
-            self.run.day,
+            until,
         );
         let mut change = Change::default();
         let parked = match open {
-            Some(open) => Break { kind, state: BreakState::Parked, text, changed_at: self.now(), ..open.clone() },
+            Some(open) => {
+                let (state, changed_at) = (BreakState::Parked, self.now());
+                Break { kind, state, text, ended: None, changed_at, ..open.clone() }
+            }
             None => {
                 let (about, number) = (subject_of(movement), number_of(movement));
                 let found = self.break_without_line(kind, BreakState::Parked, about, (less(movement), number), text);
@@ -36,8 +46,7 @@ impl Work<'_> {
             Some(open) => self.context.desk.move_break(&mut change, open, parked, &self.entries),
             None => self.context.desk.add_break(&mut change, parked, &self.entries),
         }
-        self.context.desk.gatherer.commit(change).await?;
-        Ok(())
+        Ok(self.context.desk.gatherer.commit(change).await? == Answer::Committed)
     }
 
     /// The kind of the difference, and the channel's answer in words; `None` when it gave none.

@@ -1,12 +1,8 @@
 //! The end of a day: it knows what must be looked at when every bill was taken in, and must never read a line.
 
-use std::collections::BTreeSet;
-
 use bursar_core::channel::ChannelKind;
-use bursar_core::id::BreakId;
 use bursar_core::reconcile::{
-    BillKind, BillSums, Break, BreakKind, BreakState, BreakSubject, Movement, MovementKind, Reconciliation, RunFigures,
-    RunState,
+    BillKind, BillSums, Break, BreakKind, BreakState, BreakSubject, Reconciliation, RunFigures, RunState,
 };
 use bursar_store::{BreakFilter, Change};
 use uuid::Uuid;
@@ -14,17 +10,11 @@ use uuid::Uuid;
 use super::Work;
 use crate::observe::JobError;
 
-/// Bills of so many later days may still tell of a movement.
-const BUFFER_DAYS: i64 = 3;
-/// Movements that no bill has told of are looked at for so long: whoever was asked about one knows of it.
-const LOOK_BACK_DAYS: i64 = 30;
-/// Movements of one page.
+/// Breaks of one page.
 const PAGE: u32 = 500;
-/// Most movements of one day that become breaks: more mean that the bill is not whole, which is one question.
-const MOST_MISSING: usize = 10_000;
 
 impl Work<'_> {
-    /// Ends the day; `false` when somebody else is at it.
+    /// Ends the day; `false` when somebody else is at it, or there is more.
     pub(super) async fn close_day(&mut self) -> Result<bool, JobError> {
         match self.account.channel {
             // What came by bank or by hand has no bills.
@@ -32,7 +22,9 @@ impl Work<'_> {
             ChannelKind::Cash => self.close_cash_day().await?,
             _ => {
                 self.look_for_todays().await?;
-                self.look_for_older().await?;
+                if !self.look_for_older().await? {
+                    return Ok(false);
+                }
                 self.compare_sums().await?;
                 self.look_for_payouts().await?;
             }
@@ -80,72 +72,6 @@ impl Work<'_> {
             changed_at: now,
             event_count: 0,
             version: 0,
-        }
-    }
-
-    /// What moved on this day and its bill does not tell: the neighbouring days may still have it.
-    async fn look_for_todays(&self) -> Result<(), JobError> {
-        let day = self.run.day;
-        let (mut after, mut seen) = (None, 0);
-        while seen < MOST_MISSING {
-            let store = self.context.desk.gatherer.store();
-            let page = store.unmatched_movements(self.account.id, (day, day), after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.subject);
-            seen += page.len();
-            let breaks = self.without_returned(page).await?;
-            let breaks = breaks.iter().map(|m| {
-                let text = format!(
-                    "{} of {} is not in the bill of {day}; the bills of the next days may have it.",
-                    m.kind.name(),
-                    name_of(m)
-                );
-                self.break_without_line(
-                    BreakKind::CrossDay,
-                    BreakState::Open,
-                    subject_of(m),
-                    (less(m), number_of(m)),
-                    text,
-                )
-            });
-            self.open_breaks(breaks.collect()).await?;
-        }
-        tracing::error!(account = %self.account.id, %day, "more than {MOST_MISSING} movements are not in the bill");
-        Ok(())
-    }
-
-    /// Those that did not come back: a bill that is made when a refund has come back tells that nothing moved.
-    async fn without_returned(&self, page: Vec<Movement>) -> Result<Vec<Movement>, JobError> {
-        let refunds: Vec<Uuid> = page.iter().filter(|m| m.kind == MovementKind::Refund).map(|m| m.subject).collect();
-        if refunds.is_empty() {
-            return Ok(page);
-        }
-        let known = self.context.desk.gatherer.store().movements_of(&refunds).await?;
-        let returned: BTreeSet<Uuid> =
-            known.iter().filter(|(m, _)| m.kind == MovementKind::RefundReturned).map(|(m, _)| m.subject).collect();
-        Ok(page.into_iter().filter(|m| !returned.contains(&m.subject)).collect())
-    }
-
-    /// What no bill has told of in all the days in which one could have: the channel is asked, and then a person.
-    async fn look_for_older(&self) -> Result<(), JobError> {
-        let until = self.run.day.plus_days(-BUFFER_DAYS);
-        let from = self.run.day.plus_days(-LOOK_BACK_DAYS);
-        let mut after = None;
-        loop {
-            let store = self.context.desk.gatherer.store();
-            let page = store.unmatched_movements(self.account.id, (from, until), after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            after = Some(last.subject);
-            let page = self.without_returned(page).await?;
-            let ids: Vec<BreakId> = page.iter().map(|m| BreakKind::CrossDay.id_of(m.subject)).collect();
-            let known = store.breaks_of(&ids).await?;
-            for movement in &page {
-                let id = BreakKind::CrossDay.id_of(movement.subject);
-                let open = known.iter().find(|b| b.id == id);
-                if open.is_none_or(|b| b.state == BreakState::Open) {
-                    self.ask_the_channel(movement, open).await?;
-                }
-            }
         }
     }
 
@@ -228,32 +154,5 @@ impl Work<'_> {
         }
         figures.agreed = figures.lines.saturating_sub(broken);
         Ok(figures)
-    }
-}
-
-/// What of ours a movement is about.
-pub(super) const fn subject_of(movement: &Movement) -> (BreakSubject, Uuid) {
-    match movement.kind {
-        MovementKind::Capture => (BreakSubject::Payment, movement.subject),
-        MovementKind::Refund => (BreakSubject::Leg, movement.subject),
-        _ => (BreakSubject::Line, movement.subject),
-    }
-}
-
-/// The channel has that much less than we, or more where it went back.
-pub(super) fn less(movement: &Movement) -> bursar_core::Money {
-    bursar_core::Money::new(movement.amount.minor.saturating_neg(), movement.amount.currency)
-}
-
-/// Our number of a movement as the channel gets it.
-pub(super) fn number_of(movement: &Movement) -> String {
-    bursar_core::id::to_text(movement.subject)
-}
-
-pub(super) fn name_of(movement: &Movement) -> String {
-    match movement.kind {
-        MovementKind::Capture => bursar_core::id::PaymentId(movement.subject).to_string(),
-        MovementKind::Refund => bursar_core::id::LegId(movement.subject).to_string(),
-        _ => number_of(movement),
     }
 }
