@@ -8,8 +8,9 @@ use bursar_core::reconcile::BreakKind;
 use bursar_jobs::self_test;
 use bursar_store::JobFilter;
 use bursar_tests::{
-    Branch, PrivatePostgres, follow_payouts_to_the_bank, reconcile_a_seeded_day, reconcile_days_of_a_bank,
-    reconcile_days_of_cash, refuse_spoilt_bills, restore_from_ten_minutes_ago,
+    Branch, PrivatePostgres, ask_about_many_by_and_by, follow_issues_of_a_bill, follow_payouts_to_the_bank,
+    reconcile_a_seeded_day, reconcile_days_of_a_bank, reconcile_days_of_cash, refuse_spoilt_bills,
+    restore_from_ten_minutes_ago, take_a_long_bill_back, wait_for_every_bill,
 };
 
 /// A file of its own beside the database that is copied.
@@ -111,6 +112,38 @@ async fn payouts_are_found_at_the_bank_or_asked_about_on_sqlite() {
 async fn payouts_are_found_at_the_bank_or_asked_about_on_postgres() {
     let server = PrivatePostgres::start_with(&["fsync=off"]);
     follow_payouts_to_the_bank(ChannelKind::Wechat, Some(server.database("books"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_bill_that_is_issued_again_counts_once_on_sqlite() {
+    follow_issues_of_a_bill(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_bill_that_is_issued_again_counts_once_on_postgres() {
+    let server = PrivatePostgres::start_with(&["fsync=off"]);
+    follow_issues_of_a_bill(Some(server.database("books"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_is_asked_before_every_bill_was_looked_at_on_sqlite() {
+    wait_for_every_bill(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_is_asked_before_every_bill_was_looked_at_on_postgres() {
+    let server = PrivatePostgres::start_with(&["fsync=off"]);
+    wait_for_every_bill(Some(server.database("books"))).await;
+}
+
+#[tokio::test]
+async fn a_long_bill_is_taken_back_in_one_step() {
+    take_a_long_bill_back().await;
+}
+
+#[tokio::test]
+async fn a_channel_is_asked_about_many_payments_by_and_by() {
+    ask_about_many_by_and_by().await;
 }
 
 #[tokio::test]

@@ -40,8 +40,9 @@ pub use postgres::PrivatePostgres;
 pub use process::{Process, Sign, binary};
 pub use proxy::{Proxy, Trouble};
 pub use reconcile::{
-    follow_payouts_to_the_bank, reconcile_a_seeded_day, reconcile_days_of_a_bank, reconcile_days_of_cash,
-    refuse_spoilt_bills, restore_from_ten_minutes_ago,
+    ask_about_many_by_and_by, follow_issues_of_a_bill, follow_payouts_to_the_bank, reconcile_a_seeded_day,
+    reconcile_days_of_a_bank, reconcile_days_of_cash, refuse_spoilt_bills, restore_from_ten_minutes_ago,
+    take_a_long_bill_back, wait_for_every_bill,
 };
 pub use rescues::Rescues;
 pub use scene::{Scene, Stage, settings};
