@@ -42,8 +42,9 @@ use crate::observe::{JobError, Outcome, Running};
 const NOT_READY_MS: i64 = 10 * MINUTE_MS;
 /// The same for one that cannot be used: a person has to look, and the channel may mend it.
 const WRONG_MS: i64 = HOUR_MS;
-/// The same where the channel gave no answer.
-const NO_ANSWER_MS: i64 = MINUTE_MS;
+/// The same where the channel gave no answer: a quarter of the time since the reconciliation began, within these. A
+/// short silence costs minutes, and a channel that is away for days is not called each minute.
+const NO_ANSWER_MS: (i64, i64) = (MINUTE_MS, HOUR_MS);
 
 /// What a step came to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -140,7 +141,11 @@ impl Work<'_> {
         let now = self.now();
         let (ms, failed) = match wait.cause {
             bills::Cause::NotReady => (NOT_READY_MS, false),
-            bills::Cause::NoAnswer(ms) => (ms.unwrap_or(NO_ANSWER_MS).max(NO_ANSWER_MS), false),
+            bills::Cause::NoAnswer(asked_for_ms) => {
+                let (shortest, longest) = NO_ANSWER_MS;
+                let patience = (now.since_ms(self.run.started_at) / 4).clamp(shortest, longest);
+                (patience.max(asked_for_ms.unwrap_or(0)), false)
+            }
             bills::Cause::Wrong => (WRONG_MS, true),
         };
         let due_at = now.plus_ms(ms);

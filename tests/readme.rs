@@ -134,8 +134,13 @@ fn every_file_that_the_readme_names_exists() {
     let spans = spans.filter(|word| folders.iter().any(|folder| word.starts_with(folder)));
     let all: BTreeSet<String> = files.into_iter().chain(spans).map(|p| p.trim_end_matches(',').to_owned()).collect();
     assert!(all.len() > 20, "{all:?}");
-    for file in all {
-        assert!(root().join(&file).exists(), "{file} does not exist");
+    for link in all {
+        let (file, heading) = link.split_once('#').unwrap_or((&link, ""));
+        assert!(root().join(file).exists(), "{link} does not exist");
+        if !heading.is_empty() {
+            let text = std::fs::read_to_string(root().join(file)).expect("a page");
+            assert!(headings(&text).contains(heading), "{link}: no such heading");
+        }
     }
 }
 
@@ -146,9 +151,14 @@ fn every_link_within_a_page_has_its_heading() {
     }
 }
 
-fn every_link_has_its_heading(text: &str) {
+/// What a link to a heading of `text` says behind its `#`.
+fn headings(text: &str) -> BTreeSet<String> {
     let anchor = |line: &str| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-").replace(',', "");
-    let headings: BTreeSet<String> = text.lines().filter(|l| l.starts_with('#')).map(anchor).collect();
+    text.lines().filter(|l| l.starts_with('#')).map(anchor).collect()
+}
+
+fn every_link_has_its_heading(text: &str) {
+    let headings = headings(text);
     for to in text.split("](#").skip(1).filter_map(|rest| rest.split(')').next()) {
         assert!(headings.contains(to), "no heading for #{to}: {headings:?}");
     }

@@ -245,6 +245,7 @@ fn ids_of_breaks(seen: &Seen) -> Vec<BreakId> {
         Fate::Taken | Fate::ToldAgain(_) => {}
         Fate::Twice(found) => kinds.push(found.kind),
         Fate::Judged(verdict) => match verdict {
+            Verdict::Told if seen.subject().is_none() => {}
             Verdict::Told | Verdict::Agrees => kinds.push(BreakKind::CrossDay),
             Verdict::Mends { found, .. }
             | Verdict::Recovers { found, .. }

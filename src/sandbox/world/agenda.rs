@@ -13,6 +13,8 @@ use super::books::Ask;
 
 /// A simulated process; a restarted one is another.
 pub(crate) type Pid = usize;
+/// Whoever reads a history that is over: no process, so no number of one.
+pub(crate) const AUDITOR: Pid = Pid::MAX;
 
 /// A part of an order: one of those that it was placed with, one that was added, or one that was chosen.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -81,7 +81,7 @@ impl History {
                 break;
             }
         }
-        ledger_laws::check(&self.world).await;
+        ledger_laws::check(&self.world);
         let mut state = self.world.lock();
         state.coverage.steps = steps;
         laws::check(&mut state, &self.scripts);

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
-use super::agenda::{Agenda, Event, Part, Pid};
+use super::agenda::{AUDITOR, Agenda, Event, Part, Pid};
 use super::billing::Ledger;
 use super::books::Books;
 use super::coverage::Coverage;
@@ -413,13 +413,16 @@ impl World {
         }
     }
 
-    /// Calls the database.
+    /// Calls the database. The auditor comes when the history is over: he takes no turn, and no fault strikes him.
     pub async fn database<T>(
         &self,
         pid: Pid,
         seam: &'static str,
         act: impl FnOnce(&mut State) -> T,
     ) -> Result<T, StoreError> {
+        if pid == AUDITOR {
+            return Ok(act(&mut self.lock()));
+        }
         self.arrive(pid, seam).await;
         let answer = {
             let mut state = self.lock();

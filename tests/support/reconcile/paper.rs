@@ -24,7 +24,7 @@ use bursar_core::reconcile::{
     BillKind, BillLine, Break, BreakKind, BreakState, EntryKind, EntryStatus, Reconciliation, RunState,
 };
 use bursar_core::refund::{Allocation, Leg, RefundClaim, RefundReceipt};
-use bursar_core::{Clock, Currency, Money, Timestamp};
+use bursar_core::{Currency, Money, Timestamp};
 use bursar_jobs::JobContext;
 use bursar_jobs::reconcile::{Step, import, step};
 use bursar_store::desk::{Granted, Taken};
