@@ -27,6 +27,8 @@ use crate::{House, Scene, until};
 const SPEED: u32 = 60;
 /// Longest wait for something that takes minutes of the clock, in real time.
 pub(super) const WITHIN: Duration = Duration::from_secs(60);
+/// A day with its housekeeping and reconciliation, at most, in real time.
+const A_DAY_TAKES: Duration = Duration::from_secs(3);
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 /// A Tuesday, nine in the morning of Beijing.
@@ -178,7 +180,8 @@ impl Town {
     /// # Panics
     /// When it has not after `days`.
     pub(super) async fn live_until<T>(&self, what: &str, days: i64, mut found: impl AsyncFnMut() -> Option<T>) -> T {
-        let (last, mut deadline) = (self.clock.now().plus_ms(days * DAY_MS), Instant::now() + 2 * WITHIN);
+        let patience = 2 * WITHIN + A_DAY_TAKES * u32::try_from(days).expect("days");
+        let (last, mut deadline) = (self.clock.now().plus_ms(days * DAY_MS), Instant::now() + patience);
         let mut over = false;
         loop {
             if let Some(found) = found().await {
